@@ -1,0 +1,37 @@
+# make demo    environment, then the whole workflow on the embedded demo corpus
+# make test    environment, then the tests
+# make lint    environment, then formatting, style, workflow and type checks
+# make setup   environment alone (.venv; Python 3.11 or newer)
+# make clean   remove environment, caches and the demo's files; other results stay
+
+PYTHON ?= python3
+VENV ?= .venv
+CORES ?= all
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint setup clean
+
+demo: setup
+	$(BIN)/snakemake --cores $(CORES) --quiet rules --configfile config.yaml workflow/grids/demo.yaml
+
+test: setup
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+	$(BIN)/mypy
+
+setup: $(VENV)/complete
+
+$(VENV)/complete: requirements.txt requirements-dev.txt constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make setup PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -r requirements.txt -r requirements-dev.txt -c constraints.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis results/demo resources/demo
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

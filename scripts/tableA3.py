@@ -1,0 +1,9 @@
+"""Rule tableA3: clips of fold 1 by emotion, group and split."""
+
+from fairser.corpora.clips import ClipTable
+from fairser.jobs import job
+from fairser.tables import table_a3, write_table
+
+with job(snakemake.log[0]):
+    table = table_a3(ClipTable.read(snakemake.input[0]), snakemake.params.attribute)
+    write_table(snakemake.output[0], table)

@@ -1,0 +1,111 @@
+"""Reading audio: any format, rate and number of channels in, 16 kHz mono out."""
+
+import struct
+from pathlib import Path
+
+import soundfile
+import torch
+
+from fairser import torchaudio_cpu  # noqa: F401  before torchaudio
+from fairser.corpora.clips import ALIASES
+from fairser.errors import InputError
+from fairser.files import leads_out
+
+from torchaudio.functional import resample  # isort: skip
+
+SAMPLE_RATE = 16_000
+SHORTEST = 0.025  # seconds; one frame of the encoders
+POINTER = b"version https://git-lfs.github.com/spec/"
+STREAMED = (0, 0xFFFFFFFF)  # sizes that programs write which do not know the length yet
+
+
+def locate(folder: str | Path, file: str) -> Path:
+    """Path of an audio file of the corpus, whichever of its names the copy at hand uses.
+
+    Raises:
+        InputError: the file leads out of the folder.
+    """
+    if leads_out(file):
+        raise InputError(f"{file}: lies outside the audio folder {folder}; give a path inside it.")
+    path = Path(folder) / file
+    if not path.exists():
+        for other, name in ALIASES.items():
+            alias = path.with_name(other + path.suffix)
+            if path.stem == name and alias.exists():
+                return alias
+    return path
+
+
+def read(path: str | Path, seconds: float | None = None) -> torch.Tensor:
+    """The wave of an audio file, float32 [sample], at 16 kHz, mean of the channels.
+
+    Args:
+        path: any format that libsndfile reads.
+        seconds: read only so much of the start.
+
+    Raises:
+        InputError: missing, empty, truncated, unreadable or too short; a Git LFS pointer; samples
+            that are not finite.
+    """
+    path = Path(path)
+    _check_file(path)
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate, frames = file.samplerate, file.frames
+            wanted = frames if seconds is None else min(frames, round(seconds * rate))
+            samples = file.read(wanted, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise InputError(
+            f"{path}: not readable as audio ({error.error_string.strip()}); fetch or convert it "
+            "again."
+        ) from error
+    if len(samples) < wanted:
+        raise InputError(
+            f"{path}: truncated, {len(samples)} of {wanted} samples are there; fetch it again."
+        )
+    wave = torch.from_numpy(samples).mean(dim=1)
+    if not wave.isfinite().all():
+        raise InputError(f"{path}: holds samples that are no finite numbers; convert it again.")
+    if rate != SAMPLE_RATE:
+        wave = resample(wave, rate, SAMPLE_RATE)
+    if len(wave) < SHORTEST * SAMPLE_RATE:
+        raise InputError(
+            f"{path}: holds {len(wave) / SAMPLE_RATE:.4f} s of audio; at least {SHORTEST} s are "
+            "needed. Remove the clip from the labels or fetch it again."
+        )
+    return wave
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"{path}: no such audio file; mend 'corpus.audio' or fetch the file.")
+    size = path.stat().st_size
+    if size == 0:
+        raise InputError(f"{path}: the file is empty (0 bytes); fetch it again.")
+    with path.open("rb") as file:
+        start = file.read(len(POINTER))
+        if start == POINTER:
+            raise InputError(
+                f"{path}: a Git LFS pointer of {size} bytes in place of audio. Run `git lfs pull` "
+                "in its repository, or `snakemake download_cremad` for CREMA-D."
+            )
+        if start[:4] == b"RIFF":
+            missing = _missing_wav_bytes(path, size)
+            if missing > 0:
+                raise InputError(
+                    f"{path}: truncated, the last {missing} bytes of its samples are missing; "
+                    "fetch it again."
+                )
+
+
+def _missing_wav_bytes(path: Path, size: int) -> int:
+    """Bytes by which the data of a wav end before its header says; libsndfile does not tell."""
+    with path.open("rb") as file:
+        position = 12
+        while position + 8 <= size:
+            file.seek(position)
+            name, length = struct.unpack("<4sI", file.read(8))
+            if name == b"data":
+                return 0 if length in STREAMED else position + 8 + length - size
+            position += 8 + length + length % 2  # chunks are padded to even sizes
+    return 0

@@ -1,0 +1,239 @@
+"""The configuration: defaults, validation, and messages that show the mend.
+
+The JSON schema beside the workflow is the one list of keys, types and defaults.
+"""
+
+import os
+import tempfile
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fairser.errors import InputError, nearest
+
+SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+
+# Settings that have a name but no code yet; a run that needs one is refused with this sentence.
+LATER = "comes in a later version of fair-ser; this one has"
+UNAVAILABLE = {
+    "encoder.kind: transformers": f"{LATER} the encoders fbank and precomputed",
+    **{
+        f"grid.methods: {method}": f"{LATER} the methods random and erm"
+        for method in ("rw", "ds", "gdro", "gadro", "lff", "disent", "pgdro")
+    },
+}
+
+# Corpora that the workflow fetches or makes, each in a folder of its own below this one.
+MADE = "resources"
+MADE_KINDS = ("cremad", "demo")
+MADE_FOLDS = range(1, 6)
+
+Config = dict[str, Any]
+
+
+def load_schema() -> Config:
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
+def resolve(config: Config) -> Config:
+    """The configuration with every default filled in, checked against the schema.
+
+    Raises:
+        InputError: with one line for each fault: key, value, what is allowed, the nearest name.
+    """
+    from jsonschema import Draft202012Validator
+
+    schema = load_schema()
+    resolved = _fill(deepcopy(config), schema)
+    faults = sorted(Draft202012Validator(schema).iter_errors(resolved), key=lambda e: str(e.path))
+    lines = [_message(fault) for fault in faults]
+    if not lines:
+        _fill_paths(resolved["corpus"])
+        lines = _contradictions(resolved)
+    _refuse(lines)
+    return resolved
+
+
+def made_folder(corpus: Config) -> str | None:
+    """Folder of a corpus that the workflow fetches or makes; None for files of the user's own."""
+    folder = f"{MADE}/{corpus['kind']}"
+    return folder if corpus["labels"] == f"{folder}/labels" else None
+
+
+def label_files(corpus: Config) -> list[str]:
+    """Label files of the EMO-SUPERB format, in order; of a made corpus, whether there or not."""
+    folder = Path(corpus["labels"])
+    if made_folder(corpus):
+        return [str(folder / f"labels_consensus_{fold}.csv") for fold in MADE_FOLDS]
+    return sorted(str(path) for path in folder.glob("labels_consensus_*.csv"))
+
+
+def check_inputs(config: Config) -> None:
+    """Refuse files, folders and folds that the configuration names but that are not there.
+
+    What the workflow makes itself need not be there yet.
+    """
+    corpus, encoder = config["corpus"], config["encoder"]
+    named = {"manifest": ["manifest"]}.get(corpus["kind"], ["labels"])
+    paths = {f"corpus.{name}": corpus[name] for name in (*named, "demographics")}
+    if encoder["kind"] == "precomputed":
+        paths |= {f"encoder.{name}": encoder[name] for name in ("features", "clips")}
+    else:
+        paths["corpus.audio"] = corpus["audio"]
+    made = f"{made_folder(corpus)}/"
+    lines = [
+        f"'{key}' is '{path}', which does not exist (relative to {Path.cwd()})."
+        for key, path in paths.items()
+        if path is not None and not path.startswith(made) and not Path(path).exists()
+    ]
+    if not lines and corpus["kind"] != "manifest":
+        lines = _missing_folds(config["grid"]["folds"], label_files(corpus))
+    _refuse(lines)
+
+
+def refusal(setting: str) -> str | None:
+    """Why a setting such as ``grid.methods: rw`` can't be run, or None if it can."""
+    reason = UNAVAILABLE.get(setting)
+    return f"'{setting}' {reason}." if reason else None
+
+
+def check_results(folder: str | Path) -> None:
+    """Refuse a results folder that can't be made or written to; nothing is created.
+
+    Raises:
+        InputError: names the folder or the part of its path that is in the way.
+    """
+    path = Path(folder)
+    existing = next(p for p in (path, *path.absolute().parents) if p.exists())
+    if not existing.is_dir():
+        raise InputError(
+            f"'results' is '{folder}', but '{existing}' is a file. Name another folder."
+        )
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(
+            f"'results' is '{folder}', but '{existing}' can't be written to. Name another folder "
+            "or have its permissions changed."
+        )
+
+
+def make_results(folder: str | Path) -> None:
+    """Make the results folder and try to write to it.
+
+    Raises:
+        InputError: the system does not allow it; the message holds its reason.
+    """
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"'results' is '{folder}', which can't be written to ({error.strerror}). Name another "
+            "folder or have its permissions changed."
+        ) from error
+
+
+def _refuse(lines: list[str]) -> None:
+    if lines:
+        raise InputError("The configuration needs mending:\n" + "\n".join(f"  {x}" for x in lines))
+
+
+def _missing_folds(wanted: list[int], files: list[str]) -> list[str]:
+    known = sorted(int(Path(file).stem.rpartition("_")[2]) for file in files)
+    if not known:
+        return ["'corpus.labels' names a folder without labels_consensus_1.csv."]
+    return [
+        f"'grid.folds' names fold {fold}; the labels have the folds {', '.join(map(str, known))}."
+        for fold in wanted
+        if fold not in known
+    ]
+
+
+def _fill(value: Any, schema: Config) -> Any:
+    """Defaults for missing keys, and numbers for texts that a command line or ``1e-4`` gives."""
+    if isinstance(value, dict) and "properties" in schema:
+        for name, part in schema["properties"].items():
+            if name in value or "default" in part:
+                value[name] = _fill(value.get(name, deepcopy(part.get("default"))), part)
+        return value
+    if isinstance(value, list) and "items" in schema:
+        return [_fill(item, schema["items"]) for item in value]
+    if isinstance(value, str):
+        return _number(value, schema)
+    return value
+
+
+def _number(text: str, schema: Config) -> Any:
+    types = schema.get("type", [])
+    for name, convert in (("integer", int), ("number", float)):
+        if name in types:
+            try:
+                return convert(text)
+            except ValueError:
+                return text
+    return text
+
+
+def _message(fault: Any) -> str:
+    key = ".".join(str(part) for part in fault.absolute_path if not isinstance(part, int))
+    if fault.validator == "additionalProperties":
+        known = list(fault.schema["properties"])
+        unknown = sorted(set(fault.instance) - set(known), key=str)
+        prefix = f"{key}." if key else ""
+        return "\n  ".join(
+            f"'{prefix}{name}' is no key of the configuration.{nearest(str(name), known)} "
+            f"Allowed{f' in {key}' if key else ''}: {', '.join(known)}."
+            for name in unknown
+        )
+    value = fault.instance
+    if fault.validator == "enum":
+        allowed = [str(choice) for choice in fault.validator_value]
+        return f"'{key}' is {value!r}; allowed: {', '.join(allowed)}.{nearest(str(value), allowed)}"
+    if fault.validator == "type":
+        names = {"array": "a list", "object": "a group of keys", "string": "a text"}
+        names |= {"integer": "a whole number", "number": "a number", "null": "null"}
+        types = fault.validator_value
+        wanted = [names[t] for t in ([types] if isinstance(types, str) else types)]
+        return f"'{key}' is {value!r}; it must be {' or '.join(wanted)}."
+    bounds = {"minimum": "at least", "exclusiveMinimum": "more than"}
+    if fault.validator in bounds:
+        return (
+            f"'{key}' is {value!r}; it must be {bounds[fault.validator]} {fault.validator_value}."
+        )
+    if fault.validator == "uniqueItems":
+        return f"'{key}' is {value!r}; each entry may stand in it only once."
+    if fault.validator in ("minItems", "minLength"):
+        return f"'{key}' is {value!r}; it needs at least {fault.validator_value} entry or letter."
+    return f"'{key}': {fault.message}."
+
+
+def _fill_paths(corpus: Config) -> None:
+    """Paths that are null although the kind of corpus says where the files are."""
+    if corpus["kind"] in MADE_KINDS and corpus["labels"] is None:
+        folder = f"{MADE}/{corpus['kind']}"
+        names = {"labels": "labels", "demographics": "VideoDemographics.csv", "audio": "AudioWAV"}
+        for key, name in names.items():
+            corpus[key] = corpus[key] or f"{folder}/{name}"
+    if corpus["kind"] == "manifest" and corpus["manifest"] and corpus["audio"] is None:
+        corpus["audio"] = str(Path(corpus["manifest"]).parent)
+
+
+def _contradictions(config: Config) -> list[str]:
+    """Settings that are each allowed but do not go together."""
+    corpus, encoder = config["corpus"], config["encoder"]
+    lines = []
+    needs = "manifest" if corpus["kind"] == "manifest" else "labels"
+    if corpus[needs] is None:
+        lines.append(f"'corpus.{needs}' is null; corpus kind '{corpus['kind']}' needs it.")
+    if encoder["kind"] == "precomputed":
+        lines += [
+            f"'encoder.{name}' is null; encoder kind 'precomputed' needs it."
+            for name in ("features", "clips")
+            if encoder[name] is None
+        ]
+    elif corpus["audio"] is None:
+        lines.append(f"'corpus.audio' is null; encoder kind '{encoder['kind']}' needs it.")
+    return lines

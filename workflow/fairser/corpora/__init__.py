@@ -1,0 +1,1 @@
+"""Readers of corpora; each ends in a clip table (:mod:`fairser.corpora.clips`)."""

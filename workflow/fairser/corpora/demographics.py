@@ -1,0 +1,147 @@
+"""Demographic attributes of speakers and clips, from columns of any corpus.
+
+Values become lower-case text with underscores (``African American`` is ``african_american``);
+empty and unknown values are null. Ages become the groups of the Interspeech 2025 paper, section
+5.3: young 20-35, middle 36-49, elderly 50 and older.
+"""
+
+from pathlib import Path
+
+import polars as pl
+
+from fairser.corpora.clips import AGE_YEARS
+from fairser.errors import InputError
+
+KNOWN = ("gender", "race", "age", "ethnicity")
+UNKNOWN = ("", "unknown", "na", "n/a", "nan", "none", "null", "?", "-")
+SPEAKER_COLUMNS = ("speaker", "SpkrID", "ActorID")
+COLUMN_ALIASES = {"sex": "gender"}
+VALUE_ALIASES = {"gender": {"m": "male", "f": "female", "man": "male", "woman": "female"}}
+
+
+def is_known(column: pl.Expr) -> pl.Expr:
+    """Whether a text column says something: neither empty nor a word for unknown."""
+    return ~column.str.strip_chars().str.to_lowercase().is_in(UNKNOWN).fill_null(True)
+
+
+def tidy(frame: pl.DataFrame, attributes: list[str], origin: str | Path) -> pl.DataFrame:
+    """Attribute columns (text) in the form of the clip table; ``age`` adds ``age_years``."""
+    text = [pl.when(is_known(pl.col(name))).then(_words(name)).alias(name) for name in attributes]
+    frame = frame.with_columns(text)
+    return _group_ages(frame, origin) if "age" in attributes else frame
+
+
+def read_speakers(path: str | Path) -> tuple[pl.DataFrame, list[str]]:
+    """Demographics by speaker from a csv such as CREMA-D's ``VideoDemographics.csv``.
+
+    Returns:
+        One row per speaker: ``speaker``, the attributes, perhaps ``age_years``; and the names of
+        the attributes.
+    """
+    frame = read_csv(path)
+    speaker = next((name for name in SPEAKER_COLUMNS if name in frame.columns), None)
+    if speaker is None:
+        raise InputError(
+            f"{path}: no speaker column; name one of the columns {', '.join(SPEAKER_COLUMNS)}."
+        )
+    names = {name: _attribute_name(name) for name in frame.columns if name not in (speaker, "row")}
+    frame = frame.rename({speaker: "speaker", **names})
+    twice = frame.filter(pl.col("speaker").is_duplicated())
+    if twice.height:
+        raise InputError(
+            f"{twice['row'][0]}: speaker '{twice['speaker'][0]}' has more than one row; keep one."
+        )
+    attributes = list(names.values())
+    return tidy(frame, attributes, path).drop("row"), attributes
+
+
+def join_speakers(
+    clips: pl.DataFrame, attributes: list[str], path: str | Path
+) -> tuple[pl.DataFrame, list[str]]:
+    """Add the speakers' demographics to clips that may have attributes of their own.
+
+    Where both have an attribute they must agree.
+
+    Raises:
+        InputError: a speaker without a row in the demographics, or with contradicting values.
+    """
+    speakers, added = read_speakers(path)
+    lost = clips.join(speakers, on="speaker", how="anti")
+    if lost.height:
+        first = lost.row(0, named=True)
+        raise InputError(
+            f"{path}: no row for speaker '{first['speaker']}' ({first['row']}); "
+            f"{lost['speaker'].n_unique()} speaker(s) are missing. Add a row for each; leave "
+            "unknown values empty."
+        )
+    joined = clips.join(speakers, on="speaker", how="left", suffix=" of the speaker")
+    for name in set(attributes) & set(added):
+        other = f"{name} of the speaker"
+        wrong = joined.filter(pl.col(name) != pl.col(other))
+        if wrong.height:
+            first = wrong.row(0, named=True)
+            raise InputError(
+                f"{first['row']}: {name} of speaker '{first['speaker']}' is '{first[name]}' here "
+                f"and '{first[other]}' in {path}; mend one of them."
+            )
+        joined = joined.with_columns(pl.coalesce(other, name).alias(name)).drop(other)
+    return joined, [*attributes, *(name for name in added if name not in attributes)]
+
+
+def read_csv(path: str | Path) -> pl.DataFrame:
+    """A csv as text columns and ``row``, which locates each row for messages (``file, row n``).
+
+    Rows are counted as a text editor does: the header is row 1.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file. Mend its path in the configuration.")
+    try:
+        frame = pl.read_csv(path, infer_schema=False).fill_null("")
+    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not readable as a csv in UTF-8: {reason}") from error
+    if frame.height == 0:
+        raise InputError(f"{path}: the file has no rows below its header.")
+    number = pl.int_range(2, pl.len() + 2).cast(pl.String)
+    return frame.with_columns((pl.lit(f"{path}, row ") + number).alias("row"))
+
+
+def order_groups(attribute: str, groups: list[str]) -> list[str]:
+    """Groups of an attribute in the order of the paper's tables; others by name."""
+    paper = {
+        "gender": ["male", "female"],
+        "race": ["caucasian", "african_american", "asian"],
+        "age": ["young", "middle", "elderly"],
+    }.get(attribute, [])
+    return [g for g in paper if g in groups] + sorted(set(groups) - set(paper))
+
+
+def _attribute_name(column: str) -> str:
+    name = column.strip().lower().replace(" ", "_")
+    return COLUMN_ALIASES.get(name, name)
+
+
+def _words(name: str) -> pl.Expr:
+    text = pl.col(name).str.strip_chars().str.to_lowercase().str.replace_all(r"[\s-]+", "_")
+    return text.replace(VALUE_ALIASES.get(name, {}))
+
+
+def _group_ages(frame: pl.DataFrame, origin: str | Path) -> pl.DataFrame:
+    years = pl.col("age").cast(pl.Float64, strict=False)
+    known = frame.filter(pl.col("age").is_not_null())
+    numbers = known.filter(years.is_not_null()).height
+    if numbers == 0:  # the corpus has age groups of its own
+        return frame
+    if numbers < known.height:
+        bad = known.filter(years.is_null())["age"][0]
+        raise InputError(f"{origin}: age '{bad}' is no number, but other ages are; use one form.")
+    # The paper defines no group below 20: such ages are unknown to the age metrics.
+    group = (
+        pl.when(years >= 50)
+        .then(pl.lit("elderly"))
+        .when(years >= 36)
+        .then(pl.lit("middle"))
+        .when(years >= 20)
+        .then(pl.lit("young"))
+    )
+    return frame.with_columns(group.alias("age"), years.alias(AGE_YEARS))

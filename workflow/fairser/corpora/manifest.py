@@ -1,0 +1,182 @@
+"""A corpus of one's own: a csv with one row per clip.
+
+Columns: ``file`` (relative to the audio folder) and ``speaker``; the labels, either one ``emotion``
+column or one column per class with values that sum to 1; and, where the corpus has them,
+demographic columns and ``clip``. Folds come from the columns
+
+- ``fold`` and ``split``: as given, one row per clip and fold;
+- ``split`` alone: one fold;
+- ``fold`` alone: fold f tests on its own clips, develops on those of the next, trains on the rest;
+- neither: speaker-disjoint folds are made, balanced in the stratifying attribute where possible.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from fairser.corpora import clips, demographics
+from fairser.corpora.clips import ClipTable
+from fairser.errors import InputError, nearest
+from fairser.files import leads_out
+
+RESERVED = ("file", "speaker", "clip", "fold", "split", "emotion")
+SPLIT_WORDS = {"dev": "development", "valid": "development", "validation": "development"}
+DEFAULT_FOLDS = 5
+
+
+def read_manifest(
+    path: str | Path,
+    speakers: str | Path | None = None,
+    classes: list[str] | None = None,
+    attributes: list[str] | None = None,
+    folds: int = DEFAULT_FOLDS,
+    stratify: str = "gender",
+) -> ClipTable:
+    """Read a manifest into a clip table.
+
+    Args:
+        path: the manifest.
+        speakers: csv of demographics by speaker, joined to the manifest's own columns.
+        classes: the class columns; or, with an ``emotion`` column, its values in table order
+            (by default all of them, by name).
+        attributes: demographic columns of the manifest; by default those of
+            :data:`fairser.corpora.demographics.KNOWN` that it has.
+        folds: number of folds to make where the manifest names none.
+        stratify: attribute that made folds are balanced in.
+    """
+    frame = demographics.read_csv(path)
+    header = [name for name in frame.columns if name != "row"]
+    for name in ("file", "speaker"):
+        if name not in header:
+            raise InputError(
+                f"{path}, row 1: no column '{name}'.{nearest(name, header)} A manifest needs "
+                "'file', 'speaker' and either 'emotion' or one column per class."
+            )
+        clips.require_text(frame, name)
+    _check_paths(frame)
+    frame, names = _read_labels(frame, header, classes, path)
+    own = _attributes(header, attributes, names, path)
+    frame = demographics.tidy(frame, own, path)
+    if "clip" not in header:
+        frame = frame.with_columns(clips.clip_names("file"))
+    if speakers is not None:
+        frame, own = demographics.join_speakers(frame, own, speakers)
+    frame = _assign_folds(frame, header, folds, stratify if stratify in own else None, path)
+    return clips.build(frame, names, own, path)
+
+
+def _check_paths(frame: pl.DataFrame) -> None:
+    for file, row in frame.select("file", "row").iter_rows():
+        if leads_out(file):
+            raise InputError(
+                f"{row}: file '{file}' lies outside the audio folder; give a path inside it, "
+                "relative to it ('corpus.audio' names the folder)."
+            )
+
+
+def _read_labels(
+    frame: pl.DataFrame, header: list[str], classes: list[str] | None, path: str | Path
+) -> tuple[pl.DataFrame, list[str]]:
+    if "emotion" not in header:
+        if classes is None:
+            raise InputError(
+                f"{path}, row 1: no column 'emotion', and 'corpus.classes' names no class "
+                f"columns. Name them; the columns are: {', '.join(header)}."
+            )
+        names = clips.select_classes([c for c in header if c not in RESERVED], classes, path)
+        return clips.numeric(frame, names), names
+    clips.require_text(frame, "emotion")
+    frame = frame.with_columns(pl.col("emotion").str.strip_chars())
+    names = classes or frame["emotion"].unique().sort().to_list()
+    unknown = frame.filter(~pl.col("emotion").is_in(names))
+    if unknown.height:
+        value, row = unknown["emotion"][0], unknown["row"][0]
+        raise InputError(
+            f"{row}: emotion '{value}' is not among 'corpus.classes' ({', '.join(names)})."
+            f"{nearest(value, names)}"
+        )
+    hot = [(pl.col("emotion") == name).cast(pl.Float64).alias(name) for name in names]
+    return frame.with_columns(hot), names
+
+
+def _attributes(
+    header: list[str], wanted: list[str] | None, classes: list[str], path: str | Path
+) -> list[str]:
+    free = [name for name in header if name not in (*RESERVED, *classes)]
+    if wanted is None:
+        return [name for name in free if name in demographics.KNOWN]
+    for name in wanted:
+        if name not in free:
+            raise InputError(
+                f"{path}, row 1: no column '{name}', which 'corpus.attributes' names."
+                f"{nearest(name, free)} The columns are: {', '.join(free)}."
+            )
+    return wanted
+
+
+def _assign_folds(
+    frame: pl.DataFrame, header: list[str], folds: int, stratify: str | None, path: str | Path
+) -> pl.DataFrame:
+    if "split" in header:
+        words = pl.col("split").str.strip_chars().str.to_lowercase()
+        frame = frame.with_columns(words.replace(SPLIT_WORDS).alias("split"))
+    if "fold" in header:
+        frame = frame.with_columns(_whole_number(frame, "fold"))
+    if "split" in header:
+        return frame if "fold" in header else frame.with_columns(pl.lit(1).alias("fold"))
+    if "fold" in header:
+        return rotate(frame, path)
+    return rotate(frame.with_columns(_speaker_folds(frame, folds, stratify, path)), path)
+
+
+def _whole_number(frame: pl.DataFrame, name: str) -> pl.Series:
+    number = frame[name].str.strip_chars().cast(pl.Int64, strict=False)
+    bad = frame.filter(number.is_null() | (number < 1))
+    if bad.height:
+        raise InputError(
+            f"{bad['row'][0]}: {name} '{bad[name][0]}' is no whole number from 1 on; mend it."
+        )
+    return number
+
+
+def rotate(frame: pl.DataFrame, path: str | Path) -> pl.DataFrame:
+    """From one row per clip with its test fold to one row per clip and fold, with its split."""
+    parts = frame["fold"].unique().sort().to_list()
+    if len(parts) < 3:
+        raise InputError(
+            f"{path}: {len(parts)} fold(s); three are needed for train, development and test. "
+            "Add a 'split' column, or leave 'fold' out to have folds made."
+        )
+    frames = []
+    for test, development in zip(parts, parts[1:] + parts[:1], strict=True):
+        split = (
+            pl.when(pl.col("fold") == test)
+            .then(pl.lit("test"))
+            .when(pl.col("fold") == development)
+            .then(pl.lit("development"))
+            .otherwise(pl.lit("train"))
+        )
+        frames.append(frame.with_columns(split.alias("split"), fold=pl.lit(test, pl.Int64)))
+    return pl.concat(frames)
+
+
+def _speaker_folds(
+    frame: pl.DataFrame, folds: int, stratify: str | None, path: str | Path
+) -> pl.Series:
+    """Test fold of each clip: speakers stay together, the attribute's groups are spread evenly."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    speakers = frame["speaker"].n_unique()
+    if not 3 <= folds <= speakers:
+        raise InputError(
+            f"{path}: 'corpus.folds' is {folds}; it must be at least 3 and at most the number of "
+            f"speakers, {speakers}."
+        )
+    groups = frame[stratify].fill_null("") if stratify else frame["speaker"].str.slice(0, 0)
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
+    fold = np.zeros(frame.height, dtype=np.int64)
+    rows = splitter.split(fold, groups.to_numpy(), frame["speaker"].to_numpy())
+    for number, (_, test) in enumerate(rows, start=1):
+        fold[test] = number
+    return pl.Series("fold", fold)

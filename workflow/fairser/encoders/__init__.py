@@ -1,0 +1,1 @@
+"""Encoders turn clips into pooled features (:mod:`fairser.encoders.store`)."""

@@ -1,0 +1,136 @@
+"""Pooled features on disk: a safetensors file and a csv that names the clip of each row.
+
+``features`` is [clip, layer, dim], float32 or float16: for each hidden layer of the encoder the
+mean over the frames of the clip (an encoder without layers has one).
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from fairser.corpora.clips import clip_name
+from fairser.corpora.demographics import read_csv
+from fairser.errors import InputError
+from fairser.files import complete
+
+TENSOR = "features"
+DTYPES: dict[str, np.dtype] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+CHUNK = 4096  # rows that are looked at in one go: 160 MB at 13 x 768
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """Features of many clips; ``array`` [N, layer, dim] is mapped from the file, not loaded."""
+
+    array: np.ndarray
+    row_of: dict[str, int]
+
+    def rows(self, clips: Iterable[str]) -> np.ndarray:
+        """Rows of the clips, int64, in their order.
+
+        Raises:
+            InputError: the store lacks some of the clips.
+        """
+        wanted = list(clips)
+        missing = [clip for clip in wanted if clip not in self.row_of]
+        if missing:
+            raise InputError(
+                f"The features lack {len(missing)} of {len(wanted)} clips of the corpus, such as "
+                f"{', '.join(missing[:3])}. Compute them for all clips, or check that the clip "
+                "list ('encoder.clips') names clips as the labels do."
+            )
+        return np.array([self.row_of[clip] for clip in wanted], dtype=np.int64)
+
+
+def open_store(features: str | Path, clips: str | Path) -> FeatureStore:
+    """Open features and their clip list; the checks cost no reading of the features.
+
+    Args:
+        features: safetensors file with the tensor ``features``.
+        clips: csv whose first column names the clip of each row, with or without extension.
+
+    Raises:
+        InputError: no such file, no such tensor, wrong shape or type, or lists of other lengths.
+    """
+    array = _map(Path(features))
+    frame = read_csv(clips)
+    names = [clip_name(name) for name in frame[frame.columns[0]]]
+    if len(names) != len(array):
+        raise InputError(
+            f"{clips}: lists {len(names)} clips, but {features} has {len(array)} rows; they must "
+            "be in the same order and number."
+        )
+    row_of = {name: row for row, name in enumerate(names)}
+    if len(row_of) < len(names):
+        twice = next(name for row, name in enumerate(names) if row_of[name] != row)
+        raise InputError(f"{clips}: clip '{twice}' is listed twice; keep one row.")
+    return FeatureStore(array, row_of)
+
+
+def check_finite(store: FeatureStore, clips: Iterable[str], origin: str | Path) -> None:
+    """Refuse features of the given clips that are NaN or infinite.
+
+    Raises:
+        InputError: names file, row and clip of the first one, and their number.
+    """
+    names = list(clips)
+    rows = store.rows(names)
+    bad = []
+    for start in range(0, len(rows), CHUNK):
+        part = store.array[rows[start : start + CHUNK]]
+        finite = np.isfinite(part).all(axis=(1, 2))
+        bad += [start + int(i) for i in np.flatnonzero(~finite)]
+    if bad:
+        first = bad[0]
+        value = store.array[rows[first]].ravel()
+        value = value[~np.isfinite(value)][0]
+        raise InputError(
+            f"{origin}: row {rows[first]} (from 0), clip '{names[first]}', holds {value}; "
+            f"{len(bad)} clip(s) are like this. Compute their features again, or remove the clips "
+            "from the labels."
+        )
+
+
+def write_store(
+    features: str | Path, clips: str | Path, array: np.ndarray, names: list[str]
+) -> None:
+    """Write features [N, layer, dim] and the names of their N clips."""
+    from safetensors.numpy import save_file
+
+    with complete(features) as temporary:
+        save_file({TENSOR: np.ascontiguousarray(array)}, temporary)
+    write_clips(clips, names)
+
+
+def write_clips(path: str | Path, names: Iterable[str]) -> None:
+    with complete(path) as temporary:
+        pl.DataFrame({"clip": list(names)}).write_csv(temporary)
+
+
+def _map(path: Path) -> np.ndarray:
+    """The tensor ``features`` of a safetensors file, mapped into memory read-only."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; mend 'encoder.features'.")
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > path.stat().st_size:
+                raise ValueError("the header is longer than the file")
+            header = json.loads(file.read(length))
+        entry = header[TENSOR]
+        dtype, shape = DTYPES[entry["dtype"]], tuple(entry["shape"])
+        start, end = entry["data_offsets"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: no safetensors file with a float32 or float16 tensor '{TENSOR}' ({error}); "
+            "write it with safetensors.numpy.save_file({'features': array}, path)."
+        ) from error
+    if len(shape) != 3 or 0 in shape:
+        raise InputError(f"{path}: '{TENSOR}' has shape {shape}; it must be clip x layer x dim.")
+    if path.stat().st_size < 8 + length + end or end - start != dtype.itemsize * np.prod(shape):
+        raise InputError(f"{path}: truncated, '{TENSOR}' is not complete; write or fetch it again.")
+    return np.memmap(path, dtype, mode="r", offset=8 + length + start, shape=shape)

@@ -1,0 +1,16 @@
+"""The one error that a user's input can cause."""
+
+
+class InputError(Exception):
+    """Bad input: the message names the file, the row and the value, and says what to do.
+
+    Scripts print it without a traceback; every other exception is a bug and keeps its traceback.
+    """
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """``" Did you mean 'x'?"`` for the known name closest to ``name``, or an empty string."""
+    from difflib import get_close_matches
+
+    found = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f" Did you mean '{found[0]}'?" if found else ""

@@ -1,0 +1,71 @@
+"""The grid of runs: which cells of method x source x k x fold x seed exist."""
+
+from dataclasses import dataclass
+
+from fairser.configuration import Config, load_schema
+from fairser.errors import InputError
+
+# Number of groups of the sources whose number is not an axis of the grid.
+GROUPS = {"none": 1, "annotated": 2, "pseudo": 2}
+
+
+@dataclass(frozen=True, order=True)
+class Configuration:
+    """A method with its group source and number of groups: one row of the tables."""
+
+    method: str
+    source: str
+    k: int
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One run of the grid."""
+
+    method: str
+    source: str
+    k: int
+    fold: int
+    seed: int
+
+    @property
+    def folder(self) -> str:
+        """Where its results lie, below the results folder."""
+        return f"runs/{self.method}/{self.source}/k{self.k}/fold{self.fold}/seed{self.seed}"
+
+
+def configurations(config: Config) -> list[Configuration]:
+    """The combinations of method, source and k that exist, in the order of the configuration.
+
+    Raises:
+        InputError: no method of the grid can use any of its sources.
+    """
+    grid = config["grid"]
+    usable = load_schema()["properties"]["grid"]["properties"]["methods"]["x-sources"]
+    found = [
+        Configuration(method, source, k)
+        for method in grid["methods"]
+        for source in grid["sources"]
+        if source in usable[method]
+        for k in (grid["k"] if source == "kmeans" else [GROUPS[source]])
+    ]
+    if not found:
+        pairs = "; ".join(
+            f"{method} uses {', '.join(usable[method])}" for method in grid["methods"]
+        )
+        raise InputError(
+            f"The grid is empty: none of 'grid.methods' can use any of 'grid.sources' "
+            f"({', '.join(grid['sources'])}). {pairs}."
+        )
+    return found
+
+
+def cells(config: Config) -> list[Cell]:
+    """All runs of the grid."""
+    grid = config["grid"]
+    return [
+        Cell(c.method, c.source, c.k, fold, seed)
+        for c in configurations(config)
+        for fold in grid["folds"]
+        for seed in grid["seeds"]
+    ]

@@ -1,0 +1,1 @@
+"""Training methods, one module each: ``fairser.methods.erm`` holds the method ``erm``."""

@@ -1,0 +1,14 @@
+"""ERM: empirical risk minimisation, the reference that knows no groups."""
+
+import torch
+from torch import nn
+
+from fairser.methods.base import Method
+
+
+class ERM(Method):
+    def loss(self, model: nn.Module, rows: torch.Tensor, step: int) -> torch.Tensor:
+        return self.clip_losses(self.logits(model, rows), rows).mean()
+
+
+METHOD = ERM

@@ -1,0 +1,20 @@
+"""Random: logits drawn from U(0, 1), the lower bound of performance."""
+
+import torch
+from torch import nn
+
+from fairser.methods.base import Method
+
+
+class Random(Method):
+    trains = False
+
+    def build(self) -> nn.Module:
+        return nn.Module()
+
+    def logits(self, model: nn.Module, rows: torch.Tensor) -> torch.Tensor:
+        shape = (len(rows), self.data.targets.shape[1])
+        return torch.rand(shape, generator=self.generator)
+
+
+METHOD = Random

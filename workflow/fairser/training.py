@@ -1,0 +1,202 @@
+"""Training and prediction: one loop for all methods (Interspeech 2025, appendix A)."""
+
+import time
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+import polars as pl
+import torch
+from torch import nn
+
+from fairser.corpora.clips import SPLITS, ClipTable
+from fairser.encoders.store import FeatureStore
+from fairser.errors import InputError
+from fairser.jobs import logger
+from fairser.methods.base import FoldData, Method, find_method
+
+PREDICTED = ("development", "test")
+EVALUATION_BATCH = 4096
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of the training, named as in the configuration's ``train``."""
+
+    epochs: int = 50
+    batch_size: int = 32
+    learning_rate: float = 1e-4
+    clip_norm: float | None = 1.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training run leaves behind.
+
+    Attributes:
+        tensors: parameters of the best model, and ``features.mean`` and ``features.std``
+            [L, D] where the features were standardised.
+        history: a row per epoch: epoch, train_loss, development_loss.
+        predictions: a row per clip of development and test: clip, split, probability per class.
+        best_epoch: the epoch that was kept, None where nothing was trained.
+        seconds: duration of training and prediction.
+    """
+
+    tensors: dict[str, torch.Tensor]
+    history: pl.DataFrame
+    predictions: pl.DataFrame
+    best_epoch: int | None
+    seconds: float
+
+
+def load_fold(
+    table: ClipTable, store: FeatureStore, standardise: bool
+) -> tuple[FoldData, dict[str, torch.Tensor]]:
+    """One fold's clips in memory, and the statistics that its features were standardised with.
+
+    Args:
+        table: the (biased) clip table of one fold, sorted as rows are to be numbered.
+        store: features of all clips.
+        standardise: whether to give each feature mean 0 and standard deviation 1 over train;
+            a feature that is constant there is only centred.
+    """
+    frame = table.frame
+    array = store.array[store.rows(frame["clip"])].astype(np.float32)
+    rows = {
+        split: torch.from_numpy(np.flatnonzero((frame["split"] == split).to_numpy()))
+        for split in SPLITS
+    }
+    statistics = {}
+    if standardise:
+        train = array[rows["train"].numpy()].astype(np.float64)
+        mean, std = train.mean(axis=0), train.std(axis=0)
+        std[std == 0] = 1
+        array = ((array - mean) / std).astype(np.float32)
+        statistics = {
+            "features.mean": torch.from_numpy(mean.astype(np.float32)),
+            "features.std": torch.from_numpy(std.astype(np.float32)),
+        }
+    classes = pl.Series("class", table.classes)
+    index = frame["majority"].replace_strict(classes, range(len(classes)), default=-1)
+    data = FoldData(
+        features=torch.from_numpy(array),
+        targets=torch.from_numpy(frame.select(table.classes).to_numpy().astype(np.float32)),
+        majority=torch.from_numpy(index.cast(pl.Int64).to_numpy().copy()),
+        **rows,
+    )
+    return data, statistics
+
+
+def train_and_predict(
+    name: str,
+    table: ClipTable,
+    store: FeatureStore,
+    standardise: bool,
+    options: Options,
+    seed: int,
+) -> Run:
+    """Train a method on one fold and predict its development and test clips.
+
+    The same seed gives the same initial head and the same order of batches to every method, so
+    that methods differ by what they do, not by the draw.
+
+    Raises:
+        InputError: the loss is not finite, or the features lack clips.
+    """
+    start = time.monotonic()
+    data, statistics = load_fold(table, store, standardise)
+    method = find_method(name)(data, torch.Generator().manual_seed(seed))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = method.build()
+    history: list[tuple[int, float, float]] = []
+    best_epoch = None
+    if method.trains:
+        where = f"method {name}, fold {table.frame['fold'][0]}, seed {seed}"
+        history, best_epoch = _fit(method, model, options, seed, where)
+    schema = {"epoch": pl.Int64, "train_loss": pl.Float64, "development_loss": pl.Float64}
+    return Run(
+        tensors={**model.state_dict(), **statistics},
+        history=pl.DataFrame(history, schema, orient="row"),
+        predictions=_predict(method, model, table),
+        best_epoch=best_epoch,
+        seconds=time.monotonic() - start,
+    )
+
+
+def _fit(
+    method: Method,
+    model: nn.Module,
+    options: Options,
+    seed: int,
+    where: str,
+) -> tuple[list[tuple[int, float, float]], int]:
+    """Train ``model`` in place and leave it at its best epoch on development."""
+    shuffle = torch.Generator().manual_seed(seed)
+    parameters = list(model.parameters())
+    optimizer = torch.optim.Adam(parameters, lr=options.learning_rate, fused=True)
+    history: list[tuple[int, float, float]] = []
+    best, best_epoch, step = float("inf"), 0, 0
+    state = model.state_dict()
+    for epoch in range(1, options.epochs + 1):
+        order = method.rows[torch.randperm(len(method.rows), generator=shuffle)]
+        losses = []
+        for rows in order.split(options.batch_size):
+            loss = method.loss(model, rows, step)
+            optimizer.zero_grad()
+            loss.backward()
+            if options.clip_norm is not None:
+                nn.utils.clip_grad_norm_(parameters, options.clip_norm)
+            optimizer.step()
+            losses.append(loss.detach() * len(rows))
+            step += 1
+        train_loss = torch.stack(losses)
+        if not train_loss.isfinite().all():
+            first = step - len(losses) + int((~train_loss.isfinite()).nonzero()[0])
+            raise InputError(
+                f"The loss is not finite at step {first} (epoch {epoch}) of {where}. Lower "
+                "'train.learning_rate', and look for features of extreme size."
+            )
+        development_loss = _development_loss(method, model)
+        if not isfinite(development_loss):
+            raise InputError(
+                f"The loss on development is not finite after epoch {epoch} (step {step}) of "
+                f"{where}. Lower 'train.learning_rate', and look for features of extreme size."
+            )
+        history.append((epoch, float(train_loss.sum()) / len(order), development_loss))
+        if development_loss < best:
+            best, best_epoch = development_loss, epoch
+            state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        if epoch % 10 == 0 or epoch == options.epochs:
+            logger.info(
+                "%s: epoch %d of %d, development loss %.4f",
+                where,
+                epoch,
+                options.epochs,
+                development_loss,
+            )
+    model.load_state_dict(state)
+    return history, best_epoch
+
+
+@torch.no_grad()
+def _development_loss(method: Method, model: nn.Module) -> float:
+    """Mean class-balanced cross-entropy on development, with the train weights."""
+    rows = method.data.development
+    losses = [
+        method.clip_losses(method.logits(model, part), part).sum()
+        for part in rows.split(EVALUATION_BATCH)
+    ]
+    return float(torch.stack(losses).sum()) / len(rows)
+
+
+@torch.no_grad()
+def _predict(method: Method, model: nn.Module, table: ClipTable) -> pl.DataFrame:
+    """Probabilities softmax(z) of the development and test clips, in the table's order."""
+    frame = table.frame.with_row_index("number").filter(pl.col("split").is_in(PREDICTED))
+    rows = torch.from_numpy(frame["number"].cast(pl.Int64).to_numpy().copy())
+    logits = torch.cat([method.logits(model, part) for part in rows.split(EVALUATION_BATCH)])
+    shares = logits.softmax(dim=1).numpy()
+    return frame.select("clip", "split").with_columns(
+        pl.Series(name, shares[:, column]) for column, name in enumerate(table.classes)
+    )

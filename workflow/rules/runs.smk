@@ -1,0 +1,47 @@
+# One cell of the grid: train and predict, then evaluate the predictions.
+RUN = f"{RESULTS}/runs/{CELL}"
+RUN_LOG = f"{RESULTS}/logs/runs/{CELL}"
+
+
+localrules:
+    evaluate,
+
+
+rule train:
+    input:
+        unpack(train_inputs),
+    output:
+        predictions=f"{RUN}/predictions.parquet",
+        model=f"{RUN}/model.safetensors",
+        history=f"{RUN}/history.csv",
+        run=f"{RUN}/run.json",
+    log:
+        f"{RUN_LOG}/train.log",
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        train=config["train"],
+        standardise=is_standardised(config),
+        code=train_code,
+    script:
+        "../../scripts/train.py"
+
+
+rule evaluate:
+    input:
+        predictions=f"{RUN}/predictions.parquet",
+        split=f"{RESULTS}/splits/fold{{fold}}.parquet",
+        run=f"{RUN}/run.json",
+    output:
+        f"{RUN}/metrics.json",
+    log:
+        f"{RUN_LOG}/evaluate.log",
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        code=code_hash("fairser.evaluation"),
+    script:
+        "../../scripts/evaluate.py"
