@@ -9,13 +9,12 @@ import torch
 from fairser import torchaudio_cpu  # noqa: F401  before torchaudio
 from fairser.corpora.clips import ALIASES
 from fairser.errors import InputError
-from fairser.files import leads_out
+from fairser.files import is_lfs_pointer, leads_out
 
 from torchaudio.functional import resample  # isort: skip
 
 SAMPLE_RATE = 16_000
 SHORTEST = 0.025  # seconds; one frame of the encoders
-POINTER = b"version https://git-lfs.github.com/spec/"
 STREAMED = (0, 0xFFFFFFFF)  # sizes that programs write which do not know the length yet
 
 
@@ -82,25 +81,24 @@ def _check_file(path: Path) -> None:
     size = path.stat().st_size
     if size == 0:
         raise InputError(f"{path}: the file is empty (0 bytes); fetch it again.")
-    with path.open("rb") as file:
-        start = file.read(len(POINTER))
-        if start == POINTER:
-            raise InputError(
-                f"{path}: a Git LFS pointer of {size} bytes in place of audio. Run `git lfs pull` "
-                "in its repository, or `snakemake download_cremad` for CREMA-D."
-            )
-        if start[:4] == b"RIFF":
-            missing = _missing_wav_bytes(path, size)
-            if missing > 0:
-                raise InputError(
-                    f"{path}: truncated, the last {missing} bytes of its samples are missing; "
-                    "fetch it again."
-                )
+    if is_lfs_pointer(path):
+        raise InputError(
+            f"{path}: a Git LFS pointer of {size} bytes in place of audio. Run `git lfs pull` in "
+            "its repository, or `snakemake download_cremad` for CREMA-D."
+        )
+    missing = _missing_wav_bytes(path, size)
+    if missing > 0:
+        raise InputError(
+            f"{path}: truncated, the last {missing} bytes of its samples are missing; fetch it "
+            "again."
+        )
 
 
 def _missing_wav_bytes(path: Path, size: int) -> int:
     """Bytes by which the data of a wav end before its header says; libsndfile does not tell."""
     with path.open("rb") as file:
+        if file.read(4) != b"RIFF":
+            return 0
         position = 12
         while position + 8 <= size:
             file.seek(position)

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
 
 @contextmanager
 def complete(path: str | Path) -> Iterator[Path]:
@@ -39,6 +41,12 @@ def write_json(path: str | Path, data: Any) -> None:
 
 def read_json(path: str | Path) -> Any:
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def is_lfs_pointer(path: str | Path) -> bool:
+    """Whether a file is the text of about 130 bytes that Git leaves in place of a Git LFS file."""
+    with Path(path).open("rb") as file:
+        return file.read(len(LFS_POINTER)) == LFS_POINTER
 
 
 def sha256(path: str | Path) -> str:
