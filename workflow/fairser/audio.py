@@ -1,6 +1,7 @@
 """Reading audio: any format, rate and number of channels in, 16 kHz mono out."""
 
 import struct
+from functools import cache
 from pathlib import Path
 
 import soundfile
@@ -11,7 +12,7 @@ from fairser.corpora.clips import ALIASES
 from fairser.errors import InputError
 from fairser.files import is_lfs_pointer, leads_out
 
-from torchaudio.functional import resample  # isort: skip
+from torchaudio.transforms import Resample  # isort: skip
 
 SAMPLE_RATE = 16_000
 SHORTEST = 0.025  # seconds; one frame of the encoders
@@ -66,13 +67,18 @@ def read(path: str | Path, seconds: float | None = None) -> torch.Tensor:
     if not wave.isfinite().all():
         raise InputError(f"{path}: holds samples that are no finite numbers; convert it again.")
     if rate != SAMPLE_RATE:
-        wave = resample(wave, rate, SAMPLE_RATE)
+        wave = _resampler(rate)(wave)
     if len(wave) < SHORTEST * SAMPLE_RATE:
         raise InputError(
             f"{path}: holds {len(wave) / SAMPLE_RATE:.4f} s of audio; at least {SHORTEST} s are "
             "needed. Remove the clip from the labels or fetch it again."
         )
     return wave
+
+
+@cache
+def _resampler(rate: int) -> Resample:
+    return Resample(rate, SAMPLE_RATE)  # its filter costs more to make than to use
 
 
 def _check_file(path: Path) -> None:

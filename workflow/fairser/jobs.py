@@ -30,7 +30,7 @@ def expose_package() -> None:
 def job(log: str | Path) -> Iterator[None]:
     """Write log lines and warnings to ``log``; end the process with 1 on an error.
 
-    Bad input is told in its own words, a bug with its traceback.
+    Bad input is told in its own words, a bug with its traceback, in the log and on stderr.
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
@@ -39,12 +39,11 @@ def job(log: str | Path) -> Iterator[None]:
     logging.captureWarnings(True)
     try:
         yield
-    except InputError as fault:
-        logger.error("Error: %s", fault)
-        sys.exit(1)
-    except Exception:
-        logger.error("%s", traceback.format_exc())
-        sys.exit(1)
+    except Exception as error:
+        known = isinstance(error, InputError)
+        message = f"Error: {error}" if known else traceback.format_exc()
+        logger.error("%s", message)
+        sys.exit(f"\n{message}\n(log: {log})\n")
 
 
 def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:

@@ -33,7 +33,7 @@ def write_run(
         "source": cell["source"],
         **{name: int(cell[name]) for name in ("k", "fold", "seed")},
         "best_epoch": run.best_epoch,
-        "seconds": round(run.seconds, 3),
+        "seconds": run.seconds,
         "device": "cpu",
         "versions": versions(),
         "commit": commit(),

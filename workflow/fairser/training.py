@@ -17,6 +17,7 @@ from fairser.methods.base import FoldData, Method, find_method
 
 PREDICTED = ("development", "test")
 EVALUATION_BATCH = 4096
+STAGES = ("load", "train", "predict")
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ class Run:
         history: a row per epoch: epoch, train_loss, development_loss.
         predictions: a row per clip of development and test: clip, split, probability per class.
         best_epoch: the epoch that was kept, None where nothing was trained.
-        seconds: duration of training and prediction.
+        seconds: durations of loading, training and prediction.
     """
 
     tensors: dict[str, torch.Tensor]
     history: pl.DataFrame
     predictions: pl.DataFrame
     best_epoch: int | None
-    seconds: float
+    seconds: dict[str, float]
 
 
 def load_fold(
@@ -103,8 +104,9 @@ def train_and_predict(
     Raises:
         InputError: the loss is not finite, or the features lack clips.
     """
-    start = time.monotonic()
+    times = [time.monotonic()]
     data, statistics = load_fold(table, store, standardise)
+    times.append(time.monotonic())
     method = find_method(name)(data, torch.Generator().manual_seed(seed))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -114,13 +116,19 @@ def train_and_predict(
     if method.trains:
         where = f"method {name}, fold {table.frame['fold'][0]}, seed {seed}"
         history, best_epoch = _fit(method, model, options, seed, where)
+    times.append(time.monotonic())
+    predictions = _predict(method, model, table)
+    times.append(time.monotonic())
     schema = {"epoch": pl.Int64, "train_loss": pl.Float64, "development_loss": pl.Float64}
     return Run(
         tensors={**model.state_dict(), **statistics},
         history=pl.DataFrame(history, schema, orient="row"),
-        predictions=_predict(method, model, table),
+        predictions=predictions,
         best_epoch=best_epoch,
-        seconds=time.monotonic() - start,
+        seconds={
+            name: round(end - start, 3)
+            for name, start, end in zip(STAGES, times, times[1:], strict=False)
+        },
     )
 
 

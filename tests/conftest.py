@@ -1,0 +1,36 @@
+"""Fixtures for all tests: the real corpora, where the checkout has them beside it."""
+
+from pathlib import Path
+
+import pytest
+
+from fairser.corpora.clips import ClipTable
+from fairser.corpora.readers import read_corpus
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the real corpora, which are no part of the repository."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("no real corpora in ../shared/data, beside the repository")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def cremad(shared_data: Path) -> Path:
+    return shared_data / "cremad"
+
+
+@pytest.fixture(scope="session")
+def emodb(shared_data: Path) -> Path:
+    return shared_data / "emodb"
+
+
+@pytest.fixture(scope="session")
+def cremad_table(cremad: Path) -> ClipTable:
+    """CREMA-D with demographics, without its faulty recordings."""
+    demographics = cremad / "VideoDemographics.csv"
+    corpus = {"kind": "cremad", "labels": cremad, "demographics": demographics, "classes": None}
+    return read_corpus(corpus, stratify="gender")

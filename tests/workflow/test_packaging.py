@@ -1,0 +1,115 @@
+"""Pins, environments, layout and documentation say the same everywhere."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fairser.configuration import load_schema
+from workflow.runner import ROOT
+
+
+def pins(lines: list[str]) -> dict[str, str]:
+    found = [re.fullmatch(r"([\w.-]+)==([\w.]+)", line) for line in lines]
+    return {match[1].lower(): match[2] for match in found if match}
+
+
+CONSTRAINTS = pins((ROOT / "constraints.txt").read_text().splitlines())
+ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_requirements_are_pinned_as_in_the_constraints(name: str) -> None:
+    lines = (ROOT / name).read_text().splitlines()
+    direct = pins(lines)
+    assert len(direct) == sum(not line.startswith("#") for line in lines)
+    assert direct.items() <= CONSTRAINTS.items()
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_environments_are_pinned_as_in_the_constraints(path: Path) -> None:
+    dependencies = yaml.safe_load(path.read_text())["dependencies"]
+    packages = next(entry["pip"] for entry in dependencies if isinstance(entry, dict))
+    direct = pins(packages)
+    assert len(direct) == len(packages)
+    assert direct.items() <= CONSTRAINTS.items()
+
+
+def test_every_script_has_a_rule_and_every_rule_of_a_script_its_environment() -> None:
+    rules = {}
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        for name, body in re.findall(
+            r"^rule (\w+):\n(.*?)(?=^\S|\Z)", path.read_text(), re.M | re.S
+        ):
+            rules[name] = body
+    scripts = {path.stem for path in (ROOT / "scripts").glob("*.py")}
+    assert scripts == set(rules)
+    for name, body in rules.items():
+        assert f"scripts/{name}.py" in body
+        environment = re.search(r"envs/(\w+)\.yaml", body)
+        assert environment and (ROOT / "envs" / f"{environment[1]}.yaml") in ENVIRONMENTS
+        assert "log:" in body
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "scripts").glob("*.py")), ids=lambda path: path.stem
+)
+def test_scripts_are_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 30
+
+
+def test_the_schema_describes_every_key() -> None:
+    def check(schema: dict, where: str) -> int:
+        keys = schema.get("properties", {})
+        for name, part in keys.items():
+            assert part.get("description"), f"{where}{name} has no description"
+            assert "default" in part, f"{where}{name} has no default"
+            if "properties" in part:
+                assert part["additionalProperties"] is False
+        return len(keys) + sum(check(part, f"{name}.") for name, part in keys.items())
+
+    schema = load_schema()
+    assert schema["additionalProperties"] is False
+    assert check(schema, "") > 30
+
+
+def test_config_yaml_has_every_key_and_a_comment_for_it() -> None:
+    text = (ROOT / "config.yaml").read_text()
+    values = yaml.safe_load(text)
+    for name, part in load_schema()["properties"].items():
+        assert set(values[name] if "properties" in part else [name]) == set(
+            part.get("properties", [name])
+        )
+    lines = [line for line in text.splitlines() if re.match(r"  \w+: ", line)]
+    assert len(lines) > 25
+    assert [line for line in lines if "#" not in line] == []
+
+
+def test_the_training_imports_little() -> None:
+    code = "import sys, fairser.training, fairser.runs, fairser.methods.erm; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT / "workflow")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(done.stdout.split())
+    assert "torch" in loaded
+    assert not loaded & {"torchaudio", "transformers", "sklearn", "matplotlib", "snakemake"}
+
+
+def test_the_grid_is_listed_without_torch() -> None:
+    code = "import sys, fairser.configuration, fairser.grid, fairser.summary, fairser.provenance"
+    code += ", fairser.encoders.key, fairser.jobs; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT / "workflow")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not set(done.stdout.split()) & {"torch", "polars", "numpy", "sklearn"}

@@ -1,0 +1,155 @@
+"""The workflow from a manifest and audio to the tables: results, resume, reruns."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+from sklearn.metrics import accuracy_score, f1_score
+
+from workflow.runner import ROOT, Workflow
+
+RUN = "runs/erm/none/k1/fold1/seed0"
+
+
+def test_tables_hold_what_the_runs_measured(finished: Workflow) -> None:
+    metrics = [
+        json.loads((finished.results / f"runs/erm/none/k1/fold{f}/seed0/metrics.json").read_text())
+        for f in (1, 2)
+    ]
+    table = pl.read_csv(finished.results / "table1.csv")
+    assert table.columns[:6] == ["method", "source", "f1", "acc", "tpr_gap", "dp_gap"]
+    assert table["method"].to_list() == ["ERM", "Random"]
+    erm = table.row(0, named=True)
+    f1 = [m["f1"] for m in metrics]
+    assert erm["f1"] == pytest.approx(np.mean(f1))
+    assert erm["f1_std"] == pytest.approx(np.std(f1, ddof=1))
+    gaps = [m["attributes"]["gender"]["gaps"]["tpr"]["pairwise"]["rms"] for m in metrics]
+    assert erm["tpr_gap"] == pytest.approx(np.mean(gaps))
+    assert (erm["folds"], erm["seeds"]) == (2, 1)
+
+
+def test_metrics_follow_from_the_saved_predictions(finished: Workflow) -> None:
+    predictions = pl.read_parquet(finished.results / RUN / "predictions.parquet")
+    test = predictions.filter(pl.col("split") == "test")
+    truth = pl.read_parquet(finished.results / "splits/fold1.parquet")
+    test = test.join(truth.filter(pl.col("split") == "test"), on="clip", suffix=" label")
+    classes = ["angry", "calm", "happy"]
+    shares = test.select(classes).to_numpy()
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-6)
+    labels = test.select(f"{name} label" for name in classes).to_numpy() > 1 / 3
+    metrics = json.loads((finished.results / RUN / "metrics.json").read_text())
+    assert metrics["f1"] == pytest.approx(f1_score(labels, shares > 1 / 3, average="macro"))
+    accuracy = accuracy_score(labels.ravel(), (shares > 1 / 3).ravel())
+    assert metrics["acc"] == pytest.approx(accuracy)
+
+
+def test_a_run_records_where_it_comes_from(finished: Workflow) -> None:
+    metrics = json.loads((finished.results / RUN / "metrics.json").read_text())
+    assert metrics["config"]["train"]["epochs"] == 5
+    assert metrics["config"]["bias"]["seed"] == 0  # a default, filled in
+    assert {"fairser", "torch", "python"} <= metrics["versions"].keys()
+    assert metrics["device"] == "cpu"
+    assert metrics["seed"] == 0
+    assert metrics["seconds"].keys() == {"load", "train", "predict"}
+    assert metrics["seconds"]["train"] > 0
+    history = pl.read_csv(finished.results / RUN / "history.csv")
+    assert history["epoch"].to_list() == [1, 2, 3, 4, 5]
+    assert metrics["best_epoch"] == history.sort("development_loss")["epoch"][0]
+
+
+def test_it_ends_with_table_1_and_the_places(workflow: Workflow) -> None:
+    workflow.overlay["grid"] = {"methods": ["random"], "folds": [1]}
+    output = workflow.run()
+    assert "| method | source | f1" in output
+    assert "results/table1.csv" in output
+
+
+def test_the_same_numbers_on_one_core(finished: Workflow, workflow: Workflow) -> None:
+    workflow.run(cores=1)
+    for name in ("table1.csv", f"{RUN}/history.csv"):
+        assert (workflow.results / name).read_bytes() == (finished.results / name).read_bytes()
+    for name in ("predictions.parquet", "model.safetensors"):
+        ours, theirs = (w.results / RUN / name for w in (workflow, finished))
+        assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_a_lost_file_alone_is_made_again(finished: Workflow) -> None:
+    (finished.results / RUN / "metrics.json").unlink()
+    assert finished.jobs() == {"evaluate": 1, "table1": 1, "all": 1, "total": 3}
+    finished.run()
+    assert finished.jobs() == {}
+
+
+def test_touching_a_script_reruns_nothing(finished: Workflow) -> None:
+    for script in (ROOT / "scripts" / "train.py", ROOT / "workflow/fairser/training.py"):
+        os.utime(script)
+    assert finished.jobs() == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"grid": {"methods": ["random", "erm"], "folds": [1, 2, 3]}}, {"train": 2, "split": 1}),
+        ({"train": {"epochs": 6, "learning_rate": 0.001}}, {"train": 4}),
+        ({"metrics": {"tpr_gap": "max_deviation"}}, {"table1": 1}),
+        ({"encoder": {"kind": "fbank", "seconds": 0.2}}, {"fbank": 1, "train": 4}),
+    ],
+    ids=["fold", "epochs", "metric", "encoder"],
+)
+def test_a_change_reruns_what_depends_on_it(
+    finished: Workflow, change: dict, expected: dict[str, int]
+) -> None:
+    jobs = Workflow(finished.folder, finished.overlay | change).jobs()
+    rerun = {name: jobs.get(name, 0) for name in ("fbank", "clips", "split", "train", "table1")}
+    assert rerun == {"fbank": 0, "clips": 0, "split": 0, "train": 0, "table1": 1} | expected
+
+
+def test_one_table_as_the_target(workflow: Workflow) -> None:
+    workflow.run("results/tableA3.csv")
+    made = {path.name for path in workflow.results.glob("table*")}
+    assert made == {"tableA3.csv", "tableA3.md"}
+    table = pl.read_csv(workflow.results / "tableA3.csv")
+    assert table["train"].sum() > 0
+    assert not (workflow.results / "runs").exists()
+
+
+def test_results_may_lie_anywhere(workflow: Workflow, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "else where" / "out"
+    workflow.overlay["results"] = str(elsewhere)
+    workflow.overlay["grid"] = {"methods": ["random"], "folds": [1]}
+    workflow.run()
+    assert (elsewhere / "table1.csv").exists()
+    assert not (tmp_path / "results").exists()
+
+
+def test_values_of_the_command_line(workflow: Workflow) -> None:
+    workflow.run("-n", "--config", "train={epochs: 2}")
+    assert "'train.epochs' is 'two'" in workflow.fail("-n", "--config", "train={epochs: two}")
+
+
+def test_the_default_grid_is_listed(tmp_path: Path) -> None:
+    paper = Workflow(tmp_path, {})
+    jobs = paper.jobs()
+    assert jobs["train"] == jobs["evaluate"] == 33 * 5
+    assert jobs["cremad_labels"] == 1
+    assert not (tmp_path / "results").exists()
+    assert not (tmp_path / "resources").exists()
+
+
+def test_what_comes_later_is_refused_with_a_sentence(workflow: Workflow) -> None:
+    workflow.overlay["grid"]["methods"] = ["erm", "rw"]
+    output = workflow.fail()
+    assert "'grid.methods: rw' comes in a later version" in output
+    assert "Traceback" not in output
+    assert not (workflow.results / "runs").exists()
+    assert "Listed only: 'grid.methods: rw' comes in a later version" in workflow.run("-n")
+
+
+def test_the_defaults_are_those_of_config_yaml() -> None:
+    from fairser.configuration import resolve
+
+    assert resolve(yaml.safe_load((ROOT / "config.yaml").read_text())) == resolve({})
