@@ -16,14 +16,18 @@ include: "workflow/common.smk"
 include: "workflow/inputs.smk"
 include: "workflow/rules/corpora.smk"
 include: "workflow/rules/features.smk"
+include: "workflow/rules/groups.smk"
 include: "workflow/rules/runs.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"
 
 
 localrules:
     all,
     tables,
     runs,
+    groups,
+    figures,
     features,
     download_cremad,
 
@@ -31,6 +35,7 @@ localrules:
 rule all:
     input:
         TABLE_FILES,
+        FIGURE_FILES,
         METRICS_FILES,
 
 
@@ -42,6 +47,16 @@ rule tables:
 rule runs:
     input:
         METRICS_FILES,
+
+
+rule groups:
+    input:
+        [f"{RESULTS}/{cell}.parquet" for cell in GROUP_CELLS],
+
+
+rule figures:
+    input:
+        FIGURE_FILES,
 
 
 rule features:
@@ -56,8 +71,13 @@ rule download_cremad:
 
 
 onstart:
-    prepare_results()
+    configuration.make_results(RESULTS)
 
 
 onsuccess:
-    print_summary()
+    grid.write_state(CELLS, RESULTS)
+    print(summary(RESULTS), file=sys.stderr, end="")
+
+
+onerror:
+    grid.write_state(CELLS, RESULTS)

@@ -1,10 +1,14 @@
-"""Rule table1: performance and gaps of every method."""
+"""Rule table1: performance and gaps of every method and source."""
 
-from fairser.files import read_json
 from fairser.jobs import job
-from fairser.tables import table1, write_table
+from fairser.statistics import Bootstrap, read_counts
+from fairser.tables import LEGEND, readable, table1, table_gaps
+from fairser.writing import write_table
 
 with job(snakemake.log[0]):
-    runs = map(read_json, snakemake.input)
-    table = table1(runs, snakemake.params.attribute, snakemake.params.variants)
-    write_table(snakemake.output[0], table)
+    given = snakemake.params
+    gaps = table_gaps(given.attributes, given.variants)
+    bootstrap = Bootstrap(**given.statistics, gaps=gaps)
+    runs = read_counts(snakemake.input.metrics, snakemake.input.counts)
+    table = table1(runs, bootstrap, given.k)
+    write_table(snakemake.output[0], table, readable(table), LEGEND)

@@ -2,7 +2,8 @@
 
 from fairser.corpora.clips import ClipTable
 from fairser.jobs import job
-from fairser.tables import table_a3, write_table
+from fairser.split_tables import table_a3
+from fairser.writing import write_table
 
 with job(snakemake.log[0]):
     table = table_a3(ClipTable.read(snakemake.input[0]), snakemake.params.attribute)

@@ -2,7 +2,8 @@
 
 from fairser.corpora.clips import ClipTable
 from fairser.jobs import job
-from fairser.tables import table_a4, write_table
+from fairser.split_tables import table_a4
+from fairser.writing import write_table
 
 with job(snakemake.log[0]):
     tables = [ClipTable.read(path) for path in snakemake.input]

@@ -1,5 +1,6 @@
 """Rule train: one run of the grid, from features to predictions."""
 
+import polars as pl
 import torch
 
 from fairser.corpora.clips import ClipTable
@@ -18,5 +19,7 @@ with job(snakemake.log[0]):
         snakemake.params.standardise,
         Options(**snakemake.params.train),
         int(cell.seed),
+        grouping=pl.read_parquet(snakemake.input.groups) if cell.source != "none" else None,
+        hyper=snakemake.params.hyper,
     )
     write_run(dict(snakemake.output.items()), run, dict(cell.items()), snakemake.config)

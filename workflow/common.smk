@@ -31,7 +31,24 @@ RESULTS = config["results"]
 CORPUS = config["corpus"]
 CELL = "{method}/{source}/k{k}/fold{fold}/seed{seed}"
 METRICS_FILES = [f"{RESULTS}/{cell.folder}/metrics.json" for cell in CELLS]
-STORE = f"{RESULTS}/features/{store_name(config)}"
+GROUP_CELL = "groups/{source}/k{k}/fold{fold}"
+GROUP_CELLS = list(
+    dict.fromkeys(GROUP_CELL.format(**vars(c)) for c in CELLS if c.source != "none")
+)
+
+# Cells and keys of the tables. Published numbers exist for CREMA-D alone.
+TABLES = config["tables"]
+TABLE1_CELLS = [c for c in CELLS if c.source != "kmeans" or c.k == TABLES["table1_k"]]
+TABLE2_CELLS = [c for c in CELLS if c.source == "kmeans" and c.k in TABLES["table2_k"]]
+KEYS = {"tableA3": ["emotion", "gender"], "tableA4": ["fold", "split"]}
+if TABLE1_CELLS:
+    KEYS["table1"] = ["method", "source"]
+if TABLE2_CELLS:
+    TABLE2_CELLS = [c for c in CELLS if c.method == "erm"] + TABLE2_CELLS
+    KEYS["table2"] = ["method", "k"]
+PUBLISHED = [f"{name}_vs_paper" for name in KEYS] if CORPUS["kind"] == "cremad" else []
+TABLE_FILES = [f"{RESULTS}/{name}.csv" for name in [*KEYS, *PUBLISHED]]
+TABLE_FILES += [f"{RESULTS}/groups.csv"] if GROUP_CELLS else []
 
 
 wildcard_constraints:
@@ -57,11 +74,3 @@ def refuse(setting):
             f"{reason} Change it by an overlay of the configuration (see the README)."
         )
     return reason
-
-
-def prepare_results():
-    configuration.make_results(RESULTS)
-
-
-def print_summary():
-    print(summary(RESULTS), file=sys.stderr, end="")

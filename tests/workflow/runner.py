@@ -17,6 +17,7 @@ class Workflow:
 
     folder: Path
     overlay: dict[str, Any]
+    root: Path = ROOT
 
     @property
     def results(self) -> Path:
@@ -26,8 +27,8 @@ class Workflow:
         """Run snakemake; stdout and stderr come back as one text in ``stdout``."""
         (self.folder / "overlay.yaml").write_text(yaml.safe_dump(self.overlay))
         command = [sys.executable, "-m", "snakemake", *arguments]
-        command += ["--snakefile", str(ROOT / "Snakefile"), "--cores", str(cores)]
-        command += ["--configfile", str(ROOT / "config.yaml"), "overlay.yaml"]
+        command += ["--snakefile", str(self.root / "Snakefile"), "--cores", str(cores)]
+        command += ["--configfile", str(self.root / "config.yaml"), "overlay.yaml"]
         return subprocess.run(
             command,
             cwd=self.folder,
@@ -51,7 +52,7 @@ class Workflow:
 
     def jobs(self, *arguments: str) -> dict[str, int]:
         """Number of jobs of each rule that a dry run lists."""
-        lines = self.run("-n", "--quiet", "rules", *arguments).splitlines()
+        lines = self.run(*arguments, "-n", "--quiet", "rules").splitlines()
         counts = {}
         for line in lines:
             words = line.split()

@@ -2,6 +2,7 @@
 
 import struct
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import soundfile
@@ -50,7 +51,7 @@ def read(path: str | Path, seconds: float | None = None) -> torch.Tensor:
     path = Path(path)
     _check_file(path)
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(_with_size(path)) as file:
             rate, frames = file.samplerate, file.frames
             wanted = frames if seconds is None else min(frames, round(seconds * rate))
             samples = file.read(wanted, dtype="float32", always_2d=True)
@@ -66,14 +67,12 @@ def read(path: str | Path, seconds: float | None = None) -> torch.Tensor:
     wave = torch.from_numpy(samples).mean(dim=1)
     if not wave.isfinite().all():
         raise InputError(f"{path}: holds samples that are no finite numbers; convert it again.")
-    if rate != SAMPLE_RATE:
-        wave = _resampler(rate)(wave)
-    if len(wave) < SHORTEST * SAMPLE_RATE:
+    if len(wave) < SHORTEST * rate:
         raise InputError(
-            f"{path}: holds {len(wave) / SAMPLE_RATE:.4f} s of audio; at least {SHORTEST} s are "
+            f"{path}: holds {len(wave) / rate:.4f} s of audio; at least {SHORTEST} s are "
             "needed. Remove the clip from the labels or fetch it again."
         )
-    return wave
+    return wave if rate == SAMPLE_RATE else _resampler(rate)(wave)
 
 
 @cache
@@ -98,6 +97,18 @@ def _check_file(path: Path) -> None:
             f"{path}: truncated, the last {missing} bytes of its samples are missing; fetch it "
             "again."
         )
+
+
+def _with_size(path: Path) -> Path | BytesIO:
+    """A wav whose header gives its samples 0 bytes, as written to a pipe, with an open size.
+
+    libsndfile reads one of 0xFFFFFFFF to the end of the file, but one of 0 as empty.
+    """
+    content = path.read_bytes() if path.suffix.lower() == ".wav" else b""
+    data = content.find(b"data", 12, 4096)
+    if content[4:8] != bytes(4) or data < 0 or content[data + 4 : data + 8] != bytes(4):
+        return path
+    return BytesIO(content[: data + 4] + b"\xff" * 4 + content[data + 8 :])
 
 
 def _missing_wav_bytes(path: Path, size: int) -> int:

@@ -19,16 +19,21 @@ SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 LATER = "comes in a later version of fair-ser; this one has"
 UNAVAILABLE = {
     "encoder.kind: transformers": f"{LATER} the encoders fbank and precomputed",
-    **{
-        f"grid.methods: {method}": f"{LATER} the methods random and erm"
-        for method in ("rw", "ds", "gdro", "gadro", "lff", "disent", "pgdro")
-    },
+    "embedding.kind: ecapa": f"{LATER} the embeddings mfcc and precomputed",
+    "pseudo.kind: audeering": f"{LATER} the gender models pitch and precomputed",
 }
 
 # Corpora that the workflow fetches or makes, each in a folder of its own below this one.
 MADE = "resources"
 MADE_KINDS = ("cremad", "demo")
 MADE_FOLDS = range(1, 6)
+
+# Files that each section names where its kind is precomputed.
+PRECOMPUTED = {
+    "encoder": ("features", "clips"),
+    "embedding": ("features", "clips"),
+    "pseudo": ("probabilities",),
+}
 
 Config = dict[str, Any]
 
@@ -78,9 +83,13 @@ def check_inputs(config: Config) -> None:
     corpus, encoder = config["corpus"], config["encoder"]
     named = {"manifest": ["manifest"]}.get(corpus["kind"], ["labels"])
     paths = {f"corpus.{name}": corpus[name] for name in (*named, "demographics")}
-    if encoder["kind"] == "precomputed":
-        paths |= {f"encoder.{name}": encoder[name] for name in ("features", "clips")}
-    else:
+    paths |= {
+        f"{section}.{name}": config[section][name]
+        for section, names in PRECOMPUTED.items()
+        if config[section]["kind"] == "precomputed"
+        for name in names
+    }
+    if encoder["kind"] != "precomputed":
         paths["corpus.audio"] = corpus["audio"]
     made = f"{made_folder(corpus)}/"
     lines = [
@@ -199,6 +208,7 @@ def _message(fault: Any) -> str:
         wanted = [names[t] for t in ([types] if isinstance(types, str) else types)]
         return f"'{key}' is {value!r}; it must be {' or '.join(wanted)}."
     bounds = {"minimum": "at least", "exclusiveMinimum": "more than"}
+    bounds |= {"maximum": "at most", "exclusiveMaximum": "less than"}
     if fault.validator in bounds:
         return (
             f"'{key}' is {value!r}; it must be {bounds[fault.validator]} {fault.validator_value}."
@@ -228,12 +238,13 @@ def _contradictions(config: Config) -> list[str]:
     needs = "manifest" if corpus["kind"] == "manifest" else "labels"
     if corpus[needs] is None:
         lines.append(f"'corpus.{needs}' is null; corpus kind '{corpus['kind']}' needs it.")
-    if encoder["kind"] == "precomputed":
-        lines += [
-            f"'encoder.{name}' is null; encoder kind 'precomputed' needs it."
-            for name in ("features", "clips")
-            if encoder[name] is None
-        ]
-    elif corpus["audio"] is None:
+    lines += [
+        f"'{section}.{name}' is null; {section} kind 'precomputed' needs it."
+        for section, names in PRECOMPUTED.items()
+        if config[section]["kind"] == "precomputed"
+        for name in names
+        if config[section][name] is None
+    ]
+    if encoder["kind"] != "precomputed" and corpus["audio"] is None:
         lines.append(f"'corpus.audio' is null; encoder kind '{encoder['kind']}' needs it.")
     return lines

@@ -26,7 +26,7 @@ def complete(path: str | Path) -> Iterator[Path]:
 
 def leads_out(file: str) -> bool:
     """Whether a relative path leads out of the folder that it is relative to."""
-    return Path(file).is_absolute() or os.path.normpath(file).startswith("..")
+    return Path(file).is_absolute() or Path(os.path.normpath(file)).parts[:1] == ("..",)
 
 
 def write_text(path: str | Path, text: str) -> None:

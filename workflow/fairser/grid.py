@@ -1,12 +1,19 @@
 """The grid of runs: which cells of method x source x k x fold x seed exist."""
 
+import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
+from pathlib import Path
 
 from fairser.configuration import Config, load_schema
 from fairser.errors import InputError
+from fairser.files import complete
 
 # Number of groups of the sources whose number is not an axis of the grid.
-GROUPS = {"none": 1, "annotated": 2, "pseudo": 2}
+GROUPS = {"none": 1, "pseudo": 2}
+# Values of the usual attributes; of others k says nothing, their number is in the group files.
+VALUES = {"gender": 2, "race": 3, "age": 3, "ethnicity": 2}
 
 
 @dataclass(frozen=True, order=True)
@@ -42,12 +49,15 @@ def configurations(config: Config) -> list[Configuration]:
     """
     grid = config["grid"]
     usable = load_schema()["properties"]["grid"]["properties"]["methods"]["x-sources"]
+    annotated = prod(VALUES.get(name, 1) for name in config["annotated"]["attributes"])
+    numbers = {source: [k] for source, k in GROUPS.items()}
+    numbers |= {"annotated": [annotated], "kmeans": grid["k"]}
     found = [
         Configuration(method, source, k)
         for method in grid["methods"]
         for source in grid["sources"]
         if source in usable[method]
-        for k in (grid["k"] if source == "kmeans" else [GROUPS[source]])
+        for k in numbers[source]
     ]
     if not found:
         pairs = "; ".join(
@@ -69,3 +79,23 @@ def cells(config: Config) -> list[Cell]:
         for fold in grid["folds"]
         for seed in grid["seeds"]
     ]
+
+
+def state(runs: Iterable[Cell], results: str | Path) -> list[dict[str, str | int]]:
+    """Each run of the grid with its ``state``: ``done``, or ``missing`` without its metrics."""
+    return [
+        {
+            **vars(cell),
+            "state": "done" if Path(results, cell.folder, "metrics.json").exists() else "missing",
+        }
+        for cell in runs
+    ]
+
+
+def write_state(runs: Iterable[Cell], results: str | Path) -> None:
+    """Write :func:`state` to ``grid.csv`` in the results folder."""
+    rows = state(runs, results)
+    with complete(Path(results, "grid.csv")) as path, path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

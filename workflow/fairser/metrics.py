@@ -28,7 +28,8 @@ Labels = NDArray[np.bool_]
 
 def positive(values: NDArray[Any]) -> Labels:
     """Multi-label decisions [N, C]: value or probability [N, C] above 1 / C."""
-    return np.asarray(values, dtype=np.float64) > 1 / values.shape[1]
+    # In the type of the values: a share of 1/6 in float32 is above the float64 of 1/6.
+    return np.asarray(values) > 1 / values.shape[1]
 
 
 def f1_by_class(truth: Labels, predicted: Labels) -> Floats:
@@ -45,7 +46,7 @@ def performance(truth: Labels, predicted: Labels) -> dict[str, float | None]:
         predicted: decisions of the model [N, C].
     """
     return {
-        "f1": _mean(f1_by_class(truth, predicted)),
+        "f1": _or_none(class_mean(f1_by_class(truth, predicted))),
         "acc": float((truth == predicted).mean()) if truth.size else None,
     }
 
@@ -78,23 +79,44 @@ def rates(counts: Floats) -> dict[str, Floats]:
 
 
 def class_gaps(counts: Floats, rate: str) -> dict[str, Floats]:
-    """Every variant of a rate's gap by class [C]; NaN where fewer than two groups have the rate.
+    """Every variant of a rate's gap by class [..., C]; NaN where fewer than two groups have it.
 
     Args:
-        counts: counts [G, C, 4] of the groups.
+        counts: counts [..., G, C, 4] of the groups.
         rate: one of :data:`RATES`.
     """
     by_group = rates(counts)[rate]
-    overall = rates(counts.sum(axis=0))[rate]
-    comparable = (~np.isnan(by_group)).sum(axis=0) >= 2
-    gaps = {name: np.full(by_group.shape[1], np.nan) for name in VARIANTS}
-    values = by_group[:, comparable]
-    deviation = np.abs(values - overall[comparable])
-    gaps["pairwise"][comparable] = np.nanmax(values, axis=0) - np.nanmin(values, axis=0)
-    gaps["max_deviation"][comparable] = np.nanmax(deviation, axis=0)
-    gaps["rms_deviation"][comparable] = np.sqrt(np.nanmean(deviation**2, axis=0))
-    gaps["sum_deviation"][comparable] = np.nansum(deviation, axis=0)
-    return gaps
+    overall = rates(counts.sum(axis=-3))[rate]
+    exists = ~np.isnan(by_group)
+    groups = exists.sum(axis=-2)
+    deviation = np.where(exists, np.abs(by_group - overall[..., None, :]), 0.0)
+    largest = np.where(exists, by_group, -np.inf).max(axis=-2, initial=-np.inf)
+    smallest = np.where(exists, by_group, np.inf).min(axis=-2, initial=np.inf)
+    gaps = {
+        "pairwise": largest - smallest,
+        "max_deviation": deviation.max(axis=-2, initial=0.0),
+        "rms_deviation": np.sqrt((deviation**2).sum(axis=-2) / np.maximum(groups, 1)),
+        "sum_deviation": deviation.sum(axis=-2),
+    }
+    return {name: np.where(groups >= 2, values, np.nan) for name, values in gaps.items()}
+
+
+def counted_performance(counts: Floats) -> tuple[Floats, Floats]:
+    """Macro F1 and Hamming accuracy [...] of counts [..., C, 4] over all clips."""
+    n, true, called, hits = np.moveaxis(counts, -1, 0)
+    right = n - true - called + 2 * hits
+    return class_mean(rates(counts)["f1"]), _divide(right.sum(axis=-1), n.sum(axis=-1))
+
+
+def class_mean(values: Floats) -> Floats:
+    """Mean over the classes [..., C] where the value exists; NaN where there is none."""
+    exists = ~np.isnan(values)
+    return _divide(np.where(exists, values, 0.0).sum(axis=-1), exists.sum(axis=-1))
+
+
+def rms(values: Floats) -> Floats:
+    """Root mean square over the classes [..., C] where the value exists."""
+    return np.sqrt(class_mean(values**2))
 
 
 def fairness(
@@ -119,10 +141,10 @@ def fairness(
     counts = group_counts(truth, predicted, index)
     gaps: dict[str, Any] = {}
     for rate in RATES:
-        by_class = class_gaps(counts, rate) if names else {}
+        by_class = class_gaps(counts, rate)
         gaps[rate] = {
             variant: {
-                "rms": _rms(values),
+                "rms": _or_none(rms(values)),
                 "by_class": dict(zip(classes, map(_or_none, values), strict=True)),
             }
             for variant, values in by_class.items()
@@ -150,16 +172,6 @@ def _divide(numerator: Any, denominator: Any) -> Floats:
     numerator, denominator = np.asarray(numerator, float), np.asarray(denominator, float)
     empty = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
     return np.divide(numerator, denominator, out=empty, where=denominator > 0)
-
-
-def _mean(values: Floats) -> float | None:
-    found = values[~np.isnan(values)]
-    return float(found.mean()) if found.size else None
-
-
-def _rms(values: Floats) -> float | None:
-    mean = _mean(values**2)
-    return None if mean is None else float(np.sqrt(mean))
 
 
 def _or_none(value: Any) -> float | None:

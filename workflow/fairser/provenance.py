@@ -70,9 +70,20 @@ def _imports(name: str) -> list[str]:
     for node in ast.walk(_tree(name)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            origin = _origin(name, node)
+            names += [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
     return [n for n in names if n.split(".")[0] == PACKAGE.name and _file(n)]
+
+
+def _origin(name: str, node: ast.ImportFrom) -> str:
+    """The module that ``from ... import`` of the module ``name`` names, absolute."""
+    if not node.level:
+        return node.module or ""
+    file = _file(name)
+    above = node.level - (file is not None and file.name == "__init__.py")
+    parts = name.split(".")
+    return ".".join([*parts[: len(parts) - above], *filter(None, [node.module])])
 
 
 @cache

@@ -6,6 +6,9 @@ floor(dominant / ratio) clips drawn at random; clips without a majority class le
 keeps all clips (Interspeech 2025, section 4.2; Tables A3 and A4 with gender and ratio 20).
 """
 
+from fractions import Fraction
+from math import floor
+
 import numpy as np
 import polars as pl
 
@@ -73,7 +76,7 @@ def _bias_cell(
 ) -> list[pl.DataFrame]:
     """Clips to keep of one split and class; those of unknown group are left out."""
     keep = cell.filter(pl.col(attribute) == dominant)
-    quota = int(keep.height / ratio)
+    quota = floor(keep.height / Fraction(str(ratio)))  # the ratio as it is written
     others = cell[attribute].drop_nulls().unique().sort().to_list()
     frames = [keep]
     for number, group in enumerate(others):

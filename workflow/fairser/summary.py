@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-NOTE = "Mean over folds; _std is the sample standard deviation over folds."
-
 
 def summary(results: str | Path) -> str:
     """Table 1 and the list of tables of a results folder, or nothing where there is none yet."""
@@ -12,7 +10,7 @@ def summary(results: str | Path) -> str:
     if not table.is_file():
         return ""
     lines = ["", "Table 1: performance and gaps by method and group source", ""]
-    lines += [table.read_text(encoding="utf-8").rstrip(), "", NOTE, "", "Tables:"]
-    lines += [f"  {path}" for path in sorted(folder.glob("table*.csv"))]
+    lines += [table.read_text(encoding="utf-8").rstrip(), "", "Tables (csv, md, tex):"]
+    lines += [f"  {path}" for path in sorted(folder.glob("*.csv"))]
     lines += [f"Runs (predictions, model, metrics): {folder / 'runs'}", f"Logs: {folder / 'logs'}"]
     return "\n".join(lines) + "\n"

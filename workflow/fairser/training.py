@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from math import isfinite
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,8 +11,9 @@ import torch
 from torch import nn
 
 from fairser.corpora.clips import SPLITS, ClipTable
-from fairser.encoders.store import FeatureStore
+from fairser.encoders.store import FeatureStore, train_statistics
 from fairser.errors import InputError
+from fairser.groups import encode_groups
 from fairser.jobs import logger
 from fairser.methods.base import FoldData, Method, find_method
 
@@ -51,7 +53,10 @@ class Run:
 
 
 def load_fold(
-    table: ClipTable, store: FeatureStore, standardise: bool
+    table: ClipTable,
+    store: FeatureStore,
+    standardise: bool,
+    grouping: pl.DataFrame | None = None,
 ) -> tuple[FoldData, dict[str, torch.Tensor]]:
     """One fold's clips in memory, and the statistics that its features were standardised with.
 
@@ -60,6 +65,10 @@ def load_fold(
         store: features of all clips.
         standardise: whether to give each feature mean 0 and standard deviation 1 over train;
             a feature that is constant there is only centred.
+        grouping: groups of the fold's clips (:mod:`fairser.groups`), None for the source none.
+
+    Raises:
+        InputError: the features lack clips, or the groups are those of another split.
     """
     frame = table.frame
     array = store.array[store.rows(frame["clip"])].astype(np.float32)
@@ -69,10 +78,9 @@ def load_fold(
     }
     statistics = {}
     if standardise:
-        train = array[rows["train"].numpy()].astype(np.float64)
-        mean, std = train.mean(axis=0), train.std(axis=0)
-        std[std == 0] = 1
-        array = ((array - mean) / std).astype(np.float32)
+        mean, std = train_statistics(array[rows["train"].numpy()])
+        with np.errstate(invalid="ignore", over="ignore"):
+            array = ((array - mean) / std).astype(np.float32)
         statistics = {
             "features.mean": torch.from_numpy(mean.astype(np.float32)),
             "features.std": torch.from_numpy(std.astype(np.float32)),
@@ -84,8 +92,24 @@ def load_fold(
         targets=torch.from_numpy(frame.select(table.classes).to_numpy().astype(np.float32)),
         majority=torch.from_numpy(index.cast(pl.Int64).to_numpy().copy()),
         **rows,
+        **_load_groups(grouping, frame),
     )
     return data, statistics
+
+
+def _load_groups(grouping: pl.DataFrame | None, frame: pl.DataFrame) -> dict[str, torch.Tensor]:
+    """The group fields of :class:`FoldData` for the rows of a fold."""
+    if grouping is None:
+        return {}
+    ordered = frame.select("clip").join(grouping, on="clip", how="left", maintain_order="left")
+    if ordered["split"].null_count():
+        lost = ordered.filter(pl.col("split").is_null())["clip"][0]
+        raise InputError(f"The groups lack clip '{lost}'; make them again from this split.")
+    numbers, shares = encode_groups(ordered)
+    fields = {"groups": torch.from_numpy(numbers)}
+    if shares is not None:
+        fields["probabilities"] = torch.from_numpy(shares)
+    return fields
 
 
 def train_and_predict(
@@ -95,29 +119,47 @@ def train_and_predict(
     standardise: bool,
     options: Options,
     seed: int,
+    grouping: pl.DataFrame | None = None,
+    hyper: dict[str, Any] | None = None,
 ) -> Run:
     """Train a method on one fold and predict its development and test clips.
 
     The same seed gives the same initial head and the same order of batches to every method, so
     that methods differ by what they do, not by the draw.
 
+    Args:
+        name: of the method.
+        table: biased clip table of the fold.
+        store: features of all clips.
+        standardise: see :func:`load_fold`.
+        options: settings of the training.
+        seed: of initial weights, batch order and the method's own draws.
+        grouping: groups of the fold's clips, for methods that use them.
+        hyper: hyper-parameters of the method that are not at their defaults.
+
     Raises:
-        InputError: the loss is not finite, or the features lack clips.
+        InputError: the loss is not finite, the features lack clips, or no train clip is left.
     """
     times = [time.monotonic()]
-    data, statistics = load_fold(table, store, standardise)
+    data, statistics = load_fold(table, store, standardise, grouping)
     times.append(time.monotonic())
-    method = find_method(name)(data, torch.Generator().manual_seed(seed))
+    where = f"method {name}, fold {table.frame['fold'][0]}, seed {seed}"
+    if data.groups is not None and not (data.groups[data.train] >= 0).any():
+        raise InputError(
+            f"Nothing to go by for {where}: the groups of all train clips are unknown. Take another "
+            "group source, or fill in the attribute that it comes from."
+        )
+    kind = find_method(name)
+    method = kind(data, torch.Generator().manual_seed(seed), kind.Options(**(hyper or {})))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = method.build()
     history: list[tuple[int, float, float]] = []
     best_epoch = None
     if method.trains:
-        where = f"method {name}, fold {table.frame['fold'][0]}, seed {seed}"
         history, best_epoch = _fit(method, model, options, seed, where)
     times.append(time.monotonic())
-    predictions = _predict(method, model, table)
+    predictions = _predict(method, model, table, where)
     times.append(time.monotonic())
     schema = {"epoch": pl.Int64, "train_loss": pl.Float64, "development_loss": pl.Float64}
     return Run(
@@ -141,8 +183,10 @@ def _fit(
 ) -> tuple[list[tuple[int, float, float]], int]:
     """Train ``model`` in place and leave it at its best epoch on development."""
     shuffle = torch.Generator().manual_seed(seed)
-    parameters = list(model.parameters())
-    optimizer = torch.optim.Adam(parameters, lr=options.learning_rate, fused=True)
+    # Adam treats each number on its own: one optimizer is as good as one for each part.
+    optimizer = torch.optim.Adam(model.parameters(), lr=options.learning_rate, fused=True)
+    parts = method.parts(model)
+    total = options.epochs * -(-len(method.rows) // options.batch_size)
     history: list[tuple[int, float, float]] = []
     best, best_epoch, step = float("inf"), 0, 0
     state = model.state_dict()
@@ -150,11 +194,12 @@ def _fit(
         order = method.rows[torch.randperm(len(method.rows), generator=shuffle)]
         losses = []
         for rows in order.split(options.batch_size):
-            loss = method.loss(model, rows, step)
+            loss = method.loss(model, rows, step / total)
             optimizer.zero_grad()
             loss.backward()
             if options.clip_norm is not None:
-                nn.utils.clip_grad_norm_(parameters, options.clip_norm)
+                for part in parts:
+                    nn.utils.clip_grad_norm_(part, options.clip_norm)
             optimizer.step()
             losses.append(loss.detach() * len(rows))
             step += 1
@@ -199,11 +244,18 @@ def _development_loss(method: Method, model: nn.Module) -> float:
 
 
 @torch.no_grad()
-def _predict(method: Method, model: nn.Module, table: ClipTable) -> pl.DataFrame:
+def _predict(method: Method, model: nn.Module, table: ClipTable, where: str) -> pl.DataFrame:
     """Probabilities softmax(z) of the development and test clips, in the table's order."""
     frame = table.frame.with_row_index("number").filter(pl.col("split").is_in(PREDICTED))
     rows = torch.from_numpy(frame["number"].cast(pl.Int64).to_numpy().copy())
     logits = torch.cat([method.logits(model, part) for part in rows.split(EVALUATION_BATCH)])
+    bad = ~logits.isfinite().all(dim=1)
+    if bad.any():
+        clip = frame["clip"][int(bad.nonzero()[0])]
+        raise InputError(
+            f"The prediction for clip '{clip}' is not finite ({int(bad.sum())} clip(s)) with "
+            f"{where}. Look for features of this clip that are NaN or of extreme size."
+        )
     shares = logits.softmax(dim=1).numpy()
     return frame.select("clip", "split").with_columns(
         pl.Series(name, shares[:, column]) for column, name in enumerate(table.classes)

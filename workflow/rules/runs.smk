@@ -17,6 +17,8 @@ rule train:
         run=f"{RUN}/run.json",
     log:
         f"{RUN_LOG}/train.log",
+    benchmark:
+        f"{RUN}/benchmark.tsv"
     conda:
         "../../envs/train.yaml"
     resources:
@@ -24,7 +26,8 @@ rule train:
         runtime=60,
     params:
         train=config["train"],
-        standardise=is_standardised(config),
+        standardise=is_standardised(config, "encoder"),
+        hyper=lambda w: config["methods"].get(w.method, {}),
         code=train_code,
     script:
         "../../scripts/train.py"
@@ -36,7 +39,8 @@ rule evaluate:
         split=f"{RESULTS}/splits/fold{{fold}}.parquet",
         run=f"{RUN}/run.json",
     output:
-        f"{RUN}/metrics.json",
+        metrics=f"{RUN}/metrics.json",
+        counts=f"{RUN}/counts.parquet",
     log:
         f"{RUN_LOG}/evaluate.log",
     conda:

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from unit.corpora.lfs_server import LfsServer
 
 from fairser.corpora.download import (
     CREMA_D,
@@ -24,6 +23,7 @@ from fairser.corpora.download import (
 )
 from fairser.errors import InputError
 from fairser.files import is_lfs_pointer
+from unit.corpora.lfs_server import LfsServer
 
 HAS_LFS = bool(shutil.which("git-lfs"))
 

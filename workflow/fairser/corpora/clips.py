@@ -111,7 +111,7 @@ def build(
     if clash:
         raise InputError(f"{origin}: a class cannot have the name of another column: {clash}.")
     _check_labels(frame, classes)
-    _check_splits(frame)
+    _check_splits(frame, classes)
     majority = pl.coalesce(
         pl.when(pl.col(name) > MAJORITY_THRESHOLD).then(pl.lit(name)) for name in classes
     )
@@ -126,7 +126,7 @@ def select_classes(found: list[str], wanted: list[str] | None, origin: str | Pat
     for name in wanted or []:
         if name not in found:
             raise InputError(
-                f"{origin}: no column '{name}', which 'corpus.classes' names as a class."
+                f"{origin}, row 1: no column '{name}', which 'corpus.classes' names as a class."
                 f"{nearest(name, found)} The columns are: {', '.join(found)}."
             )
     return wanted or found
@@ -169,11 +169,12 @@ def _check_labels(frame: pl.DataFrame, classes: list[str]) -> None:
         raise InputError(
             f"{first['row']}: the label values of clip '{first['clip']}' ({values}) sum to "
             f"{first['total']:.4g}; they must not be negative and must sum to 1. {bad.height} "
-            "row(s) are like this. Divide vote counts by the number of votes, percentages by 100."
+            "row(s) are like this. Divide vote counts by the number of votes, percentages by 100; "
+            "if 'corpus.classes' leaves classes out, divide the rest by their sum."
         )
 
 
-def _check_splits(frame: pl.DataFrame) -> None:
+def _check_splits(frame: pl.DataFrame, classes: list[str]) -> None:
     unknown = frame.filter(~pl.col("split").is_in(SPLITS))
     if unknown.height:
         first = unknown.row(0, named=True)
@@ -187,6 +188,17 @@ def _check_splits(frame: pl.DataFrame) -> None:
         raise InputError(
             f"{first['row']}: clip '{first['clip']}' stands twice in fold {first['fold']}; "
             "keep one of the rows."
+        )
+    differing = (
+        frame.group_by("clip", maintain_order=True)
+        .agg(pl.struct("speaker", *classes).n_unique().alias("kinds"), pl.col("row").last())
+        .filter(pl.col("kinds") > 1)
+    )
+    if differing.height:
+        first = differing.row(0, named=True)
+        raise InputError(
+            f"{first['row']}: clip '{first['clip']}' has another speaker or other label values "
+            "than in another fold; a clip has the same in all folds."
         )
     crossing = (
         frame.group_by("fold", "speaker")

@@ -13,7 +13,9 @@ from fairser.corpora.clips import AGE_YEARS
 from fairser.errors import InputError
 
 KNOWN = ("gender", "race", "age", "ethnicity")
+RESERVED = ("clip", "file", "fold", "split", "emotion", "majority", AGE_YEARS)
 UNKNOWN = ("", "unknown", "na", "n/a", "nan", "none", "null", "?", "-")
+UNKNOWN_SPEAKER = "unknown "  # start of the names that stand for speakers nobody knows
 SPEAKER_COLUMNS = ("speaker", "SpkrID", "ActorID")
 COLUMN_ALIASES = {"sex": "gender"}
 VALUE_ALIASES = {"gender": {"m": "male", "f": "female", "man": "male", "woman": "female"}}
@@ -45,6 +47,14 @@ def read_speakers(path: str | Path) -> tuple[pl.DataFrame, list[str]]:
             f"{path}: no speaker column; name one of the columns {', '.join(SPEAKER_COLUMNS)}."
         )
     names = {name: _attribute_name(name) for name in frame.columns if name not in (speaker, "row")}
+    for column, name in names.items():
+        others = [other for other in names if other != column and names[other] == name]
+        if others or name in RESERVED:
+            with_what = f"column '{others[0]}'" if others else "a column of the clip table"
+            raise InputError(
+                f"{path}, row 1: column '{column}' has the same name as {with_what} ('{name}'); "
+                "rename it or leave it out."
+            )
     frame = frame.rename({speaker: "speaker", **names})
     twice = frame.filter(pl.col("speaker").is_duplicated())
     if twice.height:
@@ -66,7 +76,9 @@ def join_speakers(
         InputError: a speaker without a row in the demographics, or with contradicting values.
     """
     speakers, added = read_speakers(path)
-    lost = clips.join(speakers, on="speaker", how="anti")
+    lost = clips.filter(~pl.col("speaker").str.starts_with(UNKNOWN_SPEAKER)).join(
+        speakers, on="speaker", how="anti"
+    )
     if lost.height:
         first = lost.row(0, named=True)
         raise InputError(
@@ -75,6 +87,9 @@ def join_speakers(
             "unknown values empty."
         )
     joined = clips.join(speakers, on="speaker", how="left", suffix=" of the speaker")
+    if AGE_YEARS in clips.columns and AGE_YEARS in speakers.columns:
+        other = f"{AGE_YEARS} of the speaker"
+        joined = joined.with_columns(pl.coalesce(AGE_YEARS, other).alias(AGE_YEARS)).drop(other)
     for name in set(attributes) & set(added):
         other = f"{name} of the speaker"
         wrong = joined.filter(pl.col(name) != pl.col(other))
@@ -102,6 +117,8 @@ def read_csv(path: str | Path) -> pl.DataFrame:
         raise InputError(f"{path}: not readable as a csv in UTF-8: {reason}") from error
     if frame.height == 0:
         raise InputError(f"{path}: the file has no rows below its header.")
+    if "row" in frame.columns:
+        frame = frame.rename({"row": "row of the file"})
     number = pl.int_range(2, pl.len() + 2).cast(pl.String)
     return frame.with_columns((pl.lit(f"{path}, row ") + number).alias("row"))
 
@@ -133,8 +150,10 @@ def _group_ages(frame: pl.DataFrame, origin: str | Path) -> pl.DataFrame:
     if numbers == 0:  # the corpus has age groups of its own
         return frame
     if numbers < known.height:
-        bad = known.filter(years.is_null())["age"][0]
-        raise InputError(f"{origin}: age '{bad}' is no number, but other ages are; use one form.")
+        bad = known.filter(years.is_null()).row(0, named=True)
+        raise InputError(
+            f"{bad['row']}: age '{bad['age']}' is no number, but other ages are; use one form."
+        )
     # The paper defines no group below 20: such ages are unknown to the age metrics.
     group = (
         pl.when(years >= 50)

@@ -16,7 +16,7 @@ import polars as pl
 
 from fairser.corpora import clips, demographics
 from fairser.corpora.clips import ClipTable
-from fairser.errors import InputError
+from fairser.errors import InputError, nearest
 
 DIMENSIONS = ("EmoAct", "EmoVal", "EmoDom")
 SPLIT_NAMES = {"train": "Train", "dev": "Development", "test": "Test"}
@@ -82,7 +82,10 @@ def _family_settings(folder: Path) -> dict:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         splits.update(content.get("data_split_type", {}))
-        return {"classes": content["categorical"]["emo_type"], "splits": splits}
+        classes = content["categorical"]["emo_type"]
+        if not isinstance(classes, list) or not all(isinstance(v, str) for v in splits.values()):
+            raise TypeError("a list of classes and a text for each split are needed")
+        return {"classes": classes, "splits": splits}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path}: no list of classes at categorical.emo_type ({error!r}). Mend the file, or "
@@ -97,7 +100,10 @@ def _read_fold(
     header = [name for name in frame.columns if name != "row"]
     for name in ("SpkrID", "Split_Set"):
         if name not in header:
-            raise InputError(f"{path}, row 1: no column '{name}'; the columns are {header}.")
+            raise InputError(
+                f"{path}, row 1: no column '{name}'.{nearest(name, header)} The columns are: "
+                f"{', '.join(header)}."
+            )
     between = header[1 : header.index("SpkrID")]
     found = [name for name in between if name not in DIMENSIONS]
     names = clips.select_classes(found, wanted, path)
@@ -111,7 +117,7 @@ def _read_fold(
         # Speakers that the corpus does not know may be anyone: each such clip stands for itself.
         pl.when(known)
         .then("SpkrID")
-        .otherwise(pl.lit("unknown ") + pl.col("file"))
+        .otherwise(pl.lit(demographics.UNKNOWN_SPEAKER) + pl.col("file"))
         .alias("speaker"),
         pl.lit(fold, pl.Int64).alias("fold"),
         pl.col("Split_Set").replace(split).alias("split"),

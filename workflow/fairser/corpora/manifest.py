@@ -10,9 +10,9 @@ demographic columns and ``clip``. Folds come from the columns
 - neither: speaker-disjoint folds are made, balanced in the stratifying attribute where possible.
 """
 
+from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from fairser.corpora import clips, demographics
@@ -62,8 +62,24 @@ def read_manifest(
         frame = frame.with_columns(clips.clip_names("file"))
     if speakers is not None:
         frame, own = demographics.join_speakers(frame, own, speakers)
+    _check_speakers(frame, own)
     frame = _assign_folds(frame, header, folds, stratify if stratify in own else None, path)
     return clips.build(frame, names, own, path)
+
+
+def _check_speakers(frame: pl.DataFrame, attributes: list[str]) -> None:
+    """Refuse a speaker of two genders; other attributes, such as age, may change."""
+    for name in {"gender"} & set(attributes):
+        values = frame.drop_nulls(name).with_columns(
+            pl.col(name).first().over("speaker").alias("first")
+        )
+        wrong = values.filter(pl.col(name) != pl.col("first"))
+        if wrong.height:
+            first = wrong.row(0, named=True)
+            raise InputError(
+                f"{first['row']}: {name} of speaker '{first['speaker']}' is '{first[name]}' here "
+                f"and '{first['first']}' in an earlier row; mend one of them."
+            )
 
 
 def _check_paths(frame: pl.DataFrame) -> None:
@@ -164,19 +180,29 @@ def rotate(frame: pl.DataFrame, path: str | Path) -> pl.DataFrame:
 def _speaker_folds(
     frame: pl.DataFrame, folds: int, stratify: str | None, path: str | Path
 ) -> pl.Series:
-    """Test fold of each clip: speakers stay together, the attribute's groups are spread evenly."""
-    from sklearn.model_selection import StratifiedGroupKFold
+    """Test fold of each clip: speakers stay together, the attribute's groups are spread evenly.
 
+    Speakers are dealt out group by group, those with the most clips first, each to the fold that
+    has the fewest clips of the group so far.
+    """
     speakers = frame["speaker"].n_unique()
     if not 3 <= folds <= speakers:
         raise InputError(
             f"{path}: 'corpus.folds' is {folds}; it must be at least 3 and at most the number of "
             f"speakers, {speakers}."
         )
-    groups = frame[stratify].fill_null("") if stratify else frame["speaker"].str.slice(0, 0)
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
-    fold = np.zeros(frame.height, dtype=np.int64)
-    rows = splitter.split(fold, groups.to_numpy(), frame["speaker"].to_numpy())
-    for number, (_, test) in enumerate(rows, start=1):
-        fold[test] = number
-    return pl.Series("fold", fold)
+    group = pl.col(stratify).drop_nulls().first() if stratify else pl.lit(None, pl.String)
+    order = (
+        frame.group_by("speaker")
+        .agg(pl.len().alias("clips"), group.alias("group"))
+        .sort("group", "clips", "speaker", descending=[False, True, False])
+    )
+    of_group: Counter[tuple[str | None, int]] = Counter()
+    total: Counter[int] = Counter()
+    fold_of = {}
+    for speaker, count, name in order.iter_rows():
+        fold = min(range(1, folds + 1), key=lambda f: (of_group[name, f], total[f], f))
+        of_group[name, fold] += count
+        total[fold] += count
+        fold_of[speaker] = fold
+    return frame["speaker"].replace_strict(fold_of, return_dtype=pl.Int64).alias("fold")

@@ -5,25 +5,36 @@ import json
 
 from fairser.configuration import Config
 
-# Per kind, the settings of ``encoder`` that the features depend on.
+# Per kind, the settings of its section that the content depends on.
 SETTINGS = {
     "fbank": ("seconds",),
-    "precomputed": ("features", "clips"),
     "transformers": ("model", "revision", "seconds"),
+    "mfcc": ("seconds",),
+    "ecapa": (),
+    "pitch": ("seconds",),
+    "audeering": (),
 }
+# Kinds whose values come from a self-supervised or speaker model and are used as they are.
+UNTOUCHED = ("transformers", "ecapa")
 CORPUS = ("kind", "labels", "manifest", "audio")
 
 
-def store_name(config: Config) -> str:
-    """Such as ``fbank-1a2b3c4d``: the kind, and a hash of the settings and the corpus."""
-    kind = config["encoder"]["kind"]
-    settings = {name: config["encoder"][name] for name in SETTINGS[kind]}
+def store_name(config: Config, section: str) -> str:
+    """Such as ``fbank-1a2b3c4d``: the kind, and a hash of its settings and the corpus.
+
+    Args:
+        config: the resolved configuration.
+        section: ``encoder``, ``embedding`` or ``pseudo``.
+    """
+    kind = config[section]["kind"]
+    names = ("features", "clips") if kind == "precomputed" else SETTINGS[kind]
+    settings = {name: config[section].get(name) for name in names}
     settings |= {f"corpus.{name}": config["corpus"][name] for name in CORPUS}
     text = json.dumps(settings, sort_keys=True)
     return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def is_standardised(config: Config) -> bool:
-    """Whether features get the fold's train statistics: by default unless from an SSL model."""
-    wanted = config["encoder"]["standardise"]
-    return config["encoder"]["kind"] != "transformers" if wanted is None else wanted
+def is_standardised(config: Config, section: str) -> bool:
+    """Whether the values get the fold's train statistics (``encoder`` or ``embedding``)."""
+    wanted = config[section]["standardise"]
+    return config[section]["kind"] not in UNTOUCHED if wanted is None else wanted

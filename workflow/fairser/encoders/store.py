@@ -95,6 +95,18 @@ def check_finite(store: FeatureStore, clips: Iterable[str], origin: str | Path) 
         )
 
 
+def train_statistics(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation over train clips [N, ...], float64; 1 where a value is constant.
+
+    What is not finite makes them NaN without a warning: the loss tells it, with its place.
+    """
+    values = train.astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        mean, std = values.mean(axis=0), values.std(axis=0)
+    std[std == 0] = 1
+    return mean, std
+
+
 def write_store(
     features: str | Path, clips: str | Path, array: np.ndarray, names: list[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -18,7 +19,10 @@ class FoldData:
         features: pooled features [N, L, D], float32, standardised where they are to be.
         targets: soft targets [N, C], float32.
         majority: index of the majority class [N], int64, -1 for a clip without one.
-        train, development, test: rows of the splits, int64.
+        train: rows of the train clips, int64; likewise ``development`` and ``test``.
+        groups: number of each clip's group [N], int64, -1 where it is unknown; None for the
+            source ``none``.
+        probabilities: of each group [N, G], float32, where the source has them.
     """
 
     features: torch.Tensor
@@ -27,6 +31,13 @@ class FoldData:
     train: torch.Tensor
     development: torch.Tensor
     test: torch.Tensor
+    groups: torch.Tensor | None = None
+    probabilities: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """The options of a method without hyper-parameters."""
 
 
 class Method:
@@ -34,15 +45,20 @@ class Method:
 
     Attributes:
         trains: whether there is anything to train.
+        Options: frozen dataclass of the hyper-parameters with their defaults.
+        data: the clips of the fold.
+        options: the hyper-parameters.
         rows: rows of the train clips that are used.
         weights: class-balanced weights [C] of these clips.
     """
 
-    trains = True
+    trains: ClassVar[bool] = True
+    Options: ClassVar[type] = NoOptions
 
-    def __init__(self, data: FoldData, generator: torch.Generator) -> None:
+    def __init__(self, data: FoldData, generator: torch.Generator, options: Any = None) -> None:
         self.data = data
         self.generator = generator
+        self.options = self.Options() if options is None else options
         self.rows = self.select(data.train)
         self.weights = class_balanced_weights(data.targets[self.rows]).float()
 
@@ -55,13 +71,17 @@ class Method:
         _, layers, dim = self.data.features.shape
         return Head(layers, dim, self.data.targets.shape[1])
 
-    def loss(self, model: nn.Module, rows: torch.Tensor, step: int) -> torch.Tensor:
+    def parts(self, model: nn.Module) -> list[list[nn.Parameter]]:
+        """Parameters whose gradients are clipped together; all in one by default."""
+        return [list(model.parameters())]
+
+    def loss(self, model: nn.Module, rows: torch.Tensor, progress: float) -> torch.Tensor:
         """Loss of a batch, a scalar with a gradient.
 
         Args:
             model: what :meth:`build` made.
             rows: rows of the batch's clips [B].
-            step: number of the optimisation step, from 0.
+            progress: share of all optimisation steps that are done, from 0 to below 1.
         """
         raise NotImplementedError
 

@@ -7,7 +7,7 @@ from fairser.methods.base import Method
 
 
 class ERM(Method):
-    def loss(self, model: nn.Module, rows: torch.Tensor, step: int) -> torch.Tensor:
+    def loss(self, model: nn.Module, rows: torch.Tensor, progress: float) -> torch.Tensor:
         return self.clip_losses(self.logits(model, rows), rows).mean()
 
 

@@ -1,0 +1,22 @@
+"""Rule grouping: groups of a fold's clips from one source, and how they meet the annotation."""
+
+from fairser import groups
+from fairser.corpora.clips import ClipTable
+from fairser.encoders.store import open_store
+from fairser.files import complete, write_json
+from fairser.jobs import job
+
+with job(snakemake.log[0]):
+    given, cell = snakemake.input, snakemake.wildcards
+    table = ClipTable.read(given.split)
+    if cell.source == "annotated":
+        grouping = groups.annotated(table, **snakemake.params.settings)
+    elif cell.source == "pseudo":
+        grouping = groups.pseudo(table, groups.read_probabilities(given.probabilities, table))
+    else:
+        store = open_store(given.features, given.clips)
+        grouping = groups.kmeans(table, store, int(cell.k), **snakemake.params.settings)
+    with complete(snakemake.output.groups) as path:
+        grouping.write_parquet(path)
+    cell = {"source": cell.source, "k": int(cell.k), "fold": int(cell.fold)}
+    write_json(snakemake.output.quality, {**cell, "quality": groups.quality(grouping, table)})

@@ -1,0 +1,15 @@
+"""Rule metrics_by_k: each metric against the number of clusters."""
+
+from fairser.figures import metrics_by_k
+from fairser.jobs import job
+from fairser.statistics import Bootstrap, read_counts
+from fairser.style import save
+from fairser.summaries import summaries
+from fairser.tables import table_gaps
+
+with job(snakemake.log[0]):
+    given = snakemake.params
+    gaps = table_gaps(given.attributes, given.variants)
+    runs = read_counts(snakemake.input.metrics, snakemake.input.counts)
+    table = summaries(runs, Bootstrap(**given.statistics, gaps=gaps))
+    save(metrics_by_k(table, gaps), snakemake.output.svg, snakemake.output.png)

@@ -1,0 +1,15 @@
+"""Rule tradeoff: performance against each gap."""
+
+from fairser.figures import tradeoff
+from fairser.jobs import job
+from fairser.statistics import Bootstrap, read_counts
+from fairser.style import save
+from fairser.summaries import summaries
+from fairser.tables import table_gaps
+
+with job(snakemake.log[0]):
+    given = snakemake.params
+    gaps = table_gaps(given.attributes, given.variants)
+    runs = read_counts(snakemake.input.metrics, snakemake.input.counts)
+    table = summaries(runs, Bootstrap(**given.statistics, gaps=gaps))
+    save(tradeoff(table, gaps), snakemake.output.svg, snakemake.output.png)

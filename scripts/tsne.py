@@ -1,0 +1,15 @@
+"""Rule tsne: train clips of a fold in the plane, by the biased attribute and by cluster."""
+
+import polars as pl
+
+from fairser.corpora.clips import ClipTable
+from fairser.figures import tsne_figure
+from fairser.jobs import job
+from fairser.style import save
+
+with job(snakemake.log[0]):
+    given = snakemake.input
+    points, groups = pl.read_parquet(given.points), pl.read_parquet(given.groups)
+    attribute = snakemake.params.attribute
+    figure = tsne_figure(points, ClipTable.read(given.split), groups, attribute)
+    save(figure, snakemake.output.svg, snakemake.output.png)

@@ -1,0 +1,92 @@
+"""DisEnt, disentangled feature augmentation (Lee et al. 2021), with soft targets.
+
+Two encoders: z_i is to hold what is intrinsic to the emotion, z_b the bias. The classifiers C_i
+and C_b see both, but each trains its own encoder only. Clips are weighted by their relative
+difficulty as in LfF. After a share of the steps the bias features are permuted within the batch,
+with their labels, so that C_i meets the emotion with the bias of others.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from fairser.head import HIDDEN, LayerEncoder
+from fairser.methods.base import FoldData, Method
+from fairser.methods.lff import RelativeDifficulty, generalised
+
+
+@dataclass(frozen=True)
+class Options:
+    """Hyper-parameters.
+
+    q, momentum: as in LfF.
+    swap_start: share of the steps before the swap (0.2, choice).
+    lambda_dis, lambda_swap, lambda_swap_b: weights of the losses (1, choice).
+    """
+
+    q: float = 0.7
+    momentum: float = 0.7
+    swap_start: float = 0.2
+    lambda_dis: float = 1.0
+    lambda_swap: float = 1.0
+    lambda_swap_b: float = 1.0
+
+
+class Disentangled(nn.Module):
+    """Two encoders and two classifiers of both their features."""
+
+    def __init__(self, layers: int, dim: int, classes: int) -> None:
+        super().__init__()
+        self.intrinsic, self.bias = LayerEncoder(layers, dim), LayerEncoder(layers, dim)
+        self.classify_intrinsic = nn.Linear(2 * HIDDEN, classes)
+        self.classify_bias = nn.Linear(2 * HIDDEN, classes)
+
+
+class DisEnt(Method):
+    Options = Options
+
+    def __init__(self, data: FoldData, generator: torch.Generator, options: Any = None) -> None:
+        super().__init__(data, generator, options)
+        self.difficulty = RelativeDifficulty(data, self.rows, self.options.momentum)
+
+    def build(self) -> nn.Module:
+        _, layers, dim = self.data.features.shape
+        return Disentangled(layers, dim, self.data.targets.shape[1])
+
+    def loss(self, model: Any, rows: torch.Tensor, progress: float) -> torch.Tensor:
+        options, features = self.options, self.data.features
+        z_i, z_b = model.intrinsic(features, rows), model.bias(features, rows)
+        l_i, l_b, easy = self._losses(model, z_i, z_b, rows, rows)
+        weight = self.difficulty.visit(l_b, l_i, rows)
+        loss = (weight * l_i).mean() + options.lambda_dis * easy.mean()
+        if progress >= options.swap_start:
+            order = torch.randperm(len(rows), generator=self.generator)
+            l_i, _, easy = self._losses(model, z_i, z_b[order], rows, rows[order])
+            swapped = (weight * l_i).mean() + options.lambda_swap_b * easy.mean()
+            loss = loss + options.lambda_swap * swapped
+        return loss
+
+    def _losses(
+        self,
+        model: Any,
+        z_i: torch.Tensor,
+        z_b: torch.Tensor,
+        rows: torch.Tensor,
+        bias_rows: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Losses [B] of C_i, of C_b, and the generalised one of C_b, whose labels are the bias'."""
+        intrinsic = model.classify_intrinsic(torch.cat([z_i, z_b.detach()], dim=1))
+        bias = model.classify_bias(torch.cat([z_i.detach(), z_b], dim=1))
+        l_b = self.clip_losses(bias, bias_rows)
+        easy = generalised(l_b, bias, self.data.majority[bias_rows], self.options.q)
+        return self.clip_losses(intrinsic, rows), l_b, easy
+
+    def logits(self, model: Any, rows: torch.Tensor) -> torch.Tensor:
+        features = self.data.features
+        z = torch.cat([model.intrinsic(features, rows), model.bias(features, rows)], dim=1)
+        return model.classify_intrinsic(z)
+
+
+METHOD = DisEnt

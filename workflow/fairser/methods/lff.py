@@ -1,0 +1,97 @@
+"""LfF, learning from failure (Nam et al. 2020), with soft targets.
+
+Two heads learn at once. The biased one, b, prefers what it already finds easy by the generalised
+cross-entropy; the debiased one, d, learns most from the clips at which b fails. Their relative
+difficulty W comes from moving averages of both losses. Predictions are those of d.
+
+The class-balanced loss l_i takes the place of the hard cross-entropy, and p_y is the probability
+of the majority class.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from fairser.methods.base import FoldData, Method
+
+
+@dataclass(frozen=True)
+class Options:
+    """Hyper-parameters.
+
+    q: exponent of the generalised cross-entropy (0.7, Nam et al.).
+    momentum: share of the old value in the moving averages (0.7, Nam et al.).
+    """
+
+    q: float = 0.7
+    momentum: float = 0.7
+
+
+class RelativeDifficulty:
+    """W_i = b / (b + d + 1e-8) from moving averages of two losses, each scaled by its class.
+
+    Attributes:
+        averages: moving averages of the losses of b and of d [2, N], NaN before the first visit.
+    """
+
+    def __init__(self, data: FoldData, train: torch.Tensor, momentum: float) -> None:
+        self.majority, self.train, self.momentum = data.majority, train, momentum
+        self.classes = data.targets.shape[1]
+        self.averages = torch.full((2, len(data.targets)), torch.nan)
+
+    def visit(
+        self, biased: torch.Tensor, debiased: torch.Tensor, rows: torch.Tensor
+    ) -> torch.Tensor:
+        """Take in the losses [B] of both heads at these rows and return their W [B]."""
+        new = torch.stack([biased, debiased]).detach()
+        old = self.averages[:, rows]
+        mixed = self.momentum * old + (1 - self.momentum) * new
+        self.averages[:, rows] = torch.where(old.isnan(), new, mixed)
+        scaled = self.averages[:, rows] / self._largest()[:, self.majority[rows]]
+        return scaled[0] / (scaled[0] + scaled[1] + 1e-8)
+
+    def _largest(self) -> torch.Tensor:
+        """Largest average of each class among the train clips visited so far [2, C]."""
+        seen = self.averages[:, self.train].nan_to_num(0.0)
+        index = self.majority[self.train].expand(2, -1)
+        largest = torch.zeros(2, self.classes).scatter_reduce(1, index, seen, "amax")
+        return largest.clamp_min(torch.finfo(torch.float32).tiny)
+
+
+def generalised(
+    losses: torch.Tensor, logits: torch.Tensor, majority: torch.Tensor, q: float
+) -> torch.Tensor:
+    """Generalised cross-entropy [B] as the original codes it: loss times detach(p_y^q) times q."""
+    truth = logits.softmax(dim=1).gather(1, majority[:, None]).squeeze(1)
+    return losses * truth.detach() ** q * q
+
+
+class LfF(Method):
+    Options = Options
+
+    def __init__(self, data: FoldData, generator: torch.Generator, options: Any = None) -> None:
+        super().__init__(data, generator, options)
+        self.difficulty = RelativeDifficulty(data, self.rows, self.options.momentum)
+
+    def build(self) -> nn.Module:
+        return nn.ModuleDict({"biased": super().build(), "debiased": super().build()})
+
+    def parts(self, model: nn.Module) -> list[list[nn.Parameter]]:
+        return [list(head.parameters()) for head in model.children()]
+
+    def loss(self, model: Any, rows: torch.Tensor, progress: float) -> torch.Tensor:
+        features = self.data.features
+        biased, debiased = (head(features, rows) for head in model.children())
+        loss_b, loss_d = (self.clip_losses(logits, rows) for logits in (biased, debiased))
+        weight = self.difficulty.visit(loss_b, loss_d, rows)
+        majority = self.data.majority[rows]
+        easy = generalised(loss_b, biased, majority, self.options.q)
+        return easy.mean() + (weight * loss_d).mean()
+
+    def logits(self, model: Any, rows: torch.Tensor) -> torch.Tensor:
+        return model["debiased"](self.data.features, rows)
+
+
+METHOD = LfF

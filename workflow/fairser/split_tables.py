@@ -1,0 +1,69 @@
+"""Tables A3 and A4 of the Interspeech 2025 paper: what the biased splits hold."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import polars as pl
+
+from fairser.corpora.clips import ClipTable
+from fairser.corpora.demographics import order_groups
+
+
+def table_a3(table: ClipTable, attribute: str) -> pl.DataFrame:
+    """Table A3: majority-class clips of one fold by emotion, group and split.
+
+    Args:
+        table: biased clip table of one fold.
+        attribute: column of the groups.
+    """
+    splits = ["development", "test", "train"]
+    frame = table.frame.drop_nulls(["majority", attribute])
+    counts = frame.group_by("majority", attribute).agg(
+        (pl.col("split") == split).sum().cast(pl.Int64).alias(split) for split in splits
+    )
+    groups = frame[attribute].unique().to_list()
+    cells = pl.DataFrame(
+        [(name, group) for name in sorted(table.classes) for group in sorted(groups)],
+        {"majority": pl.String, attribute: pl.String},
+        orient="row",
+    )
+    titles = [_title("majority").alias("emotion"), _title(attribute).alias(attribute)]
+    return (
+        cells.join(counts, on=["majority", attribute], how="left", maintain_order="left")
+        .fill_null(0)
+        .select(*titles, *splits)
+    )
+
+
+def table_a4(tables: dict[int, ClipTable], shown: Iterable[str]) -> pl.DataFrame:
+    """Table A4: clips of every fold and split by majority class and by demographic group.
+
+    Args:
+        tables: biased clip tables by fold.
+        shown: attributes to count, those that the corpus lacks are left out.
+    """
+    first = next(iter(tables.values()))
+    attributes = [name for name in shown if name in first.attributes]
+    values = {
+        name: sorted({v for t in tables.values() for v in t.frame[name].drop_nulls().unique()})
+        for name in attributes
+    }
+    # A group that is named as another or as a class carries its attribute in front.
+    taken = Counter([*first.classes, *(group for groups in values.values() for group in groups)])
+    rows = []
+    for fold, table in tables.items():
+        for split in ("train", "development", "test"):
+            part = table.frame.filter(pl.col("split") == split)
+            row: dict[str, Any] = {"fold": fold, "split": split.capitalize()}
+            row |= {name: int((part["majority"] == name).sum()) for name in table.classes}
+            for name in attributes:
+                for group in order_groups(name, values[name]):
+                    column = f"{name}_{group}" if taken[group] > 1 else group
+                    row[column] = int((part[name] == group).sum())
+            rows.append(row)
+    return pl.DataFrame(rows)
+
+
+def _title(name: str) -> pl.Expr:
+    return pl.col(name).str.replace_all("_", " ").str.to_titlecase()
