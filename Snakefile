@@ -37,6 +37,8 @@ rule all:
         TABLE_FILES,
         FIGURE_FILES,
         METRICS_FILES,
+    message:
+        "all tables, figures and runs"
 
 
 rule tables:
@@ -47,6 +49,8 @@ rule tables:
 rule runs:
     input:
         METRICS_FILES,
+    message:
+        "all runs"
 
 
 rule groups:

@@ -12,11 +12,11 @@ sys.path.insert(0, WORKFLOW)
 from fairser import configuration, grid
 from fairser.encoders.key import is_standardised, store_name
 from fairser.errors import InputError
-from fairser.jobs import expose_package
+from fairser.jobs import prepare_processes
 from fairser.provenance import code_hash
 from fairser.summary import summary
 
-expose_package()
+prepare_processes()
 
 try:
     config = configuration.resolve(config)

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from fairser import jobs
-from fairser.jobs import expose_package, job, logger, progress
+from fairser.jobs import THREADS, job, logger, prepare_processes, progress
 
 
 @pytest.fixture
@@ -102,12 +102,15 @@ def test_bar_is_for_terminals(terminal: bool, monkeypatch: pytest.MonkeyPatch) -
     assert ("0/3" in screen.getvalue()) is terminal
 
 
-def test_other_processes_can_import_the_package(
+def test_other_processes_have_the_package_and_one_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    expose_package()
-    expose_package()
+    for name in THREADS:
+        monkeypatch.setenv(name, "4")
+    prepare_processes()
+    prepare_processes()
+    assert {os.environ[name] for name in THREADS} == {"1"}
     first, *rest = os.environ["PYTHONPATH"].split(os.pathsep)
     assert rest == [str(tmp_path)]
     assert (Path(first) / "fairser" / "jobs.py").is_file()

@@ -50,9 +50,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 def retrained(workflow: Workflow) -> set[str]:
     """Methods of the training jobs that a dry run lists."""
-    jobs = re.findall(
-        r"^rule train:.*?^    output: \S*runs/(\w+)/", workflow.run("-n"), re.M | re.S
-    )
+    jobs = re.findall(r"^Job \d+: train (\w+):", workflow.run("-n"), re.M)
     return set(jobs)
 
 

@@ -13,13 +13,19 @@ from typing import TypeVar
 from fairser.errors import InputError
 
 T = TypeVar("T")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 LOG_EVERY = 30  # seconds between two lines of progress in a log
 
 logger = logging.getLogger("fairser")
 
 
-def expose_package() -> None:
-    """Let processes that this one starts import the package, which is not installed."""
+def prepare_processes() -> None:
+    """Set what the processes of jobs inherit: the package, which is not installed, and one thread.
+
+    Jobs run side by side, so more threads in each would only get in each other's way; and sums
+    keep their order on any number of cores.
+    """
+    os.environ |= dict.fromkeys(THREADS, "1")
     folder = str(Path(__file__).parents[1])
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if folder not in paths:

@@ -146,8 +146,8 @@ def train_and_predict(
     where = f"method {name}, fold {table.frame['fold'][0]}, seed {seed}"
     if data.groups is not None and not (data.groups[data.train] >= 0).any():
         raise InputError(
-            f"Nothing to go by for {where}: the groups of all train clips are unknown. Take another "
-            "group source, or fill in the attribute that it comes from."
+            f"Nothing to go by for {where}: the groups of all train clips are unknown. Take "
+            "another group source, or fill in the attribute that it comes from."
         )
     kind = find_method(name)
     method = kind(data, torch.Generator().manual_seed(seed), kind.Options(**(hyper or {})))

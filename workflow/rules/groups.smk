@@ -23,6 +23,8 @@ rule grouping:
     params:
         settings=group_settings,
         code=code_hash("fairser.groups"),
+    message:
+        "groups from {wildcards.source}, K {wildcards.k}, fold {wildcards.fold}"
     script:
         "../../scripts/grouping.py"
 

@@ -29,6 +29,8 @@ rule train:
         standardise=is_standardised(config, "encoder"),
         hyper=lambda w: config["methods"].get(w.method, {}),
         code=train_code,
+    message:
+        "train {wildcards.method}: groups {wildcards.source}, K {wildcards.k}, fold {wildcards.fold}, seed {wildcards.seed}"
     script:
         "../../scripts/train.py"
 
@@ -47,5 +49,7 @@ rule evaluate:
         "../../envs/tables.yaml"
     params:
         code=code_hash("fairser.evaluation"),
+    message:
+        "evaluate {wildcards.method}: groups {wildcards.source}, K {wildcards.k}, fold {wildcards.fold}, seed {wildcards.seed}"
     script:
         "../../scripts/evaluate.py"

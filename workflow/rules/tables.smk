@@ -23,6 +23,8 @@ rule table1:
         statistics=config["statistics"],
         k=TABLES["table1_k"],
         code=code_hash("fairser.tables", "fairser.writing"),
+    message:
+        "table 1"
     script:
         "../../scripts/table1.py"
 
@@ -41,6 +43,8 @@ rule table2:
         statistics=config["statistics"],
         k=TABLES["table2_k"],
         code=code_hash("fairser.tables", "fairser.writing"),
+    message:
+        "table 2"
     script:
         "../../scripts/table2.py"
 

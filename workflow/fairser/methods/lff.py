@@ -5,7 +5,7 @@ cross-entropy; the debiased one, d, learns most from the clips at which b fails.
 difficulty W comes from moving averages of both losses. Predictions are those of d.
 
 The class-balanced loss l_i takes the place of the hard cross-entropy, and p_y is the probability
-of the majority class.
+of the majority class, which every train clip of a biased split has.
 """
 
 from dataclasses import dataclass
