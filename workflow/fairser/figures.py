@@ -138,7 +138,7 @@ def tradeoff(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
         best = points[front(points["f1"].to_list(), points[name].to_list())]
         fronts.append((axes, best.select(name, "f1", *CONFIGURATION), points.select(name, "f1")))
         axes.step(best[name], best["f1"], where="post", color=style.GREY, lw=0.9, zorder=1)
-        axes.margins(0.15)
+        axes.margins(0.15, 0.2)
         left, right = axes.get_xlim()  # room for names where there are no points
         axes.set_xlim(left=max(left - 0.2 * (right - left), min(left, 0)))
         axes.set(xlabel=style.metric_name(name, gaps), ylabel="Macro F1")

@@ -12,5 +12,6 @@ def summary(results: str | Path) -> str:
     lines = ["", "Table 1: performance and gaps by method and group source", ""]
     lines += [table.read_text(encoding="utf-8").rstrip(), "", "Tables (csv, md, tex):"]
     lines += [f"  {path}" for path in sorted(folder.glob("*.csv"))]
-    lines += [f"Runs (predictions, model, metrics): {folder / 'runs'}", f"Logs: {folder / 'logs'}"]
+    places = {"Figures (svg, png)": "figures", "Runs (predictions, model, metrics)": "runs"}
+    lines += [f"{what}: {folder / name}" for what, name in (places | {"Logs": "logs"}).items()]
     return "\n".join(lines) + "\n"
