@@ -39,12 +39,15 @@ GROUP_CELLS = list(
 # Cells and keys of the tables. Published numbers exist for CREMA-D alone.
 TABLES = config["tables"]
 TABLE1_CELLS = [c for c in CELLS if c.source != "kmeans" or c.k == TABLES["table1_k"]]
-TABLE2_CELLS = [c for c in CELLS if c.source == "kmeans" and c.k in TABLES["table2_k"]]
+TABLE2_CELLS = [
+    c
+    for c in CELLS
+    if c.method == "erm" or (c.source == "kmeans" and c.k in TABLES["table2_k"])
+]
 KEYS = {"tableA3": ["emotion", "gender"], "tableA4": ["fold", "split"]}
 if TABLE1_CELLS:
     KEYS["table1"] = ["method", "source"]
 if TABLE2_CELLS:
-    TABLE2_CELLS = [c for c in CELLS if c.method == "erm"] + TABLE2_CELLS
     KEYS["table2"] = ["method", "k"]
 PUBLISHED = [f"{name}_vs_paper" for name in KEYS] if CORPUS["kind"] == "cremad" else []
 TABLE_FILES = [f"{RESULTS}/{name}.csv" for name in [*KEYS, *PUBLISHED]]

@@ -11,6 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from fairser import tables
+from fairser.errors import InputError
 from fairser.statistics import Bootstrap, Estimate, Gap, RunCounts, estimate, holm, p_value
 from fairser.tables import readable, table1, table2, table_gaps
 
@@ -290,3 +291,8 @@ def test_a_readable_table_has_the_columns_of_the_paper() -> None:
     assert found.columns == [*PAPER2.columns, "folds", "seeds"]
     assert found["k"].to_list() == table["k"].to_list()
     assert found["f1"][0].startswith("0.651 (0.014) [")
+
+
+def test_a_table_without_a_run_is_refused() -> None:
+    with pytest.raises(InputError, match=r"No run of the grid belongs to this table; mend 'grid"):
+        table2([], Bootstrap(100, 0, {}), [16])

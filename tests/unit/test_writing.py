@@ -102,3 +102,10 @@ def test_cells(value: float | None, expected: str) -> None:
     row = markdown(pl.DataFrame({"x": [value]}, strict=False)).splitlines()[2]
     assert row.strip("| ") == expected
     assert latex(pl.DataFrame({"x": [value]}, strict=False)).splitlines()[4] == expected + r" \\"
+
+
+def test_compare_takes_a_key_that_is_missing_in_every_row() -> None:
+    ours = pl.DataFrame({"method": ["ERM"], "k": pl.Series([None], dtype=pl.String), "f1": [0.5]})
+    published = pl.DataFrame({"method": ["ERM", "DS"], "k": [None, 16], "f1": [0.25, 0.75]})
+    found = compare(ours, published, ["method", "k"])
+    assert found.rows() == [("ERM", None, "f1", 0.5, 0.25, 0.25)]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from fairser.errors import InputError
 from fairser.metrics import Floats
 from fairser.statistics import Bootstrap, Estimate, Gap, RunCounts, estimate, holm, p_value
 
@@ -158,6 +159,11 @@ def ordered(methods: Iterable[str]) -> list[str]:
 
 
 def _table(rows: Sequence[Row], runs: Sequence[RunCounts], bootstrap: Bootstrap) -> pl.DataFrame:
+    if not rows:
+        raise InputError(
+            "No run of the grid belongs to this table; mend 'grid.methods', 'grid.sources' or the "
+            "numbers of clusters in 'tables'."
+        )
     columns = [*PERFORMANCE, *bootstrap.gaps]
     values = {run: bootstrap.values(run) for run in runs}
     by_column = {name: {run: found[name] for run, found in values.items()} for name in columns}

@@ -22,6 +22,8 @@ def compare(ours: pl.DataFrame, published: pl.DataFrame, keys: list[str]) -> pl.
         published: the published one.
         keys: columns that name a row in both; a missing value is a name like any other.
     """
+    # A key that is missing in every row of ours has no type of its own.
+    ours = ours.cast({name: published.schema[name] for name in keys})
     values = [name for name in published.columns if name in ours.columns and name not in keys]
 
     def long(table: pl.DataFrame, name: str) -> pl.DataFrame:
