@@ -39,6 +39,7 @@ def message(config: dict) -> str:
         ({"grid": ["erm"]}, ["'grid' is ['erm']", "a group of keys"]),
         ({"methods": {"lff": {"momentum": 1}}}, ["'methods.lff.momentum' is 1", "less than 1"]),
         ({"methods": {"gdro": {"etta": 1}}}, ["'methods.gdro.etta' is no key", "mean 'eta'?"]),
+        ({"figures": {"method": "rv"}}, ["'figures.method' is 'rv'", "mean 'rw'?"]),
         ({"corpus": {"kind": "manifest"}}, ["'corpus.manifest' is null", "needs it"]),
         ({"corpus": {"kind": "emosuperb"}}, ["'corpus.labels' is null"]),
         ({"encoder": {"kind": "precomputed"}}, ["'encoder.features'", "'encoder.clips'"]),

@@ -100,6 +100,21 @@ def test_precomputed_features_need_no_audio(own: Workflow) -> None:
     assert (own.results / ERM).exists()
 
 
+def test_an_embedding_of_audio_that_is_not_named(tmp_path: Path) -> None:
+    row = "1_a.wav,0.6,0.4,1,Female,"
+    header = "FileName,sad,happy,SpkrID,Gender,Split_Set\n"
+    (tmp_path / "labels_consensus_1.csv").write_text(f"{header}{row}Train\n")
+    for name in ("f.safetensors", "c.csv"):
+        (tmp_path / name).touch()
+    encoder = {"kind": "precomputed", "features": "f.safetensors", "clips": "c.csv"}
+    grid = {"methods": ["erm", "rw"], "sources": ["none", "kmeans"], "k": [2], "folds": [1]}
+    overlay = {"corpus": {"kind": "emosuperb", "labels": "."}, "encoder": encoder, "grid": grid}
+    workflow = Workflow(tmp_path, overlay | {"embedding": {"kind": "mfcc"}})
+    output = workflow.fail()
+    assert "'corpus.audio' is null, but the kinds fbank, mfcc and pitch read audio" in output
+    assert "Traceback" not in output
+
+
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [

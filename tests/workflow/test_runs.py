@@ -141,6 +141,11 @@ def test_the_default_grid_is_listed(tmp_path: Path) -> None:
     assert not (tmp_path / "resources").exists()
 
 
+def test_only_gender_stands_beside_the_published_numbers(tmp_path: Path) -> None:
+    assert Workflow(tmp_path, {}).jobs()["vs_paper"] == 4
+    assert "vs_paper" not in Workflow(tmp_path, {"bias": {"attribute": "race"}}).jobs()
+
+
 def test_what_comes_later_is_refused_with_a_sentence(workflow: Workflow) -> None:
     workflow.overlay["encoder"] = {"kind": "transformers"}
     output = workflow.fail()

@@ -104,10 +104,12 @@ def _with_size(path: Path) -> Path | BytesIO:
 
     libsndfile reads one of 0xFFFFFFFF to the end of the file, but one of 0 as empty.
     """
-    content = path.read_bytes() if path.suffix.lower() == ".wav" else b""
-    data = content.find(b"data", 12, 4096)
-    if content[4:8] != bytes(4) or data < 0 or content[data + 4 : data + 8] != bytes(4):
+    with path.open("rb") as file:
+        start = file.read(4096)
+    data = start.find(b"data", 12)
+    if start[:8] != b"RIFF" + bytes(4) or data < 0 or start[data + 4 : data + 8] != bytes(4):
         return path
+    content = path.read_bytes()
     return BytesIO(content[: data + 4] + b"\xff" * 4 + content[data + 8 :])
 
 

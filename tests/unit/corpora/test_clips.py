@@ -34,6 +34,8 @@ def make(frame: pl.DataFrame) -> ClipTable:
     [
         ("1001_DFA_ANG_XX.wav", "1001_DFA_ANG_XX"),
         ("1001_DFA_ANG_XX", "1001_DFA_ANG_XX"),
+        ("speaker1.take2", "speaker1.take2"),
+        ("1001_DFA_ANG_XX.WAV", "1001_DFA_ANG_XX"),
         ("day 1/take.2.flac", "day 1/take.2"),
         ("1040_ITH_SAD_X.wav", "1040_ITH_SAD_XX"),
         ("1040_ITH_SAD_XX.wav", "1040_ITH_SAD_XX"),
