@@ -1,4 +1,4 @@
-"""Training on one thread, as the workflow does: these folds are too small for two."""
+"""All tests compute on one thread, as trainings do: what they compute is too small for two."""
 
 from collections.abc import Iterator
 
