@@ -76,6 +76,7 @@ rule download_cremad:
 
 onstart:
     configuration.make_results(RESULTS)
+    prepare_cluster()
 
 
 onsuccess:

@@ -3,13 +3,14 @@ import os
 import sys
 
 from snakemake.exceptions import WorkflowError
+from snakemake.jobs import GroupJob
 from snakemake.logging import logger
 
 # The package is not installed: the Snakefile finds it by this path, scripts by PYTHONPATH.
 WORKFLOW = os.path.join(workflow.basedir, "workflow")
 sys.path.insert(0, WORKFLOW)
 
-from fairser import configuration, grid
+from fairser import configuration, grid, leftovers
 from fairser.encoders.key import is_standardised, store_name
 from fairser.errors import InputError
 from fairser.jobs import prepare_processes
@@ -78,3 +79,18 @@ def refuse(setting):
             f"{reason} Change it by an overlay of the configuration (see the README)."
         )
     return reason
+
+
+def prepare_cluster():
+    """Let no job of an earlier run write while this one runs; mend a fault of the plugin."""
+    # Its message for a group that can't be submitted asks for the group's rule: without one the
+    # run would wait for ever, such as with an account that does not exist.
+    GroupJob.rule = property(lambda group: next(iter(group.jobs)).rule)
+    if not leftovers.has_queue():
+        return
+    try:
+        leftovers.cancel(os.getcwd(), logger.warning)
+    except InputError as error:
+        if not workflow.local_exec:
+            sys.exit(str(error))
+        logger.warning(str(error))
