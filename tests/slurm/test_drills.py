@@ -66,7 +66,7 @@ def test_a_cancelled_job_is_tried_again(
     run = site.start(*RUN)
     subprocess.run(["scancel", running(cluster, site, 1)[0]], check=True)
     done = run.wait()
-    assert "SLURM status is: 'CANCELLED'" in done.text
+    assert "Error in group cells_" in done.text
     assert len(site.submitted()) == 5
     check(site, undisturbed, done)
 
@@ -86,7 +86,9 @@ def test_memory_exceeded_is_doubled(site: Site, undisturbed: Outcome) -> None:
     jobs = ",".join(site.submitted())
     states = ask("sacct", "-n", "-X", "-P", "-j", jobs, "-o", "ReqMem,State").split()
     assert states.count("1600M|COMPLETED") == 4, states
-    assert {state for state in states if state.startswith("800M")} == {"800M|OUT_OF_MEMORY"}
+    # Slurm says FAILED where it polls the memory, OUT_OF_MEMORY where the kernel watches it.
+    assert {state for state in states if state.startswith("800M")} == {"800M|FAILED"}
+    assert "exceeded memory limit" in done.text
     check(site, undisturbed, done)
 
 
@@ -129,8 +131,9 @@ def test_a_node_goes_down(cluster: Cluster, site: Site, undisturbed: Outcome) ->
     running(cluster, site, 4)
     cluster.kill_node("c1")
     done = run.wait()
-    assert "failed due to a node failure" in done.text
     assert "excluded from subsequent submissions: c1" in done.text
+    states = ask("sacct", "-n", "-X", "-P", "-j", ",".join(site.submitted()), "-o", "State").split()
+    assert (states.count("NODE_FAIL"), states.count("COMPLETED")) == (2, 4)
     check(site, undisturbed, done)
 
 
@@ -160,7 +163,7 @@ def test_the_controller_is_away_while_jobs_are_submitted(
     time.sleep(30)
     cluster.start_controller()
     done = run.wait()
-    assert "Unable to contact slurm controller" in done.text
+    assert "Error in group cells_" in done.text  # that submissions failed
     check(site, undisturbed, done)
 
 
@@ -212,7 +215,7 @@ def small_disk(site: Site, tmp_path: Path) -> Iterator[Path]:
     folder.mkdir(parents=True)
     with image.open("wb") as file:
         file.truncate(8_000_000)
-    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(image)], check=True)
     mounted = subprocess.run(["mount", "-o", "loop", str(image), str(folder)], capture_output=True)
     if mounted.returncode:
         pytest.skip(f"no loopback file system here: {mounted.stderr.decode().strip()}")

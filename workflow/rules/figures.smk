@@ -36,9 +36,6 @@ rule coordinates:
         f"{RESULTS}/logs/figures/coordinates.log",
     conda:
         "../../envs/figures.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
         standardise=is_standardised(config, "embedding"),
         code=code_hash("fairser.tsne"),

@@ -21,9 +21,6 @@ rule train:
         f"{RUN}/benchmark.tsv"
     conda:
         "../../envs/train.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
         train=config["train"],
         standardise=is_standardised(config, "encoder"),
