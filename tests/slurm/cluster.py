@@ -80,7 +80,9 @@ class Cluster:
         """Processes of the cluster and of its jobs that are alive."""
         return [int(pid) for pid in _run("daemons").stdout.split()]
 
-    def jobs(self, state: str = "PENDING,RUNNING,COMPLETING", where: Path | None = None) -> list[str]:
+    def jobs(
+        self, state: str = "PENDING,RUNNING,COMPLETING", where: Path | None = None
+    ) -> list[str]:
         """Ids of the jobs in the queue, of those alone that were started in a folder."""
         lines = ask("squeue", "-h", "-t", state, "-o", "%i|%Z").splitlines()
         pairs = [line.split("|", 1) for line in lines]

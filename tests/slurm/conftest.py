@@ -37,9 +37,7 @@ def quiet_cluster(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def prepared(
-    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[int], Site]:
+def prepared(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Site]:
     """By a number of epochs: a root in which all but training has been done on one machine."""
     manifest = make_tones(tmp_path_factory.mktemp("tones"))
 

@@ -21,7 +21,7 @@ def test_no_process_and_no_configuration_survives() -> None:
     cluster = Cluster()
     try:
         cluster.start()
-        job = ask("sbatch", "--parsable", "-D", "/tmp", "-o", "/dev/null", "--wrap", "sleep 600")
+        job = ask("sbatch", "--parsable", "-o", "/dev/null", "--wrap", "sleep 600")
         wait_for("a running job", lambda: cluster.jobs("RUNNING") == [job.strip()])
         before = cluster.daemons()
         assert len(before) >= 8  # munge, MariaDB, slurmdbd, slurmctld, three slurmd and the job

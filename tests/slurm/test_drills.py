@@ -59,9 +59,7 @@ def check(site: Site, undisturbed: Outcome, first: Done | None = None) -> None:
 
 
 @pytest.mark.subset
-def test_a_cancelled_job_is_tried_again(
-    cluster: Cluster, site: Site, undisturbed: Outcome
-) -> None:
+def test_a_cancelled_job_is_tried_again(cluster: Cluster, site: Site, undisturbed: Outcome) -> None:
     site.inject(ONCE.format(seconds=30))
     run = site.start(*RUN)
     subprocess.run(["scancel", running(cluster, site, 1)[0]], check=True)

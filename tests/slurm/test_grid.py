@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,10 +69,9 @@ def test_two_folders_at_once(
     if user and not can_run_python(user):
         pytest.skip(f"{sys.executable} can't be run by another user")
     # In folders that another user can enter, unlike those of pytest.
-    base = Path("/tmp/fairser-two-users")
-    shutil.rmtree(base, ignore_errors=True)
+    base = Path(tempfile.mkdtemp(prefix="fairser-users"))
     try:
-        base.mkdir(mode=0o755)
+        base.chmod(0o755)
         first, second = site.copy(base / "first"), site.copy(base / "second")
         for path in [second.folder, *second.folder.rglob("*")] if user else []:
             shutil.chown(path, user, user)

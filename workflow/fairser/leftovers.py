@@ -1,8 +1,8 @@
 """Jobs that an earlier run of the workflow left in the queue of a Slurm cluster.
 
 Snakemake that is killed can't cancel what it has submitted. The next run in the same folder would
-submit the same cells while the old jobs still write, so it cancels them first. A job is known by the
-prefix of its name and by its folder: runs in other folders, and of other users, are left alone.
+submit the same cells while the old jobs still write, so it cancels them first. A job is known by
+the prefix of its name and by its folder: runs in other folders, and of other users, are left alone.
 """
 
 import getpass
@@ -71,9 +71,9 @@ def cancel(folder: str | Path, tell: Callable[[str], object]) -> int:
     while left := [leftover for leftover in find(folder) if leftover.job in jobs]:
         if time.monotonic() > end:
             raise InputError(
-                f"Slurm job {left[0].job} of an earlier run is still {left[0].state} {WAIT} s after "
-                "it was cancelled, and could write into the results. Wait until squeue no longer "
-                "lists it (its node may be down: ask the site), then start again."
+                f"Slurm job {left[0].job} of an earlier run is still {left[0].state} {WAIT} s "
+                "after it was cancelled, and could write into the results. Wait until squeue no "
+                "longer lists it (its node may be down: ask the site), then start again."
             )
         time.sleep(POLL)
     return len(jobs)
