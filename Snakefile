@@ -36,7 +36,7 @@ rule all:
     input:
         TABLE_FILES,
         FIGURE_FILES,
-        METRICS_FILES,
+        lambda w: METRICS_FILES,
     message:
         "all tables, figures and runs"
 
@@ -48,7 +48,7 @@ rule tables:
 
 rule runs:
     input:
-        METRICS_FILES,
+        lambda w: METRICS_FILES,
     message:
         "all runs"
 

@@ -83,8 +83,8 @@ def refuse(setting):
 
 def prepare_cluster():
     """Let no job of an earlier run write while this one runs; mend a fault of the plugin."""
-    # Its message for a group that can't be submitted asks for the group's rule: without one the
-    # run would wait for ever, such as with an account that does not exist.
+    # Its message for a group that can't be submitted needs an attribute that groups lack: the run
+    # would wait for ever, such as with an account that does not exist.
     GroupJob.rule = property(lambda group: next(iter(group.jobs)).rule)
     if not leftovers.has_queue():
         return

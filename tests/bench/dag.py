@@ -1,6 +1,6 @@
 """CPU seconds and memory of `snakemake -n` on grids of 1,000, 5,000 and 10,000 cells.
 
-    python tests/bench/dag.py [--cells 1000 5000 10000] [--profile slurm]
+    python tests/bench/dag.py [--cells 1000 5000 10000] [--profile slurm] [--arguments TARGET]
 
 The grid is that of config.yaml with more folds, seeds and numbers of clusters. Features, labels
 and audio are precomputed stand-ins: nothing is run.
@@ -72,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cells", type=int, nargs="+", default=[1000, 5000, 10000])
     parser.add_argument("--profile", help="such as slurm, with groups")
-    parser.add_argument("--arguments", nargs="*", default=[], help="for snakemake")
+    parser.add_argument("--arguments", nargs="*", default=[], help="such as one target")
     options = parser.parse_args()
     print("| cells | jobs | CPU seconds | ms per job | largest MB |\n|---|---|---|---|---|")
     for cells in options.cells:
@@ -80,9 +80,9 @@ def main() -> None:
             folder = Path(name)
             config = grid_of(cells, write_inputs(folder))
             (folder / "config.yaml").write_text(yaml.safe_dump(config))
-            command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules"]
+            command = [sys.executable, "-m", "snakemake", *options.arguments]
+            command += ["-n", "--quiet", "rules"]
             command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", "config.yaml"]
-            command += options.arguments
             if options.profile:
                 command += ["--profile", str(ROOT / options.profile)]
             before = cpu_seconds()

@@ -10,7 +10,7 @@ localrules:
 
 rule table1:
     input:
-        **run_files(TABLE1_CELLS),
+        unpack(lambda w: run_files(TABLE1_CELLS)),
     output:
         multiext(f"{RESULTS}/table1", ".csv", ".md", ".tex"),
     log:
@@ -31,7 +31,7 @@ rule table1:
 
 rule table2:
     input:
-        **run_files(TABLE2_CELLS),
+        unpack(lambda w: run_files(TABLE2_CELLS)),
     output:
         multiext(f"{RESULTS}/table2", ".csv", ".md", ".tex"),
     log:
