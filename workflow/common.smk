@@ -85,7 +85,7 @@ def prepare_cluster():
     """Let no job of an earlier run write while this one runs; mend a fault of the plugin."""
     # Its message for a group that can't be submitted needs an attribute that groups lack: the run
     # would wait for ever, such as with an account that does not exist.
-    GroupJob.rule = property(lambda group: next(iter(group.jobs)).rule)
+    setattr(GroupJob, "rule", property(lambda group: next(iter(group.jobs)).rule))
     if not leftovers.has_queue():
         return
     try:

@@ -93,9 +93,9 @@ def test_the_demo_grid(cluster: Cluster, tmp_path: Path) -> None:
     grid = ("--configfile", "config.yaml", "workflow/grids/demo.yaml")
     demo.edit("slurm/config.yaml", PROFILE | {"group-components": ["cells_{fold}=11"]})
     local = demo.copy(tmp_path / "local")
-    done = local("--cores", "2", *grid, "tables", timeout=900)
+    done = local("--cores", "2", "tables", *grid, timeout=900)
     assert done.code == 0, done.text[-6000:]
-    done = demo(*CLUSTER_PROFILE, *grid, "tables", timeout=1500)
+    done = demo(*CLUSTER_PROFILE, "tables", *grid, timeout=1500)
     assert done.code == 0, done.text[-6000:]
     outcome = demo.outcome()
     assert len(outcome) == 42 + 6
