@@ -153,4 +153,7 @@ class Running:
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"no end after {timeout} s:\n{self.text[-6000:]}") from None
+        except BaseException:  # such as Ctrl-C
+            self.kill()
+            raise
         return Done(self.process.returncode, self.text)

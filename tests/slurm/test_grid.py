@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from slurm.cluster import Cluster, ask
 from slurm.conftest import EPOCHS
@@ -88,15 +89,17 @@ def test_two_folders_at_once(
 
 
 def test_the_demo_grid(cluster: Cluster, tmp_path: Path) -> None:
-    """All methods and sources, everything but the cheap rules on the cluster."""
+    """Every method and source on one fold, with all but the cheap rules on the cluster."""
     demo = Site.make(tmp_path / "root", {})
-    grid = ("--configfile", "config.yaml", "workflow/grids/demo.yaml")
-    demo.edit("slurm/config.yaml", PROFILE | {"group-components": ["cells_{fold}=11"]})
+    grid = ("--configfile", "config.yaml", "workflow/grids/demo.yaml", "small.yaml")
+    small = {"grid": {"folds": [1], "k": [2]}, "tables": {"table1_k": 2, "table2_k": [2]}}
+    (demo.folder / "small.yaml").write_text(yaml.safe_dump(small | {"results": "results"}))
+    demo.edit("slurm/config.yaml", PROFILE | {"group-components": ["cells_{fold}=5"]})
     local = demo.copy(tmp_path / "local")
     done = local("--cores", "2", "tables", *grid, timeout=900)
     assert done.code == 0, done.text[-6000:]
     done = demo(*CLUSTER_PROFILE, "tables", *grid, timeout=1500)
     assert done.code == 0, done.text[-6000:]
     outcome = demo.outcome()
-    assert len(outcome) == 42 + 6
+    assert len(outcome) == 17 + 6
     assert outcome == local.outcome()
