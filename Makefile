@@ -1,6 +1,8 @@
 # make demo    environment, then the whole workflow on the embedded demo corpus
 # make test    environment, then the tests
 # make lint    environment, then formatting, style, workflow and type checks
+# make slurm-check   what a first run on a Slurm cluster lacks (see the README)
+# make test-slurm    the tests on a throw-away Slurm; needs root on Debian
 # make setup   environment alone (.venv; Python 3.11 or newer)
 # make clean   remove environment, caches and the demo's files; other results stay
 
@@ -9,13 +11,19 @@ VENV ?= .venv
 CORES ?= all
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint setup clean
+.PHONY: demo test lint slurm-check test-slurm setup clean
 
 demo: setup
 	$(BIN)/snakemake --cores $(CORES) --quiet rules --configfile config.yaml workflow/grids/demo.yaml
 
 test: setup
 	$(BIN)/python -m pytest $(PYTEST)
+
+slurm-check: setup
+	$(BIN)/python scripts/slurm_check.py $(CONFIG)
+
+test-slurm: setup
+	$(BIN)/python -m pytest -m slurm tests/slurm $(PYTEST)
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -38,7 +38,7 @@ rule all:
     input:
         TABLE_FILES,
         FIGURE_FILES,
-        METRICS_FILES,
+        lambda w: METRICS_FILES,
     message:
         "all tables, figures and runs"
 
@@ -50,7 +50,7 @@ rule tables:
 
 rule runs:
     input:
-        METRICS_FILES,
+        lambda w: METRICS_FILES,
     message:
         "all runs"
 
@@ -83,6 +83,7 @@ rule download_models:
 
 onstart:
     configuration.make_results(RESULTS)
+    prepare_cluster()
 
 
 onsuccess:

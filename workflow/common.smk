@@ -3,12 +3,14 @@ import os
 import sys
 
 from snakemake.exceptions import WorkflowError
+from snakemake.jobs import GroupJob
+from snakemake.logging import logger
 
 # The package is not installed: the Snakefile finds it by this path, scripts by PYTHONPATH.
 WORKFLOW = os.path.join(workflow.basedir, "workflow")
 sys.path.insert(0, WORKFLOW)
 
-from fairser import configuration, grid, models
+from fairser import configuration, grid, leftovers, models
 from fairser.encoders.key import (
     FAMILIES,
     SECTIONS,
@@ -96,3 +98,18 @@ wildcard_constraints:
     key="[0-9a-f]{8}",
     shard=r"\d+",
     shards=r"\d+",
+
+
+def prepare_cluster():
+    """Let no job of an earlier run write while this one runs; mend a fault of the plugin."""
+    # Its message for a group that can't be submitted needs an attribute that groups lack: the run
+    # would wait for ever, such as with an account that does not exist.
+    setattr(GroupJob, "rule", property(lambda group: next(iter(group.jobs)).rule))
+    if not leftovers.has_queue():
+        return
+    try:
+        leftovers.cancel(os.getcwd(), logger.warning)
+    except InputError as error:
+        if not workflow.local_exec:
+            sys.exit(str(error))
+        logger.warning(str(error))

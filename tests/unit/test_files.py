@@ -22,6 +22,20 @@ def test_complete_appears_at_the_end(tmp_path: Path) -> None:
     assert names(target.parent) == ["a.txt"]
 
 
+def test_two_writers_do_not_meet(tmp_path: Path) -> None:
+    """Such as a job on a lost node and the one that took its place."""
+    target = tmp_path / "a.txt"
+    with complete(target) as lost:
+        lost.write_text("ha")
+        with complete(target) as second:
+            second.write_text("whole")
+        assert target.read_text() == "whole"
+        lost.write_text("half")
+        assert target.read_text() == "whole"
+    assert target.read_text() == "half"
+    assert names(tmp_path) == ["a.txt"]
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 @pytest.mark.parametrize("old", [None, "old"])
 def test_error_leaves_what_was_there(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +14,13 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 @contextmanager
 def complete(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside ``path``, renamed to it when the block ends without an error."""
+    """A temporary path beside ``path``, renamed to it when the block ends without an error.
+
+    Its name is drawn anew each time: processes on two nodes can have the same number.
+    """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         yield temporary
         temporary.replace(target)

@@ -20,9 +20,6 @@ rule waves:
         f"{RESULTS}/logs/features/waves-{{key}}.log",
     conda:
         "../../envs/features.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
         audio=CORPUS["audio"],
         seconds=config["encoder"]["seconds"],
@@ -47,9 +44,6 @@ rule signal_features:
         kind="|".join(SIGNALS),
     conda:
         "../../envs/features.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
         settings=shard_settings,
         audio=CORPUS["audio"],
@@ -67,9 +61,6 @@ use rule signal_features as model_features with:
     conda:
         "../../envs/models.yaml"
     threads: config["extraction"]["threads"]
-    resources:
-        mem_mb=8000,
-        runtime=120,
     params:
         settings=shard_settings,
         audio=CORPUS["audio"],
@@ -90,9 +81,6 @@ rule gather:
         kind="|".join([*SIGNALS, *FAMILIES]),
     conda:
         "../../envs/features.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=60,
     params:
         code=code_hash("fairser.shards"),
     message:

@@ -33,9 +33,6 @@ rule coordinates:
         f"{RESULTS}/logs/figures/coordinates.log",
     conda:
         "../../envs/figures.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
         standardise=is_standardised(config, "embedding"),
         code=code_hash("fairser.tsne"),
@@ -69,7 +66,7 @@ rule tsne:
 
 rule metrics_by_k:
     input:
-        **run_files(K_CELLS),
+        unpack(lambda w: run_files(K_CELLS)),
     output:
         svg=report(
             f"{RESULTS}/figures/metrics_by_k.svg",
@@ -92,7 +89,7 @@ rule metrics_by_k:
 
 rule tradeoff:
     input:
-        **run_files(CELLS),
+        unpack(lambda w: run_files(CELLS)),
     output:
         svg=report(
             f"{RESULTS}/figures/tradeoff.svg",
@@ -115,7 +112,7 @@ rule tradeoff:
 
 rule tpr_by_class:
     input:
-        **run_files(CELLS),
+        unpack(lambda w: run_files(CELLS)),
     output:
         svg=report(
             f"{RESULTS}/figures/tpr_by_class.svg",

@@ -17,9 +17,6 @@ rule grouping:
         f"{RESULTS}/logs/groups/{{source}}/k{{k}}/fold{{fold}}.log",
     conda:
         "../../envs/groups.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
         settings=group_settings,
         code=code_hash("fairser.groups"),

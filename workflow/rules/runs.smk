@@ -22,9 +22,6 @@ rule train:
     conda:
         "../../envs/train.yaml"
     threads: config["extraction"]["threads"] if config["encoder"]["finetune"] else 1
-    resources:
-        mem_mb=16000 if config["encoder"]["finetune"] else 4000,
-        runtime=600 if config["encoder"]["finetune"] else 60,
     params:
         settings=train_settings,
         code=train_code,

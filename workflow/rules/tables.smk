@@ -10,7 +10,7 @@ localrules:
 
 rule table1:
     input:
-        **run_files(TABLE1_CELLS),
+        unpack(lambda w: run_files(TABLE1_CELLS)),
     output:
         multiext(f"{RESULTS}/table1", ".csv", ".md", ".tex"),
     log:
@@ -31,7 +31,7 @@ rule table1:
 
 rule table2:
     input:
-        **run_files(TABLE2_CELLS),
+        unpack(lambda w: run_files(TABLE2_CELLS)),
     output:
         multiext(f"{RESULTS}/table2", ".csv", ".md", ".tex"),
     log:
@@ -114,6 +114,6 @@ rule grid_table:
     conda:
         "../../envs/tables.yaml"
     params:
-        cells=grid.state(CELLS, RESULTS),
+        cells=lambda w: grid.state(CELLS, RESULTS),
     script:
         "../../scripts/grid_table.py"
