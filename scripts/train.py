@@ -11,23 +11,15 @@ from fairser.runs import make_checkpoint, make_inputs, write_run
 from fairser.training import train_and_predict
 
 with job(snakemake.log[0]):
-    given, settings, cell = dict(snakemake.input.items()), snakemake.params, snakemake.wildcards
+    given, cell, settings = dict(snakemake.input.items()), snakemake.wildcards, snakemake.params
     # What changes no number is no parameter: another value must train nothing anew.
     free = snakemake.config
-    table = ClipTable.read(given["split"])
-    inputs, origin = make_inputs(given, settings.settings, table, free, snakemake.threads)
-    folder, of = Path(snakemake.output.run).parent, [settings.settings, settings.code]
-    seconds = free["train"]["checkpoint_seconds"]
-    checkpoint = make_checkpoint(folder, snakemake.input, of, seconds)
-    run = train_and_predict(
-        cell.method,
-        table,
-        inputs,
-        Options(**settings.settings["train"]),
-        int(cell.seed),
-        grouping=pl.read_parquet(given["groups"]) if cell.source != "none" else None,
-        hyper=settings.settings["hyper"],
-        checkpoint=checkpoint,
-    )
+    folder, key = Path(snakemake.output.run).parent, [settings.settings, settings.code]
+    checkpoint = make_checkpoint(folder, snakemake.input, key, free["train"]["checkpoint_seconds"])
+    settings, table = settings.settings, ClipTable.read(given["split"])
+    inputs, origin = make_inputs(given, settings, table, free, snakemake.threads)
+    options, seed, hyper = Options(**settings["train"]), int(cell.seed), settings["hyper"]
+    groups = pl.read_parquet(given["groups"]) if cell.source != "none" else None
+    run = train_and_predict(cell.method, table, inputs, options, seed, groups, hyper, checkpoint)
     write_run(dict(snakemake.output.items()), run, origin, dict(cell.items()), snakemake.config)
     checkpoint.remove()

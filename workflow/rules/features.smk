@@ -51,7 +51,7 @@ rule signal_features:
     message:
         "{wildcards.kind} of clips, shard {wildcards.shard} of {wildcards.shards}"
     script:
-        "../../scripts/extract.py"
+        "../../scripts/signal_features.py"
 
 
 # The same with a pre-trained model, and on a GPU where there is one.
