@@ -4,6 +4,8 @@ python tests/bench/extraction.py FOLDER_OF_AUDIO [--kind fbank] [--clips 500] [-
 python tests/bench/extraction.py FOLDER_OF_AUDIO --kind transformers --clips 96 --threads 2
 python tests/bench/extraction.py FOLDER_OF_AUDIO --kind ecapa --precision bfloat16
 
+Set OMP_NUM_THREADS=1, as jobs have it: only the model computes on several threads.
+
 Models have their full size and random weights. In each round the same clips go through the
 extraction and, already in memory, through the model alone.
 """
