@@ -15,6 +15,7 @@ configfile: "config.yaml"
 include: "workflow/common.smk"
 include: "workflow/inputs.smk"
 include: "workflow/rules/corpora.smk"
+include: "workflow/rules/models.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/groups.smk"
 include: "workflow/rules/runs.smk"
@@ -30,6 +31,7 @@ localrules:
     figures,
     features,
     download_cremad,
+    download_models,
 
 
 rule all:
@@ -65,13 +67,18 @@ rule figures:
 
 rule features:
     input:
-        unpack(feature_inputs),
+        feature_inputs,
 
 
 rule download_cremad:
     input:
         "resources/cremad/labels.tsv",
         "resources/cremad/AudioWAV.tsv",
+
+
+rule download_models:
+    input:
+        RECORDS.values(),
 
 
 onstart:

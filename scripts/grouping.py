@@ -3,7 +3,7 @@
 from fairser import groups
 from fairser.corpora.clips import ClipTable
 from fairser.encoders.store import open_store
-from fairser.files import complete, write_json
+from fairser.files import complete, read_json, write_json
 from fairser.jobs import job
 
 with job(snakemake.log[0]):
@@ -18,5 +18,7 @@ with job(snakemake.log[0]):
         grouping = groups.kmeans(table, store, int(cell.k), **snakemake.params.settings)
     with complete(snakemake.output.groups) as path:
         grouping.write_parquet(path)
-    cell = {"source": cell.source, "k": int(cell.k), "fold": int(cell.fold)}
+    made = given.get("source")
+    origin = read_json(made) if made else None
+    cell = {"source": cell.source, "k": int(cell.k), "fold": int(cell.fold), "origin": origin}
     write_json(snakemake.output.quality, {**cell, "quality": groups.quality(grouping, table)})

@@ -2,16 +2,14 @@
 
 from fairser.corpora.clips import ClipTable
 from fairser.jobs import job, logger
+from fairser.shards import read_faults
 from fairser.splits import bias_fold
 
 with job(snakemake.log[0]):
     bias = snakemake.params.bias
+    table = ClipTable.read(snakemake.input.table).without(read_faults(snakemake.input.faults))
     table = bias_fold(
-        ClipTable.read(snakemake.input[0]),
-        int(snakemake.wildcards.fold),
-        bias["attribute"],
-        bias["ratio"],
-        bias["seed"],
+        table, int(snakemake.wildcards.fold), bias["attribute"], bias["ratio"], bias["seed"]
     )
     table.write(snakemake.output[0])
     logger.info("clips by split: %s", dict(table.frame["split"].value_counts().iter_rows()))

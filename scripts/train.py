@@ -1,25 +1,25 @@
 """Rule train: one run of the grid, from features to predictions."""
 
+from pathlib import Path
+
 import polars as pl
-import torch
 
 from fairser.corpora.clips import ClipTable
-from fairser.encoders.store import open_store
+from fairser.fitting import Options
 from fairser.jobs import job
-from fairser.runs import write_run
-from fairser.training import Options, train_and_predict
+from fairser.runs import make_checkpoint, make_inputs, write_run
+from fairser.training import train_and_predict
 
 with job(snakemake.log[0]):
-    torch.set_num_threads(1)  # the same numbers on any number of cores
-    cell = snakemake.wildcards
-    run = train_and_predict(
-        cell.method,
-        ClipTable.read(snakemake.input.split),
-        open_store(snakemake.input.features, snakemake.input.clips),
-        snakemake.params.standardise,
-        Options(**snakemake.params.train),
-        int(cell.seed),
-        grouping=pl.read_parquet(snakemake.input.groups) if cell.source != "none" else None,
-        hyper=snakemake.params.hyper,
-    )
-    write_run(dict(snakemake.output.items()), run, dict(cell.items()), snakemake.config)
+    given, cell, settings = dict(snakemake.input.items()), snakemake.wildcards, snakemake.params
+    # What changes no number is no parameter: another value must train nothing anew.
+    free = snakemake.config
+    folder, key = Path(snakemake.output.run).parent, [settings.settings, settings.code]
+    checkpoint = make_checkpoint(folder, snakemake.input, key, free["train"]["checkpoint_seconds"])
+    settings, table = settings.settings, ClipTable.read(given["split"])
+    inputs, origin = make_inputs(given, settings, table, free, snakemake.threads)
+    options, seed, hyper = Options(**settings["train"]), int(cell.seed), settings["hyper"]
+    groups = pl.read_parquet(given["groups"]) if cell.source != "none" else None
+    run = train_and_predict(cell.method, table, inputs, options, seed, groups, hyper, checkpoint)
+    write_run(dict(snakemake.output.items()), run, origin, dict(cell.items()), snakemake.config)
+    checkpoint.remove()

@@ -1,5 +1,6 @@
 """Fixtures for all tests: the real corpora, where the checkout has them beside it."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,18 @@ from fairser.corpora.clips import ClipTable
 from fairser.corpora.readers import read_corpus
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems() -> None:
+    """Forget the stand-ins that speechbrain leaves for its renamed modules.
+
+    hypothesis looks at every loaded module, and a look at one of these imports it, with a warning
+    or without success.
+    """
+    for name, module in list(sys.modules.items()):
+        if type(module).__name__ == "DeprecatedModuleRedirect":
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,17 @@ from snakemake.logging import logger
 WORKFLOW = os.path.join(workflow.basedir, "workflow")
 sys.path.insert(0, WORKFLOW)
 
-from fairser import configuration, grid, leftovers
-from fairser.encoders.key import is_standardised, store_name
+from fairser import configuration, grid, leftovers, models
+from fairser.encoders.key import (
+    FAMILIES,
+    SECTIONS,
+    SIGNALS,
+    is_standardised,
+    section_of,
+    store_name,
+    store_settings,
+    waves_name,
+)
 from fairser.errors import InputError
 from fairser.jobs import prepare_processes
 from fairser.provenance import code_hash
@@ -28,14 +37,38 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+# In the order in which they count; Snakemake appends the workflow's own to those it was given.
+CONFIG_FILES = dict.fromkeys(
+    os.path.abspath(file)
+    for file in workflow.configfiles[-1:] + workflow.configfiles[:-1]
+)
 RESULTS = config["results"]
 CORPUS = config["corpus"]
 CELL = "{method}/{source}/k{k}/fold{fold}/seed{seed}"
 METRICS_FILES = [f"{RESULTS}/{cell.folder}/metrics.json" for cell in CELLS]
+SOURCES = {"embedding": "kmeans", "pseudo": "pseudo"}
 GROUP_CELL = "groups/{source}/k{k}/fold{fold}"
 GROUP_CELLS = list(
     dict.fromkeys(GROUP_CELL.format(**vars(c)) for c in CELLS if c.source != "none")
 )
+
+# Sections that group sources of the grid take their groups from, and those that read audio.
+GROUP_SOURCES = {cell.source for cell in CELLS}
+GROUP_SECTIONS = [s for s, source in SOURCES.items() if source in GROUP_SOURCES]
+EXTRACTED = [
+    section
+    for section in ["encoder", *GROUP_SECTIONS]
+    if config[section]["kind"] != "precomputed" and not config[section].get("finetune")
+]
+
+# Pre-trained models by the name of their record, and the records by section.
+MODELS, RECORDS = {}, {}
+for section in SECTIONS:
+    if config[section]["kind"] in FAMILIES:
+        chosen = (config[section]["model"], config[section]["revision"])
+        name = models.record_name(*chosen)
+        MODELS[name] = (*chosen, FAMILIES[config[section]["kind"]])
+        RECORDS[section] = f"resources/models/{name}.json"
 
 # Cells and keys of the tables. Published numbers exist for CREMA-D biased by gender alone.
 TABLES = config["tables"]
@@ -62,23 +95,9 @@ wildcard_constraints:
     k=r"\d+",
     fold=r"\d+",
     seed=r"\d+",
-
-
-TOLD = set()
-
-
-def refuse(setting):
-    """End a run that needs a setting which this version can't do; -n still lists its jobs."""
-    reason = configuration.refusal(setting)
-    if reason and workflow.dryrun and setting not in TOLD:
-        TOLD.add(setting)
-        logger.warning(f"Listed only: {reason}")
-    if reason and not workflow.dryrun:
-        # An exception would appear under a traceback of Snakemake's own.
-        sys.exit(
-            f"{reason} Change it by an overlay of the configuration (see the README)."
-        )
-    return reason
+    key="[0-9a-f]{8}",
+    shard=r"\d+",
+    shards=r"\d+",
 
 
 def prepare_cluster():

@@ -24,40 +24,92 @@ def audio_inputs(_):
 
 
 def store_inputs(section):
-    """A feature store: its array and its list of clips."""
+    """A feature store: its array, its list of clips and, if it is made, the record of how."""
     kind = config[section]["kind"]
-    if refuse(f"{section}.kind: {kind}"):
-        return {}
     folder = f"{RESULTS}/features/{store_name(config, section)}"
-    own = config[section]["features"]
-    array = own if kind == "precomputed" else f"{folder}/features.safetensors"
-    return {"features": array, "clips": f"{folder}/clips.csv"}
+    if kind == "precomputed":
+        return {
+            "features": config[section]["features"],
+            "clips": f"{folder}/clips.csv",
+        }
+    names = {"features": "features.safetensors", "clips": "clips.csv"}
+    names |= {"source": "source.json"}
+    return {name: f"{folder}/{file}" for name, file in names.items()}
 
 
 def feature_inputs(_):
-    return store_inputs("encoder")
+    """All stores that the grid needs."""
+    sections = [s for s in SECTIONS if s == "encoder" or s in GROUP_SECTIONS]
+    made = [store_inputs(s) for s in sections if s != "pseudo"]
+    made += [probability_inputs()] if "pseudo" in sections else []
+    return [file for store in made for file in store.values()]
+
+
+def probability_inputs():
+    """Gender probabilities, and, if they are made, the record of how."""
+    if config["pseudo"]["kind"] == "precomputed":
+        return {"probabilities": config["pseudo"]["probabilities"]}
+    folder = f"{RESULTS}/features/{store_name(config, 'pseudo')}"
+    return {
+        "probabilities": f"{folder}/probabilities.csv",
+        "source": f"{folder}/source.json",
+    }
 
 
 def own_features(wildcards):
     """The user's files behind a store of the kind precomputed, encoder's or embedding's."""
-    for section in ("encoder", "embedding"):
-        if store_name(config, section) == f"precomputed-{wildcards.key}":
-            return {name: config[section][name] for name in ("features", "clips")}
-    return {}
+    section = section_of(config, f"precomputed-{wildcards.key}")
+    return {name: config[section][name] for name in ("features", "clips")}
+
+
+def shard_settings(wildcards):
+    """Everything that the content of a store depends on."""
+    section = section_of(config, f"{wildcards.kind}-{wildcards.key}")
+    return store_settings(config, section)
+
+
+def shard_inputs(wildcards):
+    """What a shard is made from: audio and clip table, the model, the waves' statistics."""
+    section = section_of(config, f"{wildcards.kind}-{wildcards.key}")
+    files = {"audio": audio_inputs(wildcards), "table": f"{RESULTS}/clips.parquet"}
+    return files | model_inputs(section)
+
+
+def model_inputs(section):
+    files = {"model": RECORDS[section]} if section in RECORDS else {}
+    if store_settings(config, section).get("waves") == "corpus":
+        files["waves"] = f"{RESULTS}/features/{waves_name(config)}.json"
+    return files
+
+
+def extraction_code(wildcards):
+    return code_hash("fairser.extraction", f"fairser.encoders.{wildcards.kind}")
+
+
+def shard_files(wildcards):
+    """Files of all shards, those of a shard together."""
+    number = config["extraction"]["shards"]
+    return [
+        f"{SHARD}/{name}".format(**wildcards, shard=shard + 1, shards=number)
+        for shard in range(number)
+        for name in SHARD_FILES
+    ]
+
+
+def split_inputs(_):
+    """The clip table; and the clips that were left out, where that is allowed."""
+    faults = []
+    if config["extraction"]["failures"]:
+        names = [store_name(config, section) for section in EXTRACTED]
+        faults = [f"{RESULTS}/features/{name}/faults.csv" for name in names]
+    return {"table": f"{RESULTS}/clips.parquet", "faults": faults}
 
 
 def group_inputs(wildcards):
     """What the groups of a source are made from, besides the split."""
     if wildcards.source == "kmeans":
         return store_inputs("embedding")
-    kind = config["pseudo"]["kind"]
-    if wildcards.source != "pseudo" or refuse(f"pseudo.kind: {kind}"):
-        return {}
-    folder = f"{RESULTS}/features/{store_name(config, 'pseudo')}"
-    own = config["pseudo"]["probabilities"]
-    return {
-        "probabilities": own if kind == "precomputed" else f"{folder}/probabilities.csv"
-    }
+    return probability_inputs() if wildcards.source == "pseudo" else {}
 
 
 def group_settings(wildcards):
@@ -70,15 +122,36 @@ def group_settings(wildcards):
 
 
 def train_inputs(wildcards):
-    split = {"split": f"{RESULTS}/splits/fold{wildcards.fold}.parquet"}
+    files = {"split": f"{RESULTS}/splits/fold{wildcards.fold}.parquet"}
     if wildcards.source != "none":
-        split["groups"] = f"{RESULTS}/{GROUP_CELL}.parquet".format(**wildcards)
-    return split | store_inputs("encoder")
+        groups = f"{RESULTS}/{GROUP_CELL}".format(**wildcards)
+        files |= {"groups": f"{groups}.parquet", "origin": f"{groups}.json"}
+    if config["encoder"]["finetune"]:
+        return files | {"audio": audio_inputs(wildcards)} | model_inputs("encoder")
+    return files | store_inputs("encoder")
 
 
 def train_code(wildcards):
     """What a change of must train the method again."""
-    return code_hash("fairser.training", f"fairser.methods.{wildcards.method}")
+    modules = ["fairser.training", f"fairser.methods.{wildcards.method}"]
+    if config["encoder"]["finetune"]:
+        modules += ["fairser.finetuning", "fairser.encoders.transformers"]
+    return code_hash(*modules)
+
+
+def train_settings(wildcards):
+    """Settings of the training; those of adapters only where there are any."""
+    names = ("epochs", "batch_size", "learning_rate", "clip_norm")
+    settings = {
+        "train": {name: config["train"][name] for name in names},
+        "standardise": is_standardised(config, "encoder"),
+        "hyper": config["methods"].get(wildcards.method, {}),
+        "finetune": config["lora"] if config["encoder"]["finetune"] else None,
+    }
+    if config["encoder"]["finetune"]:
+        settings |= {"encoder": store_settings(config, "encoder")}
+        settings |= {"audio": CORPUS["audio"]}
+    return settings
 
 
 def run_files(cells):

@@ -1,13 +1,20 @@
-"""Small clip tables and feature stores that several test files need."""
+"""Small clip tables, feature stores, waves and runs that several test files need."""
 
-from collections.abc import Sequence
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import soundfile
+import torch
+from polars.testing import assert_frame_equal
 
 from fairser.corpora.clips import ClipTable, build
 from fairser.encoders.store import FeatureStore, open_store, write_store
+from fairser.training import Run
 
 CLASSES = ("angry", "happy", "sad")
 
@@ -49,3 +56,30 @@ def feature_store(folder: Path, array: np.ndarray, names: Sequence[str]) -> Feat
     paths = folder / "features.safetensors", folder / "clips.csv"
     write_store(*paths, array, list(names))
     return open_store(*paths)
+
+
+def write_noise(folder: Path, clips: Mapping[str, tuple[float, int]]) -> None:
+    """Wavs of noise that differ: seconds and rate by file name."""
+    random = np.random.default_rng(0)
+    for name, (seconds, rate) in clips.items():
+        soundfile.write(folder / name, random.normal(0, 0.1, round(seconds * rate)), rate)
+
+
+def assert_same_run(one: Run, other: Run) -> None:
+    """Two trainings must have come to the same, bit by bit."""
+    assert_frame_equal(one.predictions, other.predictions, check_exact=True)
+    assert_frame_equal(one.history, other.history, check_exact=True)
+    assert one.best_epoch == other.best_epoch
+    assert one.tensors.keys() == other.tensors.keys()
+    assert all(torch.equal(tensor, other.tensors[name]) for name, tensor in one.tensors.items())
+
+
+def start_python(code: str, *arguments: object) -> subprocess.Popen[str]:
+    """A process of its own that runs some code and can import what the tests can."""
+    folders = [folder for folder in sys.path if folder]
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )

@@ -1,11 +1,21 @@
-"""A folder of stand-ins for programs of a cluster, before all others on PATH."""
+"""For all unit tests: one thread, and stand-ins for the programs of a cluster."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 Program = Callable[[str, str], None]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """As in trainings: what the tests compute is too small for two."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from fairser.configuration import (
     label_files,
     made_folder,
     make_results,
-    refusal,
     resolve,
 )
 from fairser.errors import InputError
@@ -60,7 +59,14 @@ def test_all_faults_are_told_at_once() -> None:
 def test_numbers_that_arrive_as_text() -> None:
     # PyYAML reads 1e-4 as a text, and so does `--config` every number.
     train = resolve({"train": {"learning_rate": "1e-4", "epochs": "5", "clip_norm": "2"}})["train"]
-    assert train == {"learning_rate": 1e-4, "epochs": 5, "batch_size": 32, "clip_norm": 2.0}
+    assert train == {
+        "learning_rate": 1e-4,
+        "epochs": 5,
+        "batch_size": 32,
+        "clip_norm": 2.0,
+        "memory_mb": 2000,
+        "checkpoint_seconds": 60,
+    }
     assert resolve({"grid": {"folds": ["1", "2"]}})["grid"]["folds"] == [1, 2]
 
 
@@ -118,6 +124,50 @@ def test_results_folder(tmp_path: Path) -> None:
         make_results(tmp_path / "file")
 
 
-def test_what_comes_later_is_refused_by_name() -> None:
-    assert "comes in a later version" in str(refusal("encoder.kind: transformers"))
-    assert refusal("encoder.kind: fbank") is None
+LORA = {"finetune": "lora"}
+
+
+@pytest.mark.parametrize(
+    ("encoder", "methods", "parts"),
+    [
+        (LORA, ["erm", "lff"], ["'grid.methods' names lff, which trains heads of its own"]),
+        (LORA, ["disent"], ["names disent", "there are erm, rw, ds, gdro, gadro, pgdro."]),
+        (LORA, ["random"], ["names random", "with 'encoder.finetune' there are"]),
+        (
+            LORA | {"kind": "fbank"},
+            ["erm"],
+            ["encoder kind 'fbank' has nothing to train; set 'encoder.kind' to transformers."],
+        ),
+        (
+            LORA | {"kind": "precomputed", "features": "f", "clips": "c"},
+            ["erm"],
+            ["encoder kind 'precomputed' has nothing to train"],
+        ),
+        (
+            LORA | {"standardise": True},
+            ["erm"],
+            ["'encoder.standardise' is true, but features that are trained", "set it to null"],
+        ),
+        ({"finetune": "full"}, ["erm"], ["'encoder.finetune' is 'full'", "lora, None"]),
+    ],
+)
+def test_what_cannot_be_finetuned_is_refused(
+    encoder: dict, methods: list[str], parts: list[str]
+) -> None:
+    text = message({"encoder": encoder, "grid": {"methods": methods}})
+    assert text.count("\n") == 1
+    assert [part for part in parts if part not in text] == []
+
+
+def test_what_can_be_finetuned_is_not() -> None:
+    methods = ["erm", "rw", "ds", "gdro", "gadro", "pgdro"]
+    resolved = resolve({"encoder": LORA, "grid": {"methods": methods}})
+    assert resolved["lora"]["modules"] == ["intermediate_dense", "output_dense"]
+    everything = message({"encoder": LORA})
+    assert [name for name in ("random", "lff", "disent") if f"names {name}," in everything] == [
+        "random",
+        "lff",
+        "disent",
+    ]
+    # Without it neither the methods nor the statistics are restricted.
+    resolve({"encoder": {"kind": "fbank", "standardise": True}})

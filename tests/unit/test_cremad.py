@@ -13,11 +13,13 @@ from fairser.corpora.clips import SPLITS, ClipTable
 from fairser.corpora.emosuperb import CREMAD_FAULTY, read_emosuperb
 from fairser.encoders.store import FeatureStore
 from fairser.evaluation import evaluate
+from fairser.features import StoreInputs
+from fairser.fitting import Options
 from fairser.losses import class_balanced_weights
 from fairser.metrics import positive
 from fairser.split_tables import table_a3, table_a4
 from fairser.splits import bias_fold, dominant_groups
-from fairser.training import Options, train_and_predict
+from fairser.training import train_and_predict
 
 FOLDS = range(1, 6)
 REFERENCE = SCHEMA.parents[1] / "reference"
@@ -146,7 +148,7 @@ def test_random_on_the_real_test_folds(cremad_table: ClipTable) -> None:
         table = cremad_table.fold(fold)
         genders = ClipTable(table.frame, table.classes, ("gender",))
         for seed in range(20):
-            run = train_and_predict("random", table, store, False, Options(), seed)
+            run = train_and_predict("random", table, StoreInputs(store, False), Options(), seed)
             metrics = evaluate(run.predictions, genders)
             gap = metrics["attributes"]["gender"]["gaps"]["ppr"]["max_deviation"]["rms"]
             found.append((metrics["f1"], metrics["acc"], gap))

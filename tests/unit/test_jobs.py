@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from fairser import jobs
-from fairser.jobs import THREADS, job, logger, prepare_processes, progress
+from fairser.jobs import THREADS, Progress, job, logger, prepare_processes
 
 
 @pytest.fixture
@@ -74,23 +74,25 @@ def test_error_ends_the_process(tmp_path: Path, error: str, told: str, traceback
         assert ("InputError" in text) is False
 
 
-@pytest.mark.parametrize("number", [0, 1, 5])
-def test_progress_yields_everything(log: Path, number: int) -> None:
-    with job(log):
-        assert list(progress(iter(range(number)), number, "clips")) == list(range(number))
+@pytest.mark.parametrize("steps", [[], [1], [1, 1, 1], [2, 1]])
+def test_the_end_of_the_work_is_told_once(log: Path, steps: list[int]) -> None:
+    with job(log), Progress(sum(steps), "clips") as shown:
+        for items in steps:
+            shown.add(items)
     lines = read(log).splitlines()
-    assert len(lines) == min(number, 1)
-    assert all(f"{number} of {number} clips" in line for line in lines)
+    assert len(lines) == min(len(steps), 1)
+    assert all(f"{sum(steps)} of {sum(steps)} clips" in line for line in lines)
 
 
-def test_progress_tells_now_and_then(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that goes 20 s forward at each item: a line is due at every second one."""
+def test_progress_is_told_now_and_then(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that goes 20 s forward at each of six batches: a line is due at every second one."""
     clock = iter(range(0, 1000, 20))
     monkeypatch.setattr(jobs, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    with job(log):
-        list(progress(range(6), 6, "clips"))
-    told = re.findall(r"(\d) of 6 clips, \d+ per second, (\d+) s left", read(log))
-    assert told == [("2", "80"), ("4", "40"), ("6", "0")]
+    with job(log), Progress(60, "clips") as shown:
+        for _ in range(6):
+            shown.add(10)
+    told = re.findall(r"(\d+) of 60 clips, ([\d.]+) per second, (\d+) s left", read(log))
+    assert told == [("20", "0.5", "80"), ("40", "0.5", "40"), ("60", "0.5", "0")]
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -98,7 +100,8 @@ def test_bar_is_for_terminals(terminal: bool, monkeypatch: pytest.MonkeyPatch) -
     screen = StringIO()
     monkeypatch.setattr(screen, "isatty", lambda: terminal)
     monkeypatch.setattr(sys, "stderr", screen)
-    assert list(progress("abc", 3, "clips")) == ["a", "b", "c"]
+    with Progress(3, "clips") as shown:
+        shown.add(3)
     assert ("0/3" in screen.getvalue()) is terminal
 
 

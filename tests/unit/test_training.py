@@ -16,10 +16,12 @@ from fairser.corpora.clips import ClipTable
 from fairser.encoders.store import FeatureStore
 from fairser.errors import InputError
 from fairser.evaluation import evaluate
+from fairser.features import StoreInputs
+from fairser.fitting import Options
 from fairser.losses import class_balanced_weights
 from fairser.methods.erm import ERM
-from fairser.training import Options, Run, load_fold, train_and_predict
-from unit.builders import CLASSES, clip_table, feature_store
+from fairser.training import Run, load_fold, train_and_predict
+from unit.builders import CLASSES, assert_same_run, clip_table, feature_store
 
 COUNT, LAYERS, DIM = 90, 3, 16
 SPLITS = ["train"] * 50 + ["development"] * 20 + ["test"] * 20
@@ -69,13 +71,6 @@ def bad_store(
     return feature_store(folder, array, ["other", *table.frame["clip"]])
 
 
-def assert_same_run(one: Run, other: Run) -> None:
-    assert_frame_equal(one.predictions, other.predictions, check_exact=True)
-    assert_frame_equal(one.history, other.history, check_exact=True)
-    assert one.tensors.keys() == other.tensors.keys()
-    assert all(torch.equal(tensor, other.tensors[name]) for name, tensor in one.tensors.items())
-
-
 @pytest.mark.usefixtures("_threads")
 @pytest.mark.parametrize("method", ["erm", "random"])
 def test_a_seed_decides_everything(method: str, table: ClipTable, store: FeatureStore) -> None:
@@ -84,7 +79,7 @@ def test_a_seed_decides_everything(method: str, table: ClipTable, store: Feature
         torch.set_num_threads(threads)
         torch.manual_seed(threads + seed)  # the state outside has no say, and is left alone
         state = torch.get_rng_state()
-        runs.append(train_and_predict(method, table, store, True, OPTIONS, seed))
+        runs.append(train_and_predict(method, table, StoreInputs(store, True), OPTIONS, seed))
         assert torch.equal(torch.get_rng_state(), state)
     assert_same_run(runs[0], runs[1])
     assert (runs[0].predictions["angry"] != runs[2].predictions["angry"]).all()
@@ -94,7 +89,7 @@ def test_predictions_are_probabilities_of_the_development_and_test_clips(
     table: ClipTable, store: FeatureStore
 ) -> None:
     for method in "erm", "random":
-        found = train_and_predict(method, table, store, True, OPTIONS, 0).predictions
+        found = train_and_predict(method, table, StoreInputs(store, True), OPTIONS, 0).predictions
         expected = table.frame.filter(pl.col("split") != "train").select("clip", "split")
         assert found.columns == ["clip", "split", *CLASSES]
         assert_frame_equal(found.select("clip", "split"), expected)
@@ -106,7 +101,7 @@ def test_predictions_are_probabilities_of_the_development_and_test_clips(
 def test_random_draws_logits_from_the_unit_interval_and_trains_nothing(
     table: ClipTable, store: FeatureStore
 ) -> None:
-    run = train_and_predict("random", table, store, False, OPTIONS, 0)
+    run = train_and_predict("random", table, StoreInputs(store, False), OPTIONS, 0)
     assert (run.tensors, run.history.height, run.best_epoch) == ({}, 0, None)
     shares = run.predictions.select(CLASSES).to_numpy()
     ratio = shares.max(axis=1) / shares.min(axis=1)
@@ -137,7 +132,7 @@ def cross_entropy(logits: np.ndarray, table: ClipTable, split: str) -> float:
 def test_the_best_epoch_on_development_is_kept(
     table: ClipTable, store: FeatureStore, array: np.ndarray
 ) -> None:
-    run = train_and_predict("erm", table, store, True, replace(OPTIONS, epochs=15), 0)
+    run = train_and_predict("erm", table, StoreInputs(store, True), replace(OPTIONS, epochs=15), 0)
     losses = run.history["development_loss"].to_numpy()
     assert run.history["epoch"].to_list() == list(range(1, 16))
     assert run.best_epoch == losses.argmin() + 1
@@ -155,7 +150,7 @@ def test_the_loop_is_that_of_a_plain_reference(
     clip_norm: float | None, table: ClipTable, store: FeatureStore, array: np.ndarray
 ) -> None:
     options = replace(OPTIONS, clip_norm=clip_norm)
-    run = train_and_predict("erm", table, store, False, options, 3)
+    run = train_and_predict("erm", table, StoreInputs(store, False), options, 3)
 
     torch.manual_seed(3)
     shares, linear = nn.Parameter(torch.zeros(LAYERS)), nn.Linear(DIM, 256)
@@ -211,7 +206,7 @@ def test_every_train_clip_is_used_once_an_epoch_and_progress_is_told(
 
     monkeypatch.setattr("fairser.training.find_method", {"erm": Recorded}.__getitem__)
     options = Options(epochs=2, batch_size=16, learning_rate=0.0)
-    run = train_and_predict("erm", table, store, True, options, 0)
+    run = train_and_predict("erm", table, StoreInputs(store, True), options, 0)
     assert [progress for progress, _ in seen] == [step / 8 for step in range(8)]
     assert [len(rows) for _, rows in seen] == [16, 16, 16, 2] * 2
     epochs = [[row for _, rows in part for row in rows] for part in (seen[:4], seen[4:])]
@@ -219,7 +214,7 @@ def test_every_train_clip_is_used_once_an_epoch_and_progress_is_told(
     for rows in epochs:
         assert sorted(rows) == rows_of(table, "train").tolist()
     # Nothing is learnt at rate 0: the epoch's loss is the mean over clips, not over batches.
-    data, _ = load_fold(table, store, True)
+    data, _ = load_fold(table, StoreInputs(store, True))
     method = ERM(data, torch.Generator())
     model = method.build()
     model.load_state_dict({n: t for n, t in run.tensors.items() if "features" not in n})
@@ -231,13 +226,13 @@ def test_every_train_clip_is_used_once_an_epoch_and_progress_is_told(
 def test_features_are_standardised_with_train_alone(
     table: ClipTable, store: FeatureStore, array: np.ndarray
 ) -> None:
-    data, statistics = load_fold(table, store, True)
+    data, statistics = load_fold(table, StoreInputs(store, True))
     train = array[1:][rows_of(table, "train")].astype(np.float64)
     mean, std = train.mean(axis=0), train.std(axis=0)
     np.testing.assert_allclose(statistics["features.mean"], mean, rtol=1e-6)
     np.testing.assert_allclose(statistics["features.std"], std, rtol=1e-6)
     np.testing.assert_allclose(data.features, (array[1:] - mean) / std, atol=1e-5)
-    plain, none = load_fold(table, store, False)
+    plain, none = load_fold(table, StoreInputs(store, False))
     assert none == {}
     np.testing.assert_array_equal(plain.features, array[1:])
 
@@ -249,7 +244,7 @@ def test_a_constant_feature_is_only_centred(
     array = array.copy()
     array[1:][rows_of(table, "train"), 1, 2] = value
     store = feature_store(tmp_path, array, ["other", *table.frame["clip"]])
-    features = load_fold(table, store, True)[0].features.numpy()
+    features = load_fold(table, StoreInputs(store, True))[0].features.numpy()
     assert not features[rows_of(table, "train"), 1, 2].any()
     test = rows_of(table, "test")
     centred = array[1:][test, 1, 2].astype(np.float64) - np.float32(value)
@@ -257,7 +252,7 @@ def test_a_constant_feature_is_only_centred(
 
 
 def test_fold_in_memory_follows_the_table(table: ClipTable, store: FeatureStore) -> None:
-    data, _ = load_fold(table, store, False)
+    data, _ = load_fold(table, StoreInputs(store, False))
     for split in "train", "development", "test":
         assert getattr(data, split).tolist() == rows_of(table, split).tolist()
     labels = labels_of(table)
@@ -273,7 +268,7 @@ def test_a_class_absent_from_train_stays_finite(store: FeatureStore, table: Clip
     labels[train] = [0.8, 0.2, 0]
     labels[train[0]] = [0.2, 0.8, 0]
     absent = clip_table(labels, table.frame["split"])
-    run = train_and_predict("erm", absent, store, True, OPTIONS, 0)
+    run = train_and_predict("erm", absent, StoreInputs(store, True), OPTIONS, 0)
     assert run.history.select(pl.all().is_finite().all()).row(0) == (True, True, True)
     shares = run.predictions.select(CLASSES).to_numpy()
     assert np.isfinite(shares).all()
@@ -292,9 +287,13 @@ def test_features_that_are_not_finite_end_the_run(
     tmp_path: Path,
 ) -> None:
     store = bad_store(tmp_path / "bad", store, table, rows_of(table, split)[0], value)
-    step = "" if split == "test" else r"step \d+.*"
-    with pytest.raises(InputError, match=rf"not finite .*{step}method erm, fold 1, seed 0"):
-        train_and_predict("erm", table, store, standardise, OPTIONS, 0)
+    told = {
+        "train": r"loss is not finite at step \d+ \(epoch 1\)",
+        "development": "loss on development is not finite after epoch 1",
+        "test": "prediction for clip .* is not finite",
+    }
+    with pytest.raises(InputError, match=rf"{told[split]} .*method erm, fold 1, seed 0"):
+        train_and_predict("erm", table, StoreInputs(store, standardise), OPTIONS, 0)
 
 
 def test_the_first_step_with_a_bad_loss_is_named(
@@ -305,7 +304,7 @@ def test_the_first_step_with_a_bad_loss_is_named(
     store = bad_store(tmp_path / "bad", store, table, train[order[20]], np.nan)
     # Batches of 8: the clip at place 20 is in the third, step 2.
     with pytest.raises(InputError, match=r"at step 2 \(epoch 1\).*fold 1"):
-        train_and_predict("erm", table, store, False, OPTIONS, 0)
+        train_and_predict("erm", table, StoreInputs(store, False), OPTIONS, 0)
 
 
 def test_a_learning_rate_that_explodes_ends_the_run(table: ClipTable, store: FeatureStore) -> None:
@@ -313,7 +312,7 @@ def test_a_learning_rate_that_explodes_ends_the_run(table: ClipTable, store: Fea
     second = clip_table(labels_of(table), table.frame["split"], fold=2)
     message = r"step 1 \(epoch 1\) of method erm, fold 2, seed 0\. Lower 'train\.learning_rate'"
     with pytest.raises(InputError, match=message):
-        train_and_predict("erm", second, store, True, options, 0)
+        train_and_predict("erm", second, StoreInputs(store, True), options, 0)
 
 
 def test_clips_without_features_are_named(
@@ -321,7 +320,7 @@ def test_clips_without_features_are_named(
 ) -> None:
     store = feature_store(tmp_path, array[:-2], ["other", *table.frame["clip"][:-2]])
     with pytest.raises(InputError, match=r"lack 2 of 90 clips.*c088, c089"):
-        train_and_predict("erm", table, store, True, OPTIONS, 0)
+        train_and_predict("erm", table, StoreInputs(store, True), OPTIONS, 0)
 
 
 def test_erm_learns_what_is_linearly_separable(tmp_path: Path) -> None:
@@ -334,9 +333,9 @@ def test_erm_learns_what_is_linearly_separable(tmp_path: Path) -> None:
     table = clip_table(labels, ["train", "train", "development", "test"] * 60)
     store = feature_store(tmp_path, array.astype(np.float16), table.frame["clip"])
     options = Options(epochs=15, learning_rate=1e-2)
-    run = train_and_predict("erm", table, store, True, options, 0)
+    run = train_and_predict("erm", table, StoreInputs(store, True), options, 0)
     assert evaluate(run.predictions, table)["f1"] > 0.9
-    lower = train_and_predict("random", table, store, True, options, 0)
+    lower = train_and_predict("random", table, StoreInputs(store, True), options, 0)
     assert evaluate(lower.predictions, table)["f1"] < 0.6
     layers = run.tensors["encoder.layer_weights"]
     assert layers.argmax() == 1  # the only layer that knows

@@ -49,8 +49,8 @@ def read(path: str | Path, seconds: float | None = None) -> torch.Tensor:
             that are not finite.
     """
     path = Path(path)
-    _check_file(path)
     try:
+        _check_file(path)
         with soundfile.SoundFile(_with_size(path)) as file:
             rate, frames = file.samplerate, file.frames
             wanted = frames if seconds is None else min(frames, round(seconds * rate))
@@ -59,6 +59,10 @@ def read(path: str | Path, seconds: float | None = None) -> torch.Tensor:
         raise InputError(
             f"{path}: not readable as audio ({error.error_string.strip()}); fetch or convert it "
             "again."
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"{path}: can't be read ({error.strerror}); mend its permissions."
         ) from error
     if len(samples) < wanted:
         raise InputError(

@@ -15,14 +15,6 @@ from fairser.errors import InputError, nearest
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
-# Settings that have a name but no code yet; a run that needs one is refused with this sentence.
-LATER = "comes in a later version of fair-ser; this one has"
-UNAVAILABLE = {
-    "encoder.kind: transformers": f"{LATER} the encoders fbank and precomputed",
-    "embedding.kind: ecapa": f"{LATER} the embeddings mfcc and precomputed",
-    "pseudo.kind: audeering": f"{LATER} the gender models pitch and precomputed",
-}
-
 # Corpora that the workflow fetches or makes, each in a folder of its own below this one.
 MADE = "resources"
 MADE_KINDS = ("cremad", "demo")
@@ -34,6 +26,9 @@ PRECOMPUTED = {
     "embedding": ("features", "clips"),
     "pseudo": ("probabilities",),
 }
+
+# Methods that can train an encoder with their head: one model, one pass over the batch.
+FINETUNED = ("erm", "rw", "ds", "gdro", "gadro", "pgdro")
 
 Config = dict[str, Any]
 
@@ -100,12 +95,6 @@ def check_inputs(config: Config) -> None:
     if not lines and corpus["kind"] != "manifest":
         lines = _missing_folds(config["grid"]["folds"], label_files(corpus))
     _refuse(lines)
-
-
-def refusal(setting: str) -> str | None:
-    """Why a setting such as ``grid.methods: rw`` can't be run, or None if it can."""
-    reason = UNAVAILABLE.get(setting)
-    return f"'{setting}' {reason}." if reason else None
 
 
 def check_results(folder: str | Path) -> None:
@@ -247,4 +236,28 @@ def _contradictions(config: Config) -> list[str]:
     ]
     if encoder["kind"] != "precomputed" and corpus["audio"] is None:
         lines.append(f"'corpus.audio' is null; encoder kind '{encoder['kind']}' needs it.")
+    if encoder["finetune"]:
+        lines += _finetuning(config)
+    return lines
+
+
+def _finetuning(config: Config) -> list[str]:
+    """What does not go together with training the encoder."""
+    encoder, lines = config["encoder"], []
+    if encoder["kind"] != "transformers":
+        lines.append(
+            f"'encoder.finetune' is '{encoder['finetune']}', but encoder kind '{encoder['kind']}' "
+            "has nothing to train; set 'encoder.kind' to transformers."
+        )
+    if encoder["standardise"]:
+        lines.append(
+            "'encoder.standardise' is true, but features that are trained have no statistics "
+            "beforehand; set it to null."
+        )
+    lines += [
+        f"'grid.methods' names {method}, which trains heads of its own on pooled features; with "
+        f"'encoder.finetune' there are {', '.join(FINETUNED)}."
+        for method in config["grid"]["methods"]
+        if method not in FINETUNED
+    ]
     return lines

@@ -4,6 +4,7 @@ A grouping is a table with a row per clip of a fold: ``clip``, ``split``, ``grou
 where it is unknown) and, where the source has them, probabilities ``p_{group}``.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import polars as pl
 
 from fairser.corpora.clips import ClipTable, clip_name
 from fairser.corpora.demographics import read_csv
-from fairser.encoders.store import FeatureStore, train_statistics
+from fairser.encoders.store import CHUNK, FeatureStore, train_statistics
 from fairser.errors import InputError, nearest
 
 PROBABILITY = "p_"
 PSEUDO_COLUMNS = ("p_female", "p_male")
 SUM_TOLERANCE = 0.01
+MEMORY_MB = 2000
 EVALUATED = ("train", "test")
 
 
@@ -92,7 +94,20 @@ def read_probabilities(path: str | Path, table: ClipTable) -> pl.DataFrame:
     return frame.with_columns(pl.col(PSEUDO_COLUMNS) / total).select("clip", *PSEUDO_COLUMNS)
 
 
-def kmeans(table: ClipTable, store: FeatureStore, k: int, standardise: bool) -> pl.DataFrame:
+def store_probabilities(store: FeatureStore) -> pl.DataFrame:
+    """Columns clip, p_female, p_male from a store [N, 1, 2] of a gender model."""
+    values = store.array[:, 0].astype(np.float64)
+    columns = {name: values[:, n] for n, name in enumerate(PSEUDO_COLUMNS)}
+    return pl.DataFrame({"clip": list(store.row_of), **columns})
+
+
+def kmeans(
+    table: ClipTable,
+    store: FeatureStore,
+    k: int,
+    standardise: bool,
+    memory_mb: float = MEMORY_MB,
+) -> pl.DataFrame:
     """Clusters of speaker embeddings, fitted on train, named ``0`` to ``k - 1``.
 
     Args:
@@ -100,22 +115,21 @@ def kmeans(table: ClipTable, store: FeatureStore, k: int, standardise: bool) -> 
         store: embeddings of all clips.
         k: number of clusters; Table A1 of the Interspeech 2025 paper has the other settings.
         standardise: whether to give each dimension mean 0 and standard deviation 1 over train.
+        memory_mb: embeddings of train up to this size are loaded and fitted together; larger ones
+            are read part by part, each of which moves the clusters once, in a random order.
 
     Raises:
         InputError: fewer train clips than clusters.
     """
     from sklearn.cluster import MiniBatchKMeans
 
-    vectors = store.array[store.rows(table.frame["clip"])].astype(np.float64)
-    vectors = vectors.reshape(len(vectors), -1)
-    train = vectors[(table.frame["split"] == "train").to_numpy()]
+    rows = store.rows(table.frame["clip"])
+    train = rows[(table.frame["split"] == "train").to_numpy()]
     if len(train) < k:
         raise InputError(
             f"K = {k} clusters from {len(train)} train clips are too many; lower 'grid.k'."
         )
-    if standardise:
-        mean, std = train_statistics(train)
-        vectors, train = (vectors - mean) / std, (train - mean) / std
+    mean, std = train_statistics(_vectors(store, _parts(train))) if standardise else (0.0, 1.0)
     model = MiniBatchKMeans(
         n_clusters=k,
         init="k-means++",
@@ -126,11 +140,29 @@ def kmeans(table: ClipTable, store: FeatureStore, k: int, standardise: bool) -> 
         compute_labels=True,
         reassignment_ratio=0.01,
         tol=0.0,
-    ).fit(train)
-    labels = model.predict(vectors)
-    return table.frame.select("clip", "split").with_columns(
-        pl.Series("group", labels.astype(np.int64)).cast(pl.String)
     )
+    size = len(train) * int(np.prod(store.array.shape[1:])) * np.dtype(np.float64).itemsize
+    if size > memory_mb * 1e6:
+        shuffled = np.random.default_rng(42).permutation(train)
+        for part in _vectors(store, _parts(shuffled, max(CHUNK, k))):
+            model.partial_fit((part - mean) / std)
+    else:
+        model.fit((np.concatenate([*_vectors(store, _parts(train))]) - mean) / std)
+    labels = [model.predict((part - mean) / std) for part in _vectors(store, _parts(rows))]
+    return table.frame.select("clip", "split").with_columns(
+        pl.Series("group", np.concatenate(labels).astype(np.int64)).cast(pl.String)
+    )
+
+
+def _parts(rows: np.ndarray, least: int = CHUNK) -> list[np.ndarray]:
+    """Rows in parts of ``least`` or more."""
+    return np.array_split(rows, max(1, len(rows) // least))
+
+
+def _vectors(store: FeatureStore, parts: list[np.ndarray]) -> Iterator[np.ndarray]:
+    """Vectors [n, D], float64, of each part."""
+    for part in parts:
+        yield store.read(part).astype(np.float64).reshape(len(part), -1)
 
 
 def quality(grouping: pl.DataFrame, table: ClipTable) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn.functional import embedding_bag
 
+from fairser.features import Features
+
 HIDDEN = 256
 
 
@@ -20,12 +22,14 @@ class LayerEncoder(nn.Module):
         self.layer_weights = nn.Parameter(torch.zeros(layers))
         self.linear = nn.Linear(dim, hidden)
 
-    def forward(self, features: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    def forward(self, features: Features, rows: torch.Tensor) -> torch.Tensor:
         """Hidden vectors [B, hidden] of the given rows [B] of the features [N, L, D].
 
         The rows are gathered and summed in one pass: with one clip as a bag of its L layers, the
         weighted sum never writes the batch of B x L x D values to memory.
         """
+        if not isinstance(features, torch.Tensor):
+            features, rows = features.batch(rows), torch.arange(len(rows))
         layers, dim = features.shape[1:]
         bags = rows[:, None] * layers + torch.arange(layers, device=rows.device)
         shares = self.layer_weights.softmax(dim=0).expand(len(rows), layers).contiguous()
@@ -42,6 +46,6 @@ class Head(nn.Module):
         self.encoder = LayerEncoder(layers, dim, hidden)
         self.classifier = nn.Linear(hidden, classes)
 
-    def forward(self, features: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    def forward(self, features: Features, rows: torch.Tensor) -> torch.Tensor:
         """Logits [B, C] of the given rows [B] of the features [N, L, D]."""
         return self.classifier(self.encoder(features, rows))

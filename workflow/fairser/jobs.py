@@ -5,14 +5,12 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from fairser.errors import InputError
 
-T = TypeVar("T")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 LOG_EVERY = 30  # seconds between two lines of progress in a log
 
@@ -52,25 +50,36 @@ def job(log: str | Path) -> Iterator[None]:
         sys.exit(f"\n{message}\n(log: {log})\n")
 
 
-def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
-    """The items, with a bar on a terminal and a line now and then in the log.
+class Progress:
+    """A bar on a terminal and a line now and then in the log: how fast, how long yet.
 
     Args:
-        items: what is worked on, one after the other.
-        total: their number.
+        total: number of items of work.
         what: plural of their name, such as ``clips``.
     """
-    from tqdm import tqdm
 
-    start = last = time.monotonic()
-    bar = tqdm(items, total=total, unit=f" {what}", disable=not sys.stderr.isatty(), leave=False)
-    for number, item in enumerate(bar, start=1):
-        yield item
+    def __init__(self, total: int, what: str) -> None:
+        from tqdm import tqdm
+
+        self.total, self.what, self.done = total, what, 0
+        self.start = self.last = time.monotonic()
+        shown = sys.stderr.isatty()
+        self.bar = tqdm(total=total, unit=f" {what}", disable=not shown, leave=False)
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+    def add(self, items: int) -> None:
+        """Take note of items that are done."""
+        self.done += items
+        self.bar.update(items)
         now = time.monotonic()
-        if now - last > LOG_EVERY or number == total:
-            speed = number / max(now - start, 1e-9)
-            left = (total - number) / speed
-            logger.info(
-                "%d of %d %s, %.0f per second, %.0f s left", number, total, what, speed, left
-            )
-            last = now
+        if now - self.last > LOG_EVERY or self.done == self.total:
+            speed = self.done / max(now - self.start, 1e-9)
+            left = (self.total - self.done) / max(speed, 1e-9)
+            report = "%d of %d %s, %.1f per second, %.0f s left"
+            logger.info(report, self.done, self.total, self.what, speed, left)
+            self.last = now

@@ -5,10 +5,7 @@ Raised voices of men and low ones of women are taken for the other gender; on ac
 one clip in four is.
 """
 
-from collections.abc import Iterable
-
 import numpy as np
-import polars as pl
 
 from fairser.audio import SAMPLE_RATE
 
@@ -36,8 +33,8 @@ def median_pitch(wave: np.ndarray) -> float:
     return float(np.median(voiced)) if voiced.size else float("nan")
 
 
-def gender_probabilities(clips: Iterable[str], pitch: np.ndarray) -> pl.DataFrame:
-    """Columns clip, p_female, p_male from median pitches [N] in Hz; even odds where it is NaN."""
+def gender_probabilities(pitch: np.ndarray) -> np.ndarray:
+    """p_female and p_male [N, 2] from median pitches [N] in Hz; even odds where it is NaN."""
     octaves = np.log2(np.asarray(pitch, dtype=np.float64) / MIDDLE)
     female = 1 / (1 + np.exp(-STEEPNESS * np.nan_to_num(octaves)))
-    return pl.DataFrame({"clip": list(clips), "p_female": female, "p_male": 1 - female})
+    return np.stack([female, 1 - female], axis=1)

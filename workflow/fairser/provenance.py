@@ -13,13 +13,18 @@ from fairser import __version__
 PACKAGE = Path(__file__).parent
 RECORDED = ("torch", "numpy", "polars", "safetensors", "scikit-learn", "torchaudio", "soundfile")
 
+# Modules that log, explain or record, and so decide no number: long extractions outlive their
+# changes.
+NEUTRAL = tuple(f"fairser.{name}" for name in ("errors", "jobs", "provenance", "models"))
+
 
 @cache
 def code_hash(*modules: str) -> str:
     """A hash of the modules and of all modules of this package that they import, 12 hex digits.
 
-    It changes with what the code does, not with comments, docstrings or layout. Modules that are
-    found by name at run time (training methods) must be named.
+    It changes with what the code does, not with comments, docstrings or layout, nor with modules
+    that decide no number. Modules that are found by name at run time (training methods) must be
+    named.
 
     Args:
         modules: full names, such as ``fairser.training``.
@@ -57,7 +62,7 @@ def _closure(modules: tuple[str, ...]) -> set[str]:
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name not in found:
+        if name not in found and name not in NEUTRAL:
             found.add(name)
             waiting += _imports(name)
     return found

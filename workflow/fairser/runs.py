@@ -1,17 +1,81 @@
-"""The files of a training run."""
+"""The files of a training run: what it reads, and what it leaves."""
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save_file
 
-from fairser.files import complete, write_json
+from fairser.checkpoints import Checkpoint
+from fairser.corpora.clips import ClipTable
+from fairser.encoders.store import open_store
+from fairser.features import Inputs, StoreInputs
+from fairser.files import complete, read_json, sha256_text, write_json
 from fairser.provenance import commit, versions
 from fairser.training import Run
 
 
+def make_inputs(
+    given: dict[str, str],
+    settings: dict[str, Any],
+    table: ClipTable,
+    config: dict[str, Any],
+    threads: int,
+) -> tuple[Inputs, dict[str, Any]]:
+    """Where a run's features come from, and the record of it.
+
+    Args:
+        given: input files of the job: ``features`` and ``clips`` of a store; or, where the
+            encoder is trained, perhaps ``waves`` and its ``model``.
+        settings: of the job: ``finetune`` (settings of the adapters, or None), ``standardise``;
+            with the former ``encoder`` and ``audio``.
+        table: clip table of the fold.
+        config: the resolved configuration, for what changes no number: device and memory.
+        threads: for an encoder that is trained on the CPU.
+    """
+    groups = read_json(given["origin"])["origin"] if "origin" in given else None
+    if settings["finetune"] is None:
+        torch.set_num_threads(1)  # the same numbers on any number of cores
+        store = open_store(given["features"], given["clips"])
+        made = read_json(given["source"]) if "source" in given else None
+        record = {"device": "cpu", "features": made, "groups": groups}
+        return StoreInputs(store, settings["standardise"], config["train"]["memory_mb"]), record
+    from fairser.devices import describe
+    from fairser.extraction import Source
+    from fairser.finetuning import FinetunedInputs, Options
+
+    torch.set_num_threads(threads)
+    source = Source.read(settings["encoder"], given.get("model"), given.get("waves"))
+    encoder: Any = source.encoder(config["device"])
+    files = dict(table.frame.select("clip", "file").iter_rows())
+    inputs = FinetunedInputs(
+        encoder,
+        Path(settings["audio"]),
+        files,
+        settings["encoder"]["seconds"],
+        Options(**settings["finetune"]),
+    )
+    record = {"device": describe(encoder.device), "features": source.described()}
+    return inputs, {**record, "groups": groups}
+
+
+def make_checkpoint(
+    folder: Path, given: Iterable[str], settings: Any, seconds: float
+) -> Checkpoint:
+    """The checkpoint of a run: valid for these settings and these input files as they are now."""
+    files = [(file, Path(file).stat().st_size, Path(file).stat().st_mtime_ns) for file in given]
+    fingerprint = sha256_text(json.dumps([settings, files], sort_keys=True))
+    return Checkpoint(folder / "checkpoint.pt", fingerprint, seconds)
+
+
 def write_run(
-    paths: dict[str, str], run: Run, cell: dict[str, str], config: dict[str, Any]
+    paths: dict[str, str],
+    run: Run,
+    origin: dict[str, Any],
+    cell: dict[str, str],
+    config: dict[str, Any],
 ) -> None:
     """Write a run's predictions, model and history, and last the record of how it came about.
 
@@ -19,6 +83,7 @@ def write_run(
         paths: of ``predictions`` (parquet), ``model`` (safetensors), ``history`` (csv) and
             ``run`` (JSON).
         run: what the training left.
+        origin: the record of its inputs (:func:`make_inputs`).
         cell: method, source, k, fold and seed.
         config: the resolved configuration.
     """
@@ -34,7 +99,7 @@ def write_run(
         **{name: int(cell[name]) for name in ("k", "fold", "seed")},
         "best_epoch": run.best_epoch,
         "seconds": run.seconds,
-        "device": "cpu",
+        **origin,
         "versions": versions(),
         "commit": commit(),
         "config": config,

@@ -5,7 +5,6 @@ A :class:`Check` that misses something says what to mend. Requests are those of
 """
 
 import getpass
-import json
 import os
 import re
 import shutil
@@ -16,6 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from fairser.errors import InputError
+from fairser.models import locate
 
 PROFILE = Path("slurm/config.yaml")
 TOOLS = ("sbatch", "srun", "squeue", "scancel", "sacctmgr", "scontrol", "sinfo")
@@ -203,22 +205,14 @@ def check_node(request: Request, results: str) -> Iterator[Check]:
 
 def check_models(records: list[Path]) -> Iterator[Check]:
     """Whether the weights that the configuration needs are present; nodes may have no network."""
-    try:
-        from fairser.models import locate  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        return
     for path in records:
-        mend = "Run on a machine with network: snakemake download_models"
-        if not path.exists():
-            yield Check("model", f"{path} is not there", mend)
-            continue
-        record = json.loads(path.read_text(encoding="utf-8"))
         try:
-            locate(record)
-        except Exception as error:
-            yield Check("model", f"{path}: {error}", mend)
+            folder = locate(path)
+        except InputError as error:
+            mend = "Run on a machine with network: snakemake download_models"
+            yield Check("model", str(error), mend)
         else:
-            yield Check("model", str(path))
+            yield Check("model", f"{path}: {folder}")
 
 
 def _run(*command: str, timeout: int = 60) -> subprocess.CompletedProcess[str]:

@@ -29,7 +29,7 @@ def coordinates(
     clips = table.frame.filter(pl.col("split") == "train")["clip"].sort()
     vectors = store.array[store.rows(clips)].astype(np.float64).reshape(len(clips), -1)
     if standardise:
-        mean, std = train_statistics(vectors)
+        mean, std = train_statistics([vectors])
         vectors = (vectors - mean) / std
     if len(clips) > largest:
         drawn = np.random.default_rng(SEED).choice(len(clips), largest, replace=False)

@@ -81,7 +81,7 @@ rule clips:
 
 rule split:
     input:
-        f"{RESULTS}/clips.parquet",
+        unpack(split_inputs),
     output:
         f"{RESULTS}/splits/fold{{fold}}.parquet",
     log:

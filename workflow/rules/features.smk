@@ -1,77 +1,108 @@
 # Feature stores that all runs share, in folders named by what changes their content.
+STORE = f"{RESULTS}/features/{{kind}}-{{key}}"
+SHARD = f"{STORE}/shards/{{shard}}-of-{{shards}}"
+SHARD_FILES = ["features.safetensors", "clips.csv", "faults.csv", "source.json"]
+
+
 localrules:
     precomputed,
+    probabilities,
 
 
-rule fbank:
+# Mean and standard deviation over all clips, with which waves are standardised.
+rule waves:
     input:
         audio_inputs,
         table=f"{RESULTS}/clips.parquet",
     output:
-        features=f"{RESULTS}/features/fbank-{{key}}/features.safetensors",
-        clips=f"{RESULTS}/features/fbank-{{key}}/clips.csv",
+        f"{RESULTS}/features/waves-{{key}}.json",
     log:
-        f"{RESULTS}/logs/features/fbank-{{key}}.log",
-    benchmark:
-        f"{RESULTS}/features/fbank-{{key}}/benchmark.tsv"
+        f"{RESULTS}/logs/features/waves-{{key}}.log",
     conda:
         "../../envs/features.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
         audio=CORPUS["audio"],
         seconds=config["encoder"]["seconds"],
-        code=code_hash("fairser.encoders.fbank", "fairser.encoders.files"),
+        code=code_hash("fairser.reading"),
     script:
-        "../../scripts/fbank.py"
+        "../../scripts/waves.py"
 
 
-rule mfcc:
+rule signal_features:
     input:
-        audio_inputs,
-        table=f"{RESULTS}/clips.parquet",
+        unpack(shard_inputs),
     output:
-        features=f"{RESULTS}/features/mfcc-{{key}}/features.safetensors",
-        clips=f"{RESULTS}/features/mfcc-{{key}}/clips.csv",
+        features=temp(f"{SHARD}/features.safetensors"),
+        clips=temp(f"{SHARD}/clips.csv"),
+        faults=temp(f"{SHARD}/faults.csv"),
+        source=temp(f"{SHARD}/source.json"),
     log:
-        f"{RESULTS}/logs/features/mfcc-{{key}}.log",
+        f"{RESULTS}/logs/features/{{kind}}-{{key}}/{{shard}}-of-{{shards}}.log",
     benchmark:
-        f"{RESULTS}/features/mfcc-{{key}}/benchmark.tsv"
+        f"{STORE}/benchmarks/{{shard}}-of-{{shards}}.tsv"
+    wildcard_constraints:
+        kind="|".join(SIGNALS),
     conda:
         "../../envs/features.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
+        settings=shard_settings,
         audio=CORPUS["audio"],
-        seconds=config["embedding"]["seconds"],
-        code=code_hash("fairser.encoders.mfcc", "fairser.encoders.files"),
+        code=extraction_code,
+    message:
+        "{wildcards.kind} of clips, shard {wildcards.shard} of {wildcards.shards}"
     script:
-        "../../scripts/mfcc.py"
+        "../../scripts/signal_features.py"
 
 
-rule pitch:
+# The same with a pre-trained model, and on a GPU where there is one.
+use rule signal_features as model_features with:
+    wildcard_constraints:
+        kind="|".join(FAMILIES),
+    conda:
+        "../../envs/models.yaml"
+    threads: config["extraction"]["threads"]
+    params:
+        settings=shard_settings,
+        audio=CORPUS["audio"],
+        code=extraction_code,
+
+
+rule gather:
     input:
-        audio_inputs,
-        table=f"{RESULTS}/clips.parquet",
+        shard_files,
     output:
-        f"{RESULTS}/features/pitch-{{key}}/probabilities.csv",
+        features=f"{STORE}/features.safetensors",
+        clips=f"{STORE}/clips.csv",
+        faults=f"{STORE}/faults.csv",
+        source=f"{STORE}/source.json",
     log:
-        f"{RESULTS}/logs/features/pitch-{{key}}.log",
-    benchmark:
-        f"{RESULTS}/features/pitch-{{key}}/benchmark.tsv"
+        f"{RESULTS}/logs/features/{{kind}}-{{key}}/gather.log",
+    wildcard_constraints:
+        kind="|".join([*SIGNALS, *FAMILIES]),
     conda:
         "../../envs/features.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
-        audio=CORPUS["audio"],
-        seconds=config["pseudo"]["seconds"],
-        code=code_hash("fairser.pitch", "fairser.encoders.files"),
+        code=code_hash("fairser.shards"),
+    message:
+        "gather {wildcards.kind}"
     script:
-        "../../scripts/pitch.py"
+        "../../scripts/gather.py"
+
+
+rule probabilities:
+    input:
+        features=f"{STORE}/features.safetensors",
+        clips=f"{STORE}/clips.csv",
+    output:
+        f"{STORE}/probabilities.csv",
+    log:
+        f"{RESULTS}/logs/features/{{kind}}-{{key}}/probabilities.log",
+    conda:
+        "../../envs/features.yaml"
+    params:
+        code=code_hash("fairser.groups"),
+    script:
+        "../../scripts/probabilities.py"
 
 
 # Features of the user's own stay where they are; what is made is their checked list of clips.

@@ -11,12 +11,9 @@ KMEANS_CELLS = [c for c in CELLS if c.source == "kmeans"]
 K_CELLS = [
     c for c in CELLS if c.method == "erm" or c.source == "annotated"
 ] + KMEANS_CELLS
-EMBEDDED = (
-    configuration.refusal(f"embedding.kind: {config['embedding']['kind']}") is None
-)
 FIGURES = ["tradeoff", "tpr_by_class"]
 FIGURES += ["metrics_by_k"] if KMEANS_CELLS else []
-FIGURES += ["tsne"] if KMEANS_CELLS and EMBEDDED else []
+FIGURES += ["tsne"] if KMEANS_CELLS else []
 FIGURE_FILES = [
     f"{RESULTS}/figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png")
 ]

@@ -21,10 +21,9 @@ rule train:
         f"{RUN}/benchmark.tsv"
     conda:
         "../../envs/train.yaml"
+    threads: config["extraction"]["threads"] if config["encoder"]["finetune"] else 1
     params:
-        train=config["train"],
-        standardise=is_standardised(config, "encoder"),
-        hyper=lambda w: config["methods"].get(w.method, {}),
+        settings=train_settings,
         code=train_code,
     message:
         "train {wildcards.method}: groups {wildcards.source}, K {wildcards.k}, fold {wildcards.fold}, seed {wildcards.seed}"

@@ -1,13 +1,21 @@
 """Feature stores: round trip, and what is said about files that cannot be used."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
-from fairser.encoders.store import check_finite, open_store, write_store
+from fairser.encoders.store import (
+    FeatureStore,
+    check_finite,
+    header,
+    open_store,
+    train_statistics,
+    write_store,
+)
 from fairser.errors import InputError
 
 ARRAY = np.arange(24, dtype=np.float32).reshape(4, 2, 3)
@@ -145,3 +153,79 @@ def test_files_that_are_not_there_are_named(paths: tuple[Path, Path], lost: int)
     paths[lost].unlink()
     with pytest.raises(InputError, match=rf"{paths[lost].name}: no such file.*[Mm]end"):
         open_store(*paths)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 1, 320), (12345, 13, 1), (3, 2, 7)])
+def test_a_header_before_the_values_makes_a_safetensors_file(
+    tmp_path: Path, shape: tuple[int, ...], dtype: type
+) -> None:
+    array = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    start = header(shape, np.dtype(dtype))
+    assert len(start) % 8 == 0
+    path = tmp_path / "features.safetensors"
+    path.write_bytes(start + array.tobytes())
+    found = load_file(path)
+    assert list(found) == ["features"]
+    assert found["features"].dtype == dtype
+    np.testing.assert_array_equal(found["features"], array)
+
+
+@pytest.mark.parametrize("rows", [np.array([3, 0, 3]), slice(1, 3), slice(2, 9)])
+def test_rows_are_read_as_a_copy(paths: tuple[Path, Path], rows: np.ndarray | slice) -> None:
+    write_store(*paths, ARRAY, NAMES)
+    for store in open_store(*paths), FeatureStore(ARRAY.copy(), {}):  # mapped, or in memory
+        part = store.read(rows)
+        np.testing.assert_array_equal(part, ARRAY[rows])
+        part[:] = -1
+        np.testing.assert_array_equal(store.array, ARRAY)
+        assert type(part) is np.ndarray
+
+
+def resident(path: Path) -> int:
+    """Kilobytes of a mapped file that count as memory of this process."""
+    text = Path("/proc/self/smaps").read_text(encoding="utf-8")
+    part = text[text.index(str(path)) :]
+    return int(part[part.index("Rss:") :].split()[1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_what_was_read_does_not_stay_in_memory(paths: tuple[Path, Path]) -> None:
+    write_store(*paths, np.ones((1000, 1, 1000), np.float32), [f"c{i}" for i in range(1000)])
+    store = open_store(*paths)
+    assert store.array.sum() == 1e6
+    assert resident(paths[0]) > 3500
+    assert store.read(np.arange(0, 1000, 2)).sum() == 5e5
+    assert resident(paths[0]) == 0
+
+
+@pytest.mark.parametrize("sizes", [[50], [25, 25], [1] * 50, [1, 40, 9], [49, 1]])
+@pytest.mark.parametrize("offset", [0, 1e4])
+def test_train_statistics_do_not_depend_on_the_parts(sizes: list[int], offset: float) -> None:
+    array = np.random.default_rng(0).normal(offset, 2, (50, 2, 3)).astype(np.float32)
+    array[:, 0, 1] = 0.1  # the mean of such rows is not exactly 0.1 in float32
+    array[:, 1, 2] = 0
+    parts = np.split(array, np.cumsum(sizes)[:-1])
+    mean, std = train_statistics(iter(parts))
+    assert (mean.dtype, std.dtype) == (np.float64, np.float64)
+    expected = array.astype(np.float64)
+    np.testing.assert_allclose(mean, expected.mean(axis=0), rtol=1e-13)
+    assert (std[0, 1], std[1, 2]) == (1, 1)
+    varying = expected.std(axis=0) > 1e-9
+    assert varying.sum() == 4
+    np.testing.assert_allclose(std[varying], expected.std(axis=0)[varying], rtol=1e-11)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("sizes", [[4], [1, 3], [3, 1]])
+def test_train_statistics_of_what_is_not_finite_are_not_either(
+    value: float, sizes: list[int]
+) -> None:
+    array = ARRAY.copy()
+    array[2, 1, 0] = value
+    mean, std = train_statistics(np.split(array, np.cumsum(sizes)[:-1]))
+    assert not np.isfinite(mean[1, 0]) and np.isnan(std[1, 0])
+    others = np.ones((2, 3), bool)
+    others[1, 0] = False
+    np.testing.assert_allclose(mean[others], ARRAY.astype(float).mean(axis=0)[others])
+    np.testing.assert_allclose(std[others], ARRAY.astype(float).std(axis=0)[others])

@@ -9,7 +9,9 @@ import pytest
 from fairser.corpora.clips import ClipTable
 from fairser.encoders.store import FeatureStore
 from fairser.errors import InputError
-from fairser.training import Options, Run, train_and_predict
+from fairser.features import StoreInputs
+from fairser.fitting import Options
+from fairser.training import Run, train_and_predict
 from unit.builders import CLASSES, clip_table, feature_store
 
 TRAIN, OTHER = 17, 8
@@ -51,7 +53,9 @@ def train(
         grouping = grouping.select("clip", "split", "group")
     options = Options(epochs=3, batch_size=batch, learning_rate=1e-2)
     name = method.split()[0]
-    return train_and_predict(name, table, store, True, options, 0, grouping, METHODS[method])
+    return train_and_predict(
+        name, table, StoreInputs(store, True), options, 0, grouping, METHODS[method]
+    )
 
 
 EVEN = [i % 3 for i in range(TRAIN)]

@@ -20,8 +20,10 @@ import torch
 from fairser.corpora.clips import ClipTable
 from fairser.encoders.store import FeatureStore
 from fairser.evaluation import evaluate
+from fairser.features import StoreInputs
+from fairser.fitting import Options
 from fairser.methods.base import find_method
-from fairser.training import Options, load_fold, train_and_predict
+from fairser.training import load_fold, train_and_predict
 from unit.builders import clip_table
 
 COUNT, SEEDS = 600, range(4)
@@ -74,7 +76,7 @@ def mean_gap(make: Callable[..., Any], name: str, groups: str | None = None) -> 
     for seed in SEEDS:
         table, store, grouping = corpus(make, seed)
         hyper = {"groups": groups} if groups else {}
-        run = train_and_predict(name, table, store, True, OPTIONS, 0, grouping, hyper)
+        run = train_and_predict(name, table, StoreInputs(store, True), OPTIONS, 0, grouping, hyper)
         gaps = evaluate(run.predictions, table)["attributes"]["gender"]["gaps"]
         found.append(gaps["tpr"]["pairwise"]["rms"])
     return float(np.mean(found))
@@ -116,7 +118,7 @@ def test_relative_difficulty_finds_the_clips_that_go_against_the_bias(name: str)
     weights, losses = [], []
     for seed in SEEDS:
         table, store, grouping = corpus(leaking, seed)
-        data, _ = load_fold(table, store, True, grouping)
+        data, _ = load_fold(table, StoreInputs(store, True), grouping)
         method = find_method(name)(data, torch.Generator().manual_seed(seed))
         torch.manual_seed(seed)
         model = method.build()

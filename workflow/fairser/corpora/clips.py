@@ -15,6 +15,7 @@ one per attribute         demographic group of the clip as text (``gender``, ``r
 ========================  =======================================================================
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -75,6 +76,10 @@ class ClipTable:
     def clips(self) -> pl.DataFrame:
         """One row per clip (clip, file, speaker, class values, majority, attributes), by name."""
         return self.frame.unique("clip", keep="first").drop("fold", "split").sort("clip")
+
+    def without(self, clips: Collection[str]) -> "ClipTable":
+        """The table without some clips, those whose audio can't be used."""
+        return self.replace(self.frame.filter(~pl.col("clip").is_in(list(clips))))
 
     def replace(self, frame: pl.DataFrame) -> "ClipTable":
         return ClipTable(frame, self.classes, self.attributes)

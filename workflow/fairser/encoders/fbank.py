@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from fairser import audio
+from fairser.encoders.base import ClipEncoder, Settings
 
 from torchaudio.compliance import kaldi  # isort: skip
 from torchaudio.functional import compute_deltas  # isort: skip
@@ -29,3 +30,8 @@ def encode(wave: torch.Tensor) -> np.ndarray:
     frames = torch.cat([bands, compute_deltas(bands.T).T], dim=1)
     std, mean = torch.std_mean(frames, dim=0, correction=0)
     return torch.cat([mean, std]).numpy()
+
+
+def make(_settings: Settings) -> ClipEncoder:
+    """The encoder; it needs no settings."""
+    return ClipEncoder(encode, DIM)

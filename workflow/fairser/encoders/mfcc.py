@@ -9,6 +9,7 @@ import torch
 
 from fairser import torchaudio_cpu  # noqa: F401  before torchaudio
 from fairser.audio import SAMPLE_RATE
+from fairser.encoders.base import ClipEncoder, Settings
 from fairser.pitch import MIDDLE, median_pitch
 
 from torchaudio.compliance import kaldi  # isort: skip
@@ -26,3 +27,8 @@ def encode(wave: torch.Tensor) -> np.ndarray:
     std, mean = torch.std_mean(frames, dim=0, correction=0)
     pitch = np.log(np.nan_to_num(median_pitch(wave.numpy()), nan=MIDDLE))
     return np.concatenate([mean.numpy(), std.numpy(), [pitch]]).astype(np.float32)
+
+
+def make(_settings: Settings) -> ClipEncoder:
+    """The encoder; it needs no settings."""
+    return ClipEncoder(encode, DIM)

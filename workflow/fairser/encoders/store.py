@@ -5,6 +5,7 @@ mean over the frames of the clip (an encoder without layers has one).
 """
 
 import json
+import mmap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from fairser.files import complete
 
 TENSOR = "features"
 DTYPES: dict[str, np.dtype] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
-CHUNK = 4096  # rows that are looked at in one go: 160 MB at 13 x 768
+CHUNK = 1024  # rows that are looked at in one go: 40 MB at 13 x 768
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,18 @@ class FeatureStore:
                 "list ('encoder.clips') names clips as the labels do."
             )
         return np.array([self.row_of[clip] for clip in wanted], dtype=np.int64)
+
+    def read(self, rows: np.ndarray | slice) -> np.ndarray:
+        """A copy of some rows [B, layer, dim].
+
+        The file's pages are let go at once: counted as memory of the process, they would grow
+        with all that was ever read, and a cluster would end the job for it.
+        """
+        values = np.array(self.array[rows])
+        mapping = getattr(self.array, "_mmap", None)
+        if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapping.madvise(mmap.MADV_DONTNEED)
+        return values
 
 
 def open_store(features: str | Path, clips: str | Path) -> FeatureStore:
@@ -81,7 +94,7 @@ def check_finite(store: FeatureStore, clips: Iterable[str], origin: str | Path) 
     rows = store.rows(names)
     bad = []
     for start in range(0, len(rows), CHUNK):
-        part = store.array[rows[start : start + CHUNK]]
+        part = store.read(rows[start : start + CHUNK])
         finite = np.isfinite(part).all(axis=(1, 2))
         bad += [start + int(i) for i in np.flatnonzero(~finite)]
     if bad:
@@ -95,14 +108,26 @@ def check_finite(store: FeatureStore, clips: Iterable[str], origin: str | Path) 
         )
 
 
-def train_statistics(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation over train clips [N, ...], float64; 1 where a value is constant.
+def train_statistics(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation over train clips, float64; 1 where a value is constant.
 
     What is not finite makes them NaN without a warning: the loss tells it, with its place.
+
+    Args:
+        parts: arrays [n, ...] that together hold all train clips, so that these need not be in
+            memory at once. Their moments are merged (Chan, Golub and LeVeque 1983).
     """
-    values = train.astype(np.float64)
+    count, mean, squares = 0, np.zeros(()), np.zeros(())
     with np.errstate(invalid="ignore", over="ignore"):
-        mean, std = values.mean(axis=0), values.std(axis=0)
+        for part in parts:
+            values = part.astype(np.float64)
+            new = values.mean(axis=0)
+            total, apart = count + len(values), new - mean
+            squares = squares + ((values - new) ** 2).sum(axis=0)
+            squares = squares + apart**2 * (count * len(values) / total)
+            mean = mean + apart * (len(values) / total)
+            count = total
+        std = np.sqrt(squares / count)
     std[std == 0] = 1
     return mean, std
 
@@ -111,11 +136,20 @@ def write_store(
     features: str | Path, clips: str | Path, array: np.ndarray, names: list[str]
 ) -> None:
     """Write features [N, layer, dim] and the names of their N clips."""
-    from safetensors.numpy import save_file
-
-    with complete(features) as temporary:
-        save_file({TENSOR: np.ascontiguousarray(array)}, temporary)
+    with complete(features) as temporary, temporary.open("wb") as file:
+        file.write(header(array.shape, array.dtype))
+        file.write(np.ascontiguousarray(array).data)
     write_clips(clips, names)
+
+
+def header(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
+    """What precedes the values [N, layer, dim] in a safetensors file, so that they can stream."""
+    name = next(name for name, known in DTYPES.items() if known == dtype)
+    end = int(np.prod(shape)) * dtype.itemsize
+    entry = {"dtype": name, "shape": list(shape), "data_offsets": [0, end]}
+    text = json.dumps({TENSOR: entry}, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the format wants values at multiples of eight bytes
+    return len(text).to_bytes(8, "little") + text
 
 
 def write_clips(path: str | Path, names: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from fairser.features import Features
 from fairser.head import Head
 from fairser.losses import class_balanced_weights, clip_losses
 
@@ -16,7 +17,8 @@ class FoldData:
     """The clips of one fold in memory.
 
     Attributes:
-        features: pooled features [N, L, D], float32, standardised where they are to be.
+        features: pooled features [N, L, D], float32, standardised where they are to be; or
+            what gives them batch by batch.
         targets: soft targets [N, C], float32.
         majority: index of the majority class [N], int64, -1 for a clip without one.
         train: rows of the train clips, int64; likewise ``development`` and ``test``.
@@ -25,7 +27,7 @@ class FoldData:
         probabilities: of each group [N, G], float32, where the source has them.
     """
 
-    features: torch.Tensor
+    features: Features
     targets: torch.Tensor
     majority: torch.Tensor
     train: torch.Tensor
@@ -88,6 +90,14 @@ class Method:
     def logits(self, model: nn.Module, rows: torch.Tensor) -> torch.Tensor:
         """Logits [B, C] that the prediction is made from."""
         return model(self.data.features, rows)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """What the method has changed in itself so far, for a training that is resumed."""
+        return {"generator": self.generator.get_state()}
+
+    def resume(self, state: dict[str, torch.Tensor]) -> None:
+        """Take up what :meth:`state` gave."""
+        self.generator.set_state(state["generator"])
 
     def clip_losses(self, logits: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """Class-balanced cross-entropy [B] of each clip."""

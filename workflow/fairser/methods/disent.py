@@ -83,6 +83,13 @@ class DisEnt(Method):
         easy = generalised(l_b, bias, self.data.majority[bias_rows], self.options.q)
         return self.clip_losses(intrinsic, rows), l_b, easy
 
+    def state(self) -> dict[str, torch.Tensor]:
+        return {**super().state(), "averages": self.difficulty.averages}
+
+    def resume(self, state: dict[str, torch.Tensor]) -> None:
+        super().resume(state)
+        self.difficulty.averages = state["averages"]
+
     def logits(self, model: Any, rows: torch.Tensor) -> torch.Tensor:
         features = self.data.features
         z = torch.cat([model.intrinsic(features, rows), model.bias(features, rows)], dim=1)

@@ -48,6 +48,13 @@ class GDRO(Method):
         """What is added to L_g [G] in the update of q; nothing here."""
         return torch.zeros_like(self.sizes)
 
+    def state(self) -> dict[str, torch.Tensor]:
+        return {**super().state(), "log_q": self.log_q}
+
+    def resume(self, state: dict[str, torch.Tensor]) -> None:
+        super().resume(state)
+        self.log_q = state["log_q"]
+
     def loss(self, model: nn.Module, rows: torch.Tensor, progress: float) -> torch.Tensor:
         losses = self.clip_losses(self.logits(model, rows), rows)
         means, present = group_means(losses, self.shares[rows])

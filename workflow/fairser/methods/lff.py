@@ -90,6 +90,13 @@ class LfF(Method):
         easy = generalised(loss_b, biased, majority, self.options.q)
         return easy.mean() + (weight * loss_d).mean()
 
+    def state(self) -> dict[str, torch.Tensor]:
+        return {**super().state(), "averages": self.difficulty.averages}
+
+    def resume(self, state: dict[str, torch.Tensor]) -> None:
+        super().resume(state)
+        self.difficulty.averages = state["averages"]
+
     def logits(self, model: Any, rows: torch.Tensor) -> torch.Tensor:
         return model["debiased"](self.data.features, rows)
 

@@ -1,0 +1,14 @@
+"""Rule pin_models: write the commits of the fetched models into the configuration."""
+
+import sys
+from pathlib import Path
+
+from fairser.jobs import job, logger
+from fairser.models import read_record
+from fairser.pins import pin
+
+with job(snakemake.log[0]):
+    records = {section: read_record(file) for section, file in snakemake.input.items()}
+    for sentence in pin([Path(file) for file in snakemake.params.files], records):
+        logger.info(sentence)
+        print(sentence, file=sys.stderr)

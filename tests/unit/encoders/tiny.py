@@ -1,0 +1,235 @@
+"""Small random models in folders, in the file layout in which the real ones are published."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from fairser import torchaudio_cpu  # noqa: F401  before transformers and speechbrain
+from fairser.encoders.audeering import AgeGenderModel
+
+from safetensors.torch import save_file  # isort: skip
+from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN, Classifier  # isort: skip
+from transformers import (  # isort: skip
+    Data2VecAudioConfig,
+    Data2VecAudioModel,
+    HubertConfig,
+    HubertModel,
+    UniSpeechSatConfig,
+    UniSpeechSatForPreTraining,
+    Wav2Vec2Config,
+    Wav2Vec2ForPreTraining,
+    WavLMConfig,
+    WavLMModel,
+)
+
+# Of every architecture here: the convolutions and the regularisation of the published models,
+# but 16 channels in place of 512.
+COMMON: dict[str, Any] = {
+    "conv_dim": [16] * 7,
+    "conv_stride": [5, 2, 2, 2, 2, 2, 2],
+    "conv_kernel": [10, 3, 3, 3, 3, 2, 2],
+    "num_attention_heads": 4,
+    "hidden_dropout": 0.1,
+    "layerdrop": 0.05,
+    "mask_time_prob": 0.05,
+    "apply_spec_augment": True,
+}
+POSITIONS = {"num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}
+CODEBOOK = {"codevector_dim": 8, "proj_codevector_dim": 8, "num_codevectors_per_group": 4}
+OLD_NAMES = {"original0": "weight_g", "original1": "weight_v"}  # of published weight norms
+
+ECAPA = """\
+# Feature parameters
+n_mels: 80
+
+# Pretrain folder (HuggingFace)
+pretrained_path: speechbrain/spkrec-ecapa-voxceleb
+
+# Output parameters
+out_n_neurons: 3
+
+# Model params
+compute_features: !new:speechbrain.lobes.features.Fbank
+    n_mels: !ref <n_mels>
+
+mean_var_norm: !new:speechbrain.processing.features.InputNormalization
+    norm_type: sentence
+    std_norm: False
+
+embedding_model: !new:speechbrain.lobes.models.ECAPA_TDNN.ECAPA_TDNN
+    input_size: !ref <n_mels>
+    channels: [16, 16, 16, 16, 48]
+    kernel_sizes: [5, 3, 3, 3, 1]
+    dilations: [1, 2, 3, 4, 1]
+    attention_channels: 8
+    lin_neurons: 192
+
+classifier: !new:speechbrain.lobes.models.ECAPA_TDNN.Classifier
+    input_size: 192
+    out_neurons: !ref <out_n_neurons>
+
+mean_var_norm_emb: !new:speechbrain.processing.features.InputNormalization
+    norm_type: global
+    std_norm: False
+
+modules:
+    compute_features: !ref <compute_features>
+    mean_var_norm: !ref <mean_var_norm>
+    embedding_model: !ref <embedding_model>
+    mean_var_norm_emb: !ref <mean_var_norm_emb>
+    classifier: !ref <classifier>
+
+label_encoder: !new:speechbrain.dataio.encoder.CategoricalEncoder
+
+pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
+    loadables:
+        embedding_model: !ref <embedding_model>
+        mean_var_norm_emb: !ref <mean_var_norm_emb>
+        classifier: !ref <classifier>
+        label_encoder: !ref <label_encoder>
+    paths:
+        embedding_model: !ref <pretrained_path>/embedding_model.ckpt
+        mean_var_norm_emb: !ref <pretrained_path>/mean_var_norm_emb.ckpt
+        classifier: !ref <pretrained_path>/classifier.ckpt
+        label_encoder: !ref <pretrained_path>/label_encoder.txt
+"""
+CHANNELS, ATTENTION = [16, 16, 16, 16, 48], 8
+LABELS = "'id1' => 0\n'id2' => 1\n'id3' => 2\n================\n'starting_index' => 0\n"
+
+
+def write_wavlm(folder: Path, layers: int = 2, dim: int = 32, safetensors: bool = True) -> Path:
+    """WavLM as Base+: group norm in the first convolution, clips not normalised."""
+    config = WavLMConfig(**sizes(layers, dim), **POSITIONS, num_buckets=32, max_bucket_distance=80)
+    return _write(folder, WavLMModel, config, safetensors)
+
+
+def write_wav2vec2(
+    folder: Path,
+    layer_norm: bool = True,
+    do_normalize: bool = True,
+    layers: int = 2,
+    dim: int = 32,
+    safetensors: bool = True,
+) -> Path:
+    """wav2vec 2.0 as pre-trained; with layer norm as XLS-R, without as Base."""
+    config = Wav2Vec2Config(
+        **sizes(layers, dim),
+        **POSITIONS,
+        **_norms(layer_norm),
+        **CODEBOOK,
+    )
+    return _write(folder, Wav2Vec2ForPreTraining, config, safetensors, do_normalize)
+
+
+def write_hubert(folder: Path, layers: int = 2, dim: int = 32, safetensors: bool = True) -> Path:
+    """HuBERT as Base."""
+    config = HubertConfig(**sizes(layers, dim), **POSITIONS)
+    return _write(folder, HubertModel, config, safetensors, do_normalize=True)
+
+
+def write_data2vec(folder: Path, layers: int = 2, dim: int = 32, safetensors: bool = True) -> Path:
+    """data2vec-audio as Base: several convolutions for the positions."""
+    config = Data2VecAudioConfig(
+        **sizes(layers, dim), num_conv_pos_embedding_groups=4, conv_pos_kernel_size=5
+    )
+    return _write(folder, Data2VecAudioModel, config, safetensors, do_normalize=True)
+
+
+def write_unispeech_sat(
+    folder: Path, layers: int = 2, dim: int = 32, safetensors: bool = True
+) -> Path:
+    """UniSpeech-SAT as pre-trained."""
+    config = UniSpeechSatConfig(**sizes(layers, dim), **POSITIONS, **CODEBOOK, num_clusters=4)
+    return _write(folder, UniSpeechSatForPreTraining, config, safetensors, do_normalize=True)
+
+
+def write_age_gender(
+    folder: Path, layers: int = 2, dim: int = 32, safetensors: bool = True
+) -> Path:
+    """The age-gender model: wav2vec 2.0 with layer norm and two heads."""
+    config = Wav2Vec2Config(**sizes(layers, dim), **POSITIONS, **_norms(True), final_dropout=0.1)
+    return _write(folder, AgeGenderModel, config, safetensors, do_normalize=True)
+
+
+def write_ecapa(folder: Path) -> Path:
+    """ECAPA-TDNN with all files that speechbrain itself asks for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "hyperparams.yaml").write_text(ECAPA, encoding="utf-8")
+    (folder / "label_encoder.txt").write_text(LABELS, encoding="utf-8")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = ECAPA_TDNN(80, channels=CHANNELS, attention_channels=ATTENTION, lin_neurons=192)
+        torch.save(_randomise(model).state_dict(), folder / "embedding_model.ckpt")
+        classifier = Classifier(192, out_neurons=3)
+        torch.save(classifier.state_dict(), folder / "classifier.ckpt")
+    statistics = {"count": 1, "glob_mean": torch.zeros(192), "glob_std": torch.ones(192)}
+    torch.save(statistics, folder / "mean_var_norm_emb.ckpt")
+    return folder
+
+
+def sizes(layers: int, dim: int) -> dict[str, Any]:
+    """Settings of a configuration: those all have, and the size of the Transformer."""
+    size = {"num_hidden_layers": layers, "hidden_size": dim, "intermediate_size": 2 * dim}
+    return COMMON | size
+
+
+def _norms(layer_norm: bool) -> dict[str, Any]:
+    kind = "layer" if layer_norm else "group"
+    return {
+        "feat_extract_norm": kind,
+        "conv_bias": layer_norm,
+        "do_stable_layer_norm": layer_norm,
+    }
+
+
+def _write(
+    folder: Path,
+    model_class: Any,
+    config: Any,
+    safetensors: bool,
+    do_normalize: bool = False,
+) -> Path:
+    """config.json, preprocessor_config.json and the weights, under their old names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = _randomise(model_class(config))
+    model.config.architectures = [model_class.__name__]
+    model.config.save_pretrained(folder)
+    processor = {
+        "do_normalize": do_normalize,
+        "feature_extractor_type": "Wav2Vec2FeatureExtractor",
+        "feature_size": 1,
+        "padding_side": "right",
+        "padding_value": 0.0,
+        "return_attention_mask": getattr(config, "feat_extract_norm", "layer") == "layer",
+        "sampling_rate": 16000,
+    }
+    text = json.dumps(processor, indent=2)
+    (folder / "preprocessor_config.json").write_text(text, encoding="utf-8")
+    weights = {_old_name(name): value for name, value in model.state_dict().items()}
+    if safetensors:
+        save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    else:
+        torch.save(weights, folder / "pytorch_model.bin")
+    return folder
+
+
+def _randomise(model: nn.Module) -> nn.Module:
+    """All parameters moved away from where they start, so that each of them counts."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        for name, buffer in model.named_buffers():
+            if name.endswith(("running_mean", "running_var")):
+                buffer.add_(0.1 * torch.rand_like(buffer))
+    return model
+
+
+def _old_name(name: str) -> str:
+    for new, old in OLD_NAMES.items():
+        name = name.replace(f"parametrizations.weight.{new}", old)
+    return name

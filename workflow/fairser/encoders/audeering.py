@@ -1,0 +1,87 @@
+"""Gender probabilities of the age-gender model of audEERING (Burkhardt et al. 2023).
+
+Published as ``audeering/wav2vec2-large-robust-24-ft-age-gender``: wav2vec 2.0 with one small head
+for age and one for gender on the mean of its last hidden state.
+"""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from fairser import torchaudio_cpu  # noqa: F401  before transformers
+from fairser.devices import choose
+from fairser.encoders.base import Settings, check_length
+from fairser.encoders.transformers import load, normalise, receptive_field
+
+from transformers import Wav2Vec2Config, Wav2Vec2Model, Wav2Vec2PreTrainedModel  # isort: skip
+
+GENDERS = ("female", "male", "child")  # the order of the published model's outputs
+
+
+class PredictionHead(nn.Module):
+    """Dropout, dense, tanh, dropout, linear; parameters are named as in the published weights."""
+
+    def __init__(self, config: Wav2Vec2Config, outputs: int) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(config.final_dropout)
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.out_proj = nn.Linear(config.hidden_size, outputs)
+
+    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Outputs [B, outputs] of pooled hidden states [B, D]."""
+        hidden = torch.tanh(self.dense(self.dropout(pooled)))
+        return self.out_proj(self.dropout(hidden))
+
+
+class AgeGenderModel(Wav2Vec2PreTrainedModel):
+    """Age (about 1 a century) and logits of gender from normalised waves."""
+
+    def __init__(self, config: Wav2Vec2Config) -> None:
+        super().__init__(config)
+        self.wav2vec2 = Wav2Vec2Model(config)
+        self.age = PredictionHead(config, 1)
+        self.gender = PredictionHead(config, len(GENDERS))
+        self.post_init()
+
+    def forward(self, waves: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Age [B, 1] and logits of female, male and child [B, 3] of waves [B, sample]."""
+        pooled = self.wav2vec2(waves).last_hidden_state.mean(dim=1)
+        return self.age(pooled), self.gender(pooled)
+
+
+class GenderEncoder:
+    """p_female and p_male as a layer of two values."""
+
+    layers = 1
+    dim = 2
+
+    def __init__(self, model: Any, normalised: bool, device: torch.device) -> None:
+        self.model = model.to(device)
+        self.normalised = normalised
+        self.device = device
+        self.shortest = receptive_field(model.config)
+
+    def __call__(self, waves: torch.Tensor) -> torch.Tensor:
+        """Probabilities [B, 1, 2]; see :class:`fairser.encoders.base.Encoder`.
+
+        Those of female and male among the three, scaled to sum 1.
+        """
+        check_length(waves, self.shortest, "the age-gender model")
+        with torch.inference_mode():
+            waves = waves.to(self.device)
+            heard = normalise(waves) if self.normalised else waves
+            logits = self.model(heard.to(self.model.dtype))[1].float()
+            # The softmax over three, renormalised to two of them, is the softmax over the two.
+            shares = logits[:, :2].softmax(dim=1)[:, None]
+        return shares.to("cpu", copy=True)
+
+
+def make(settings: Settings) -> GenderEncoder:
+    """The model in the settings' folder.
+
+    Raises:
+        InputError: as :func:`fairser.encoders.transformers.make`.
+    """
+    device = choose(settings.device)
+    return GenderEncoder(*load(settings, AgeGenderModel), device)

@@ -1,0 +1,107 @@
+"""What an encoder is: pooled features of waves, whatever is inside."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from fairser.errors import InputError
+
+
+class Encoder(Protocol):
+    """Pooled features of clips.
+
+    Attributes:
+        layers: L, hidden layers of a clip's features; 1 for an encoder without layers.
+        dim: D, values of a layer.
+    """
+
+    layers: int
+    dim: int
+
+    def __call__(self, waves: torch.Tensor) -> torch.Tensor:
+        """Features [B, L, D], float32 on the CPU, of waves [B, sample] of equal length at 16 kHz.
+
+        A clip's features don't depend on its company: waves of other lengths go into a batch of
+        their own, since padding changes what most encoders say.
+
+        Raises:
+            InputError: the waves are too short for the encoder.
+        """
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an encoder is made from; each kind takes what it needs.
+
+    Attributes:
+        folder: local folder of the weights, for kinds with a model.
+        device: see :func:`fairser.devices.choose`.
+        precision: see :func:`fairser.devices.precision`.
+        mean: of the samples of the corpus, subtracted by the kind ``transformers``.
+        std: of the samples of the corpus, divided by after that.
+    """
+
+    folder: Path | None = None
+    device: str = "auto"
+    precision: str = "float32"
+    mean: float = 0.0
+    std: float = 1.0
+
+
+class ClipEncoder:
+    """An encoder of one layer made from a function of one clip, on the CPU.
+
+    Args:
+        encode: from a wave [sample] to a vector, float32 [D].
+        dim: D.
+    """
+
+    layers = 1
+
+    def __init__(self, encode: Callable[[torch.Tensor], np.ndarray], dim: int) -> None:
+        self.encode = encode
+        self.dim = dim
+
+    def __call__(self, waves: torch.Tensor) -> torch.Tensor:
+        return torch.stack([torch.from_numpy(self.encode(wave)) for wave in waves])[:, None]
+
+
+def make_encoder(kind: str, settings: Settings) -> Encoder:
+    """The encoder of a kind, such as ``fbank`` or ``transformers``.
+
+    Raises:
+        InputError: its weights are missing or faulty, or the device is not available.
+    """
+    return import_module(f"fairser.encoders.{kind}").make(settings)
+
+
+def weights_folder(settings: Settings) -> Path:
+    """The folder of the weights.
+
+    Raises:
+        InputError: not given, or no folder.
+    """
+    if settings.folder is None:
+        raise InputError("The encoder needs the folder of its weights; none is given.")
+    if not settings.folder.is_dir():
+        raise InputError(f"{settings.folder}: no such folder of weights; fetch the model first.")
+    return settings.folder
+
+
+def check_length(waves: torch.Tensor, shortest: int, name: str) -> None:
+    """Refuse waves [B, sample] of fewer samples than an encoder can take.
+
+    Raises:
+        InputError: too short.
+    """
+    samples = waves.shape[1]
+    if samples < shortest:
+        raise InputError(
+            f"A clip of {samples} samples at 16 kHz is too short for {name}, which needs "
+            f"{shortest}; remove the clip from the labels."
+        )

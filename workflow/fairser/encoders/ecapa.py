@@ -1,0 +1,201 @@
+"""Speaker embeddings by ECAPA-TDNN (Desplanques et al. 2020) with speechbrain's classes.
+
+Published as ``speechbrain/spkrec-ecapa-voxceleb``. speechbrain itself would build whatever class
+and run whatever code the model's ``hyperparams.yaml`` names; here the file is data, which may give
+arguments to the three expected classes and nothing else.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+import yaml
+
+from fairser import torchaudio_cpu  # noqa: F401  before speechbrain
+from fairser.audio import SAMPLE_RATE
+from fairser.devices import choose, precision
+from fairser.encoders.base import Settings, check_length, weights_folder
+from fairser.errors import InputError
+
+from speechbrain.lobes.features import Fbank  # isort: skip
+from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN  # isort: skip
+from speechbrain.processing.features import InputNormalization  # isort: skip
+
+HYPERPARAMS, WEIGHTS = "hyperparams.yaml", "embedding_model.ckpt"
+CLASSES: dict[str, Any] = {
+    "compute_features": Fbank,
+    "mean_var_norm": InputNormalization,
+    "embedding_model": ECAPA_TDNN,
+}
+HOP = 160  # samples between frames
+PLAIN = (bool, int, float, str)
+
+
+@dataclass(frozen=True)
+class New:
+    """``!new:path``, an object to be built, as data."""
+
+    path: str
+    arguments: Any
+
+
+@dataclass(frozen=True)
+class Reference:
+    """``!ref <name>``, the value of another key."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """A value with any other tag."""
+
+    tag: str
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with the tags of HyperPyYAML as data."""
+
+
+def _new(loader: _Loader, path: str, node: yaml.Node) -> New:
+    if isinstance(node, yaml.MappingNode):
+        return New(path, loader.construct_mapping(node, deep=True))
+    if isinstance(node, yaml.SequenceNode):
+        return New(path, loader.construct_sequence(node, deep=True))
+    return New(path, {})
+
+
+def _reference(_loader: _Loader, node: yaml.Node) -> Reference | Opaque:
+    text = str(node.value)
+    simple = text.startswith("<") and text.endswith(">") and text.count("<") == 1
+    return Reference(text[1:-1]) if simple else Opaque(node.tag)
+
+
+def _opaque(_loader: _Loader, tag: str, _node: yaml.Node) -> Opaque:
+    return Opaque(tag)
+
+
+_Loader.add_multi_constructor("!new:", _new)
+_Loader.add_constructor("!ref", _reference)
+_Loader.add_multi_constructor(None, _opaque)  # any tag that is not known so far
+
+
+class SpeakerEncoder:
+    """Embeddings of the voice, one layer of 192 values.
+
+    Args:
+        features: from waves to log-mel bands [B, frame, band].
+        norm: subtracts their mean over the clip.
+        model: ECAPA-TDNN.
+        device: where to compute.
+        dtype: of the network; the bands are always float32.
+    """
+
+    layers = 1
+
+    def __init__(
+        self,
+        features: torch.nn.Module,
+        norm: torch.nn.Module,
+        model: Any,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self.features, self.norm, self.model = (
+            part.to(device).eval().requires_grad_(False) for part in (features, norm, model)
+        )
+        self.device, self.dtype = device, dtype
+        self.dim = model.fc.conv.out_channels
+        convolutions = (part for part in model.modules() if isinstance(part, torch.nn.Conv1d))
+        reach = max(part.dilation[0] * (part.kernel_size[0] - 1) // 2 for part in convolutions)
+        self.shortest = reach * HOP  # padding by reflection needs more frames than it pads
+
+    def __call__(self, waves: torch.Tensor) -> torch.Tensor:
+        """Embeddings [B, 1, 192]; see :class:`fairser.encoders.base.Encoder`."""
+        check_length(waves, self.shortest, "ECAPA-TDNN")
+        whole = torch.ones(len(waves), device=self.device)  # relative lengths
+        with torch.inference_mode():
+            bands = self.norm(self.features(waves.to(self.device)), whole)
+            with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+                embeddings = self.model(bands, whole)
+            embeddings = embeddings.float()
+        return embeddings.to("cpu", copy=True)
+
+
+def make(settings: Settings) -> SpeakerEncoder:
+    """The model in the settings' folder.
+
+    Raises:
+        InputError: a file is missing or not readable, ``hyperparams.yaml`` names other classes or
+            settings than are supported, or the weights don't fit.
+    """
+    device, dtype = choose(settings.device), precision(settings.precision)
+    folder = weights_folder(settings)
+    arguments = read_hyperparams(folder / HYPERPARAMS)
+    try:
+        features, norm, model = (made(**arguments[key]) for key, made in CLASSES.items())
+    except Exception as error:  # whatever an argument makes a constructor trip over
+        raise InputError(
+            f"{folder / HYPERPARAMS}: can't be used ({error}); fetch the model again."
+        ) from error
+    _load_weights(model, folder / WEIGHTS)
+    return SpeakerEncoder(features, norm, model, device, dtype)
+
+
+def read_hyperparams(path: Path) -> dict[str, dict[str, Any]]:
+    """Arguments of the three classes by their key in the file; nothing is built.
+
+    Raises:
+        InputError: see :func:`make`.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  a SafeLoader
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: not readable ({error}); fetch the model again.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no settings; fetch the model again.")
+    arguments = {key: _arguments(path, content, key) for key in CLASSES}
+    if arguments["mean_var_norm"].get("norm_type") != "sentence":
+        raise InputError(f"{path}: 'mean_var_norm' must have 'norm_type: sentence'.")
+    if arguments["compute_features"].get("sample_rate", SAMPLE_RATE) != SAMPLE_RATE:
+        raise InputError(f"{path}: 'compute_features' is not for {SAMPLE_RATE} Hz.")
+    return arguments
+
+
+def _arguments(path: Path, content: dict[str, Any], key: str) -> dict[str, Any]:
+    """Keyword arguments of one class, references resolved."""
+    made = CLASSES[key]
+    expected = f"{made.__module__}.{made.__qualname__}"
+    entry = content.get(key)
+    if not isinstance(entry, New) or entry.path != expected:
+        found = f"!new:{entry.path}" if isinstance(entry, New) else entry
+        raise InputError(
+            f"{path}: '{key}' is {found}, but only !new:{expected} is supported; use the model "
+            "speechbrain/spkrec-ecapa-voxceleb or one of its kind."
+        )
+    if not isinstance(entry.arguments, dict):
+        raise InputError(f"{path}: the arguments of '{key}' need names.")
+    arguments = {}
+    for name, value in entry.arguments.items():
+        if isinstance(value, Reference):
+            value = content.get(value.name)
+        values = value if isinstance(value, list) else [value]
+        if not all(isinstance(item, PLAIN) for item in values):
+            raise InputError(
+                f"{path}: '{name}' of '{key}' is no plain value; none else can be used."
+            )
+        arguments[name] = value
+    return arguments
+
+
+def _load_weights(model: torch.nn.Module, path: Path) -> None:
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+        model.load_state_dict(weights, strict=True)
+    except (OSError, EOFError, UnpicklingError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(
+            f"{path}: no weights for this model ({reason}); fetch it again."
+        ) from error

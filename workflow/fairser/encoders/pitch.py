@@ -1,0 +1,19 @@
+"""Gender probabilities from the median pitch: the stand-in for the age-gender model."""
+
+import numpy as np
+import torch
+
+from fairser.encoders.base import ClipEncoder, Settings
+from fairser.pitch import gender_probabilities, median_pitch
+
+DIM = 2
+
+
+def encode(wave: torch.Tensor) -> np.ndarray:
+    """p_female and p_male of one wave [sample] at 16 kHz, float32 [2]."""
+    return gender_probabilities(np.array([median_pitch(wave.numpy())]))[0].astype(np.float32)
+
+
+def make(_settings: Settings) -> ClipEncoder:
+    """The encoder; it needs no settings."""
+    return ClipEncoder(encode, DIM)

@@ -1,0 +1,35 @@
+# Pre-trained models: fetched where there is network, recorded with their commits.
+localrules:
+    model,
+    pin_models,
+
+
+# The weights lie in the cache of the Hugging Face hub; the record says where, and which.
+rule model:
+    input:
+        lambda w: models.local_files(MODELS[w.name][0], MODELS[w.name][2]),
+    output:
+        "resources/models/{name}.json",
+    log:
+        "resources/models/logs/{name}.log",
+    conda:
+        "../../envs/models.yaml"
+    params:
+        model=lambda w: MODELS[w.name],
+    message:
+        "model {wildcards.name}"
+    script:
+        "../../scripts/model.py"
+
+
+rule pin_models:
+    input:
+        **{section: RECORDS[section] for section in RECORDS},
+    log:
+        "resources/models/logs/pin_models.log",
+    conda:
+        "../../envs/models.yaml"
+    params:
+        files=list(CONFIG_FILES),
+    script:
+        "../../scripts/pin_models.py"
