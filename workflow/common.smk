@@ -13,9 +13,9 @@ sys.path.insert(0, WORKFLOW)
 from fairser import configuration, grid, leftovers, models
 from fairser.encoders.key import (
     FAMILIES,
-    SECTIONS,
     SIGNALS,
     is_standardised,
+    models_of,
     section_of,
     store_name,
     store_settings,
@@ -46,29 +46,28 @@ RESULTS = config["results"]
 CORPUS = config["corpus"]
 CELL = "{method}/{source}/k{k}/fold{fold}/seed{seed}"
 METRICS_FILES = [f"{RESULTS}/{cell.folder}/metrics.json" for cell in CELLS]
-SOURCES = {"embedding": "kmeans", "pseudo": "pseudo"}
 GROUP_CELL = "groups/{source}/k{k}/fold{fold}"
 GROUP_CELLS = list(
     dict.fromkeys(GROUP_CELL.format(**vars(c)) for c in CELLS if c.source != "none")
 )
 
-# Sections that group sources of the grid take their groups from, and those that read audio.
-GROUP_SOURCES = {cell.source for cell in CELLS}
-GROUP_SECTIONS = [s for s, source in SOURCES.items() if source in GROUP_SOURCES]
+# Sections whose features the grid needs, and those that are computed from audio beforehand.
+NEEDED = grid.sections(config)
 EXTRACTED = [
     section
-    for section in ["encoder", *GROUP_SECTIONS]
+    for section in NEEDED
     if config[section]["kind"] != "precomputed" and not config[section].get("finetune")
 ]
 
 # Pre-trained models by the name of their record, and the records by section.
-MODELS, RECORDS = {}, {}
-for section in SECTIONS:
-    if config[section]["kind"] in FAMILIES:
-        chosen = (config[section]["model"], config[section]["revision"])
-        name = models.record_name(*chosen)
-        MODELS[name] = (*chosen, FAMILIES[config[section]["kind"]])
-        RECORDS[section] = f"resources/models/{name}.json"
+MODELS = {
+    models.record_name(*model[:2]): model
+    for model in models_of(config, NEEDED).values()
+}
+RECORDS = {
+    section: models.record_path(*model[:2])
+    for section, model in models_of(config, NEEDED).items()
+}
 
 # Cells and keys of the tables. Published numbers exist for CREMA-D biased by gender alone.
 TABLES = config["tables"]

@@ -39,9 +39,8 @@ def store_inputs(section):
 
 def feature_inputs(_):
     """All stores that the grid needs."""
-    sections = [s for s in SECTIONS if s == "encoder" or s in GROUP_SECTIONS]
-    made = [store_inputs(s) for s in sections if s != "pseudo"]
-    made += [probability_inputs()] if "pseudo" in sections else []
+    made = [store_inputs(section) for section in NEEDED if section != "pseudo"]
+    made += [probability_inputs()] if "pseudo" in NEEDED else []
     return [file for store in made for file in store.values()]
 
 

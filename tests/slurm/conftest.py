@@ -46,7 +46,7 @@ def prepared(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Call
         settings = overlay(manifest)
         settings["grid"] = {"methods": ["erm", "rw"], "sources": ["none", "annotated"]}
         settings["grid"]["folds"] = [1, 2]
-        settings["train"]["epochs"] = epochs
+        settings["train"] |= {"epochs": epochs, "checkpoint_seconds": 5}
         made = Site.make(tmp_path_factory.mktemp("site") / "root", settings)
         done = made("--cores", "2", "groups", "features", "results/tableA4.csv")
         assert done.code == 0, done.text[-6000:]

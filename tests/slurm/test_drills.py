@@ -123,7 +123,6 @@ def test_the_time_limit_in_mid_training(timed_out: tuple[Site, Done], undisturbe
     assert site.outcome()[file] == undisturbed(LONG)[file]
 
 
-@pytest.mark.xfail(reason="training does not resume from a checkpoint yet", strict=True)
 def test_a_run_that_was_out_of_time_resumes(timed_out: tuple[Site, Done]) -> None:
     site, _ = timed_out
     assert "resumed at epoch" in site.log(LONG_CELL).read_text()

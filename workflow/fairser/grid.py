@@ -12,6 +12,8 @@ from fairser.files import complete
 
 # Number of groups of the sources whose number is not an axis of the grid.
 GROUPS = {"none": 1, "pseudo": 2}
+# Sections of the configuration that group sources take their groups from.
+SECTIONS = {"kmeans": "embedding", "pseudo": "pseudo"}
 # Values of the usual attributes; of others k says nothing, their number is in the group files.
 VALUES = {"gender": 2, "race": 3, "age": 3, "ethnicity": 2}
 
@@ -79,6 +81,12 @@ def cells(config: Config) -> list[Cell]:
         for fold in grid["folds"]
         for seed in grid["seeds"]
     ]
+
+
+def sections(config: Config) -> list[str]:
+    """Sections whose features the runs need: ``encoder``, and those of their group sources."""
+    used = {found.source for found in configurations(config)}
+    return ["encoder", *(name for source, name in SECTIONS.items() if source in used)]
 
 
 def state(runs: Iterable[Cell], results: str | Path) -> list[dict[str, str | int]]:

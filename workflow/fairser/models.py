@@ -20,6 +20,7 @@ from fairser.files import leads_out, read_json, sha256, write_json
 # As the hub has it: `name` or `owner/name`, without `--` and `..`.
 HUB_NAME = re.compile(r"(?!.*(--|\.\.))(\w([\w.-]*\w)?/)?\w([\w.-]*\w)?", re.ASCII)
 RUN = "`snakemake download_models`"
+RECORDS = "resources/models"
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,11 @@ def record_name(model: str, revision: str) -> str:
     plain = _plain(revision)
     mark = "" if plain == revision else f"-{_hash8(revision)}"
     return f"{model.replace('/', '--')}@{plain}{mark}"
+
+
+def record_path(model: str, revision: str) -> str:
+    """Where the record of a model lies, below the working directory."""
+    return f"{RECORDS}/{record_name(model, revision)}.json"
 
 
 def local_files(model: str, family: str) -> list[str]:

@@ -6,6 +6,7 @@ content, and what they get changes the name.
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from fairser.configuration import Config
@@ -63,6 +64,15 @@ def section_of(config: Config, name: str) -> str:
             f"No features '{name}' belong to this configuration.{nearest(name, list(known))}"
         )
     return known[name]
+
+
+def models_of(config: Config, sections: Iterable[str]) -> dict[str, tuple[str, str, str]]:
+    """Model, revision and family of files by section, for those sections that load a model."""
+    return {
+        section: (config[section]["model"], config[section]["revision"], FAMILIES[kind])
+        for section, kind in ((name, config[name]["kind"]) for name in sections)
+        if kind in FAMILIES
+    }
 
 
 def is_standardised(config: Config, section: str) -> bool:

@@ -1,6 +1,6 @@
 """What a training job costs on the throw-away cluster, one by one and grouped. Needs root.
 
-    python tests/bench/slurm.py [--cells 16] [--groups 1 4 16] [--poll 20]
+    python tests/bench/cluster.py [--cells 16] [--groups 1 4 16] [--poll 20]
 
 Cells of a second each on the corpus of tones of the workflow tests; two nodes with two CPUs each.
 """
