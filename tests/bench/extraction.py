@@ -98,7 +98,7 @@ def main() -> None:
         encoder = make_encoder(options.kind, Settings(weights, options.device, options.precision))
         audio = Audio(options.folder, names, SECONDS)
         batch_seconds = BATCH_SECONDS[device.type]
-        readers = 1 if on_cpu else options.threads
+        readers = 0 if on_cpu else options.threads
         first = Audio(options.folder, names[: max(8, len(names) // 20)], SECONDS)
         bare(encoder, first, first.plan(range(len(first.files)), batch_seconds))  # warm up
         plan = audio.plan(range(len(names)), batch_seconds)

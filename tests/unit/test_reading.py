@@ -147,6 +147,16 @@ def test_batches_come_in_the_order_of_the_plan() -> None:
 
 
 @pytest.mark.usefixtures("_no_thread_is_left")
+def test_without_readers_each_batch_is_read_when_it_is_asked_for() -> None:
+    clips = watched(4)
+    batches = clips.batches([[3], [1], [0], [2]], 0)
+    for asked in range(1, 5):
+        next(batches)
+        assert clips.log == [3, 1, 0, 2][:asked]
+    assert next(batches, None) is None
+
+
+@pytest.mark.usefixtures("_no_thread_is_left")
 @pytest.mark.parametrize("readers", [1, 3])
 def test_reading_ahead_is_bounded(readers: int) -> None:
     clips = watched(50)

@@ -109,7 +109,7 @@ def extract(
         logger.info("resumed: %d of %d clips are done", len(names) - len(waiting), len(names))
     start = time.monotonic()
     found = _encode(
-        encoder, audio, waiting, unfinished, BATCH_SECONDS[chosen.type], 1 if on_cpu else threads
+        encoder, audio, waiting, unfinished, BATCH_SECONDS[chosen.type], 0 if on_cpu else threads
     )
     faults = dict(sorted(found.items()))
     unfinished.flush()

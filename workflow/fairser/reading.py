@@ -86,8 +86,13 @@ class Audio:
     def batches(self, plan: list[list[int]], readers: int) -> Iterator[Batch]:
         """The batches of a plan, read in their order by ``readers`` threads while others work.
 
-        Decoding and resampling release the interpreter's lock, so threads are enough.
+        Decoding and resampling release the interpreter's lock, so threads are enough. Without
+        ``readers`` each is read when it is asked for: where all cores compute, a thread beside
+        them costs more (8 % of WavLM Base+ on two cores) than reading itself does (1 %).
         """
+        if not readers:
+            yield from map(self.read_batch, plan)
+            return
         with ThreadPoolExecutor(max_workers=readers) as pool:
             waiting: deque[Future[Batch]] = deque()
             try:
