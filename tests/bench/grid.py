@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from full_size import write
 
 from fairser.corpora.clips import ClipTable
+from fairser.corpora.readers import read_corpus
 from fairser.encoders.base import Settings, make_encoder
 from fairser.encoders.store import write_store
 from fairser.head import Head
@@ -55,11 +56,11 @@ def run_grid(labels: Path, folder: Path, epochs: int, cores: int) -> tuple[float
         "train": {"epochs": epochs},
     }
     (folder / "overlay.yaml").write_text(yaml.safe_dump(overlay))
-    command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--quiet", "all"]
+    command = [sys.executable, "-m", "snakemake", "runs", "--cores", str(cores), "--quiet", "rules"]
     command += ["--snakefile", str(ROOT / "Snakefile")]
     command += ["--configfile", str(ROOT / "config.yaml"), "overlay.yaml"]
-    subprocess.run([*command, "results/clips.parquet"], cwd=folder, check=True)
-    names = ClipTable.read(folder / "results/clips.parquet").clips()["clip"].to_list()
+    corpus = {**overlay["corpus"], "kind": "cremad", "classes": None}
+    names = read_corpus(corpus, stratify="gender").clips()["clip"].to_list()
     generator = np.random.default_rng(0)
     features = generator.standard_normal((len(names), LAYERS, DIM), dtype=np.float32)
     write_store(folder / "features.safetensors", folder / "names.csv", features, names)
@@ -69,7 +70,7 @@ def run_grid(labels: Path, folder: Path, epochs: int, cores: int) -> tuple[float
     pseudo = pl.DataFrame({"clip": names, "p_female": female, "p_male": 1 - female})
     pseudo.write_csv(folder / "pseudo.csv")
     start = time.perf_counter()
-    subprocess.run([*command, "runs"], cwd=folder, check=True)
+    subprocess.run(command, cwd=folder, check=True)
     wall = time.perf_counter() - start
     runs = [json.loads(f.read_text()) for f in folder.glob("results/runs/**/run.json")]
     return wall, sum(run["seconds"]["train"] for run in runs)
