@@ -1,4 +1,5 @@
 # make demo    environment, then the whole workflow on the embedded demo corpus
+# make demo-llm  environment, then the second study on a tiny model and its own demo corpus
 # make test    environment, then the tests
 # make lint    environment, then formatting, style, workflow and type checks
 # make slurm-check   what a first run on a Slurm cluster lacks (see the README)
@@ -11,10 +12,13 @@ VENV ?= .venv
 CORES ?= all
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint slurm-check test-slurm setup clean
+.PHONY: demo demo-llm test lint slurm-check test-slurm setup clean
 
 demo: setup
 	$(BIN)/snakemake --cores $(CORES) --quiet rules --configfile config.yaml workflow/grids/demo.yaml
+
+demo-llm: setup
+	$(BIN)/snakemake --cores $(CORES) --quiet rules --configfile config.yaml workflow/grids/demo_llm.yaml
 
 test: setup
 	$(BIN)/python -m pytest $(PYTEST)
@@ -41,5 +45,5 @@ $(VENV)/complete: requirements.txt requirements-dev.txt constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis results/demo resources/demo
+	rm -rf $(VENV) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis results/demo resources/demo results/demo_llm resources/demo_llm
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -21,6 +21,15 @@ include: "workflow/rules/groups.smk"
 include: "workflow/rules/runs.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/llm.smk"
+include: "workflow/rules/llm_tables.smk"
+
+
+# What the study makes.
+STUDY_TABLES, STUDY_FIGURES = {
+    "subgroups": (TABLE_FILES, FIGURE_FILES),
+    "minmaxgap": (LLM_TABLES, LLM_FIGURES),
+}[config["study"]]
 
 
 localrules:
@@ -36,8 +45,8 @@ localrules:
 
 rule all:
     input:
-        TABLE_FILES,
-        FIGURE_FILES,
+        STUDY_TABLES,
+        STUDY_FIGURES,
         lambda w: METRICS_FILES,
     message:
         "all tables, figures and runs"
@@ -45,7 +54,7 @@ rule all:
 
 rule tables:
     input:
-        TABLE_FILES,
+        STUDY_TABLES,
 
 
 rule runs:
@@ -62,7 +71,7 @@ rule groups:
 
 rule figures:
     input:
-        FIGURE_FILES,
+        STUDY_FIGURES,
 
 
 rule features:
@@ -87,9 +96,9 @@ onstart:
 
 
 onsuccess:
-    grid.write_state(CELLS, RESULTS)
+    grid.write_state(STUDY_CELLS, RESULTS)
     print(summary(RESULTS), file=sys.stderr, end="")
 
 
 onerror:
-    grid.write_state(CELLS, RESULTS)
+    grid.write_state(STUDY_CELLS, RESULTS)

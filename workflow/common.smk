@@ -23,6 +23,8 @@ from fairser.encoders.key import (
 )
 from fairser.errors import InputError
 from fairser.jobs import prepare_processes
+from fairser.llm import configuration as llm
+from fairser.llm.grid import LANGUAGES, llm_cells
 from fairser.provenance import code_hash
 from fairser.summary import summary
 
@@ -45,7 +47,6 @@ CONFIG_FILES = dict.fromkeys(
 RESULTS = config["results"]
 CORPUS = config["corpus"]
 CELL = "{method}/{source}/k{k}/fold{fold}/seed{seed}"
-METRICS_FILES = [f"{RESULTS}/{cell.folder}/metrics.json" for cell in CELLS]
 GROUP_CELL = "groups/{source}/k{k}/fold{fold}"
 GROUP_CELLS = list(
     dict.fromkeys(GROUP_CELL.format(**vars(c)) for c in CELLS if c.source != "none")
@@ -68,6 +69,27 @@ RECORDS = {
     section: models.record_path(*model[:2])
     for section, model in models_of(config, NEEDED).items()
 }
+
+# The second study: its cells, its model, and what its tables are made of.
+LLM = config["llm"]
+LLM_CELL = "{languages}/{modality}/{objective}/p{p}/{weighting}/seed{seed}"
+LLM_CELLS = llm_cells(LLM["grid"])
+# The runs of the study, whichever it is.
+STUDY_CELLS = LLM_CELLS if config["study"] == "minmaxgap" else CELLS
+METRICS_FILES = [f"{RESULTS}/{cell.folder}/metrics.json" for cell in STUDY_CELLS]
+LLM_TRAINED = [c for c in LLM_CELLS if c.objective != "zero_shot"]
+LLM_MODEL = models.record_name(LLM["model"], LLM["revision"])
+LLM_RECORD = f"resources/models/{LLM_MODEL}.json"
+MODELS[LLM_MODEL] = (LLM["model"], LLM["revision"], "transformers")
+RECORDS = {"llm": LLM_RECORD} if config["study"] == "minmaxgap" else RECORDS
+LLM_TABLES = [f"{RESULTS}/{n}.csv" for n in ("statistics", "unknown_speakers")]
+LLM_TABLES += [f"{RESULTS}/performance.csv"]
+# Published numbers are of MELD-ST.
+LLM_TABLES += (
+    [f"{RESULTS}/gains_vs_paper.csv"] if LLM["corpus"]["kind"] == "meldst" else []
+)
+LLM_TABLES += [f"{RESULTS}/ablation.csv"] if LLM_TRAINED else []
+LLM_FIGURES = [f"{RESULTS}/figures/rounds.{x}" for x in ("svg", "png") if LLM_TRAINED]
 
 # Cells and keys of the tables. Published numbers exist for CREMA-D biased by gender alone.
 TABLES = config["tables"]
@@ -97,6 +119,11 @@ wildcard_constraints:
     key="[0-9a-f]{8}",
     shard=r"\d+",
     shards=r"\d+",
+    languages="(eng|deu|jpn)(-(deu|jpn))*",
+    modality="speech|speech_text",
+    objective="zero_shot|erm|minmaxgap",
+    p="[012]",
+    weighting="none|fixed|adaptive",
 
 
 def prepare_cluster():

@@ -159,3 +159,63 @@ def run_files(cells):
         "metrics": [f"{RESULTS}/{cell.folder}/metrics.json" for cell in cells],
         "counts": [f"{RESULTS}/{cell.folder}/counts.parquet" for cell in cells],
     }
+
+
+DEMO_TABLES = [
+    f"{llm.DEMO}/{pair}_{split}.csv"
+    for pair in ("ENG_DEU/deu", "ENG_JPN/jpn")
+    for split in ("train", "valid", "test")
+]
+TINY_FILES = multiext(
+    f"{llm.DEMO_MODEL}/",
+    "config.json",
+    "model.safetensors",
+    "processor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "generation_config.json",
+)
+
+
+def model_files(wildcards):
+    """Files of a model in a folder: those that are there, or that a rule makes."""
+    model, _, family = MODELS[wildcards.name]
+    return TINY_FILES if model == llm.DEMO_MODEL else models.local_files(model, family)
+
+
+def meldst_inputs(_):
+    """Metadata and genders; what says that the audio is there, where the workflow makes it."""
+    corpus = LLM["corpus"]
+    if corpus["metadata"] == llm.DEMO:
+        return {"tables": DEMO_TABLES, "audio": f"{llm.DEMO}/audio.tsv"}
+    return {"genders": corpus["genders"]}
+
+
+def llm_inputs(_):
+    return {"clips": f"{RESULTS}/meldst.parquet", "model": LLM_RECORD}
+
+
+def llm_settings(wildcards):
+    """All that a run of the second study depends on, besides its files."""
+    names = ("model", "revision", "precision", "quantise", "seconds", "scores")
+    settings = {name: LLM[name] for name in (*names, "zero_shot", "labels")}
+    gap = {"p": int(wildcards.p), "weighting": wildcards.weighting, **LLM["gap"]}
+    neutral = "checkpoint_steps"
+    return settings | {
+        "audio": LLM["corpus"]["audio"],
+        "languages": wildcards.languages.split("-"),
+        "modality": wildcards.modality,
+        "prompts": LLM["prompts"],
+        "lora": LLM["lora"],
+        "train": {k: v for k, v in LLM["train"].items() if k != neutral},
+        "gap": gap if wildcards.objective == "minmaxgap" else None,
+    }
+
+
+def llm_run_files(cells):
+    """Metrics and counts of runs, for the tables."""
+    return {
+        "metrics": [f"{RESULTS}/{cell.folder}/metrics.json" for cell in cells],
+        "counts": [f"{RESULTS}/{cell.folder}/counts.parquet" for cell in cells],
+    }

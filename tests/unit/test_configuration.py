@@ -131,7 +131,11 @@ LORA = {"finetune": "lora"}
     ("encoder", "methods", "parts"),
     [
         (LORA, ["erm", "lff"], ["'grid.methods' names lff, which trains heads of its own"]),
-        (LORA, ["disent"], ["names disent", "there are erm, rw, ds, gdro, gadro, pgdro."]),
+        (
+            LORA,
+            ["disent"],
+            ["names disent", "there are erm, rw, ds, gdro, gadro, pgdro, minmaxgap."],
+        ),
         (LORA, ["random"], ["names random", "with 'encoder.finetune' there are"]),
         (
             LORA | {"kind": "fbank"},

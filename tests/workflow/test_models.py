@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -124,11 +123,13 @@ def test_pinning_writes_the_commits_and_changes_nothing_else(
     told = workflow.run("pin_models")
     after = (tmp_path / "config.yaml").read_text()
     configuration = yaml.safe_load(after)
+    undone = after
     for section, (name, _) in HUB.items():
         commit = hub.models[name].refs["main"]
+        undone = undone.replace(f"revision: {commit}", "revision: main")
         assert configuration[section]["revision"] == commit
         assert commit in told
-    assert re.sub(r"revision: [0-9a-f]{40}", "revision: main", after) == before
+    assert undone == before
     # The records of the commits are others than those of the branch; a second time, no change.
     workflow.run("pin_models")
     assert (tmp_path / "config.yaml").read_text() == after

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from fairser.errors import InputError, nearest
+from fairser.llm import configuration as llm
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
@@ -28,7 +29,7 @@ PRECOMPUTED = {
 }
 
 # Methods that can train an encoder with their head: one model, one pass over the batch.
-FINETUNED = ("erm", "rw", "ds", "gdro", "gadro", "pgdro")
+FINETUNED = ("erm", "rw", "ds", "gdro", "gadro", "pgdro", "minmaxgap")
 
 Config = dict[str, Any]
 
@@ -51,6 +52,7 @@ def resolve(config: Config) -> Config:
     lines = [_message(fault) for fault in faults]
     if not lines:
         _fill_paths(resolved["corpus"])
+        llm.fill_paths(resolved)
         lines = _contradictions(resolved)
     _refuse(lines)
     return resolved
@@ -94,7 +96,7 @@ def check_inputs(config: Config) -> None:
     ]
     if not lines and corpus["kind"] != "manifest":
         lines = _missing_folds(config["grid"]["folds"], label_files(corpus))
-    _refuse(lines)
+    _refuse(lines + llm.missing(config))
 
 
 def check_results(folder: str | Path) -> None:
@@ -238,7 +240,7 @@ def _contradictions(config: Config) -> list[str]:
         lines.append(f"'corpus.audio' is null; encoder kind '{encoder['kind']}' needs it.")
     if encoder["finetune"]:
         lines += _finetuning(config)
-    return lines
+    return lines + llm.faults(config)
 
 
 def _finetuning(config: Config) -> list[str]:

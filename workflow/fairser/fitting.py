@@ -98,6 +98,7 @@ def fit(
                 "'train.learning_rate', and look for features of extreme size."
             )
         done.history.append((done.epoch, train_loss, development_loss))
+        method.end_epoch(weights.model)
         if development_loss < done.best:
             done.best, done.best_epoch = development_loss, done.epoch
             best = weights.copy()

@@ -11,7 +11,10 @@ from pathlib import Path
 from fairser import __version__
 
 PACKAGE = Path(__file__).parent
-RECORDED = ("torch", "numpy", "polars", "safetensors", "scikit-learn", "torchaudio", "soundfile")
+RECORDED = (
+    *("torch", "numpy", "polars", "safetensors", "scikit-learn", "torchaudio", "soundfile"),
+    *("transformers", "peft", "accelerate"),
+)
 
 # Modules that log, explain or record, and so decide no number: long extractions outlive their
 # changes.

@@ -28,6 +28,7 @@ MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 PANEL_LETTERS = 48  # above a panel of half the width
 HATCHES = ("", "////", "xxxx", "----", "\\\\\\\\", "....")
+OWN = "#7F4F24"  # brown: MinMaxGAP, and methods that have no colour here
 METHOD_COLOURS = {
     "erm": BLACK,
     "random": GREY,
@@ -38,10 +39,10 @@ METHOD_COLOURS = {
     "rw": BLUE,
     "gdro": GREEN,
     "gadro": RED,
+    "minmaxgap": OWN,
 }
 # Halves that are filled: what looks alike in grey differs by them.
 FILLS = {"gdro": "left", "gadro": "right", "pgdro": "top", "lff": "bottom"}
-OWN = "#7F4F24"  # brown: methods that have no colour here
 SOURCE_MARKERS = dict(zip(SOURCES, ("o", "s", "^", "D"), strict=True))
 PLURALS = {"gender": "genders", "race": "races", "age": "age groups", "ethnicity": "ethnicities"}
 DOT: dict[str, Any] = {

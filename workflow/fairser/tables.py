@@ -28,6 +28,7 @@ NAMES = {
     "rw": "RW",
     "gdro": "GDRO",
     "gadro": "GADRO",
+    "minmaxgap": "MinMaxGAP",
 }
 SOURCES = ("none", "annotated", "pseudo", "kmeans")
 DEBIASING = ("ds", "rw", "gdro", "gadro")  # what Overall and Gain summarise

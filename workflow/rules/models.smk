@@ -7,7 +7,7 @@ localrules:
 # The weights lie in the cache of the Hugging Face hub; the record says where, and which.
 rule model:
     input:
-        lambda w: models.local_files(MODELS[w.name][0], MODELS[w.name][2]),
+        model_files,
     output:
         "resources/models/{name}.json",
     log:

@@ -114,6 +114,6 @@ rule grid_table:
     conda:
         "../../envs/tables.yaml"
     params:
-        cells=lambda w: grid.state(CELLS, RESULTS),
+        cells=lambda w: grid.state(STUDY_CELLS, RESULTS),
     script:
         "../../scripts/grid_table.py"

@@ -87,6 +87,9 @@ class Method:
         """
         raise NotImplementedError
 
+    def end_epoch(self, model: nn.Module) -> None:
+        """What follows from an epoch that is done; nothing by default."""
+
     def logits(self, model: nn.Module, rows: torch.Tensor) -> torch.Tensor:
         """Logits [B, C] that the prediction is made from."""
         return model(self.data.features, rows)

@@ -1,0 +1,9 @@
+"""Rule demo_meldst: speak the demo corpus in three languages."""
+
+from pathlib import Path
+
+from fairser.corpora.demo_meldst import make_demo_meldst
+from fairser.jobs import job
+
+with job(snakemake.log[0]):
+    make_demo_meldst(Path(snakemake.params.folder))

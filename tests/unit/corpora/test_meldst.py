@@ -1,0 +1,161 @@
+"""MELD-ST in its published format, and MELD's real transcripts and speakers."""
+
+import csv
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from fairser.corpora import meldst
+from fairser.corpora.demo_meldst import make_demo_meldst
+from fairser.corpora.meldst import join_genders, read_meldst, statistics, unknown_speakers
+from fairser.errors import InputError
+from unit.llm.builders import Row, both_pairs, write_meldst
+
+ALL = ["eng", "deu", "jpn"]
+LINES: list[Row] = [
+    ("anger", "Stop!", "Ross"),
+    ("joy", "Nice, well.", "Rachel"),
+    ("fear", "Help!", "A Stranger"),
+]
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> dict[str, Path]:
+    return write_meldst(tmp_path, both_pairs(LINES))
+
+
+def test_languages_splits_transcripts_and_genders(paths: dict[str, Path]) -> None:
+    table = read_meldst(**paths, languages=ALL)
+    assert table.columns == [*meldst.COLUMNS, "listed"]
+    counts = table.group_by("language", "split").len()["len"].to_list()
+    assert counts == [3] * 9  # the same English lines of both pairs once
+    row = table.row(by_predicate=pl.col("clip") == "ENG_JPN/jpn/development/1", named=True)
+    assert row["file"] == "ENG_JPN/JPN/dev/dev_1.wav"
+    assert (row["transcript"], row["gender"]) == ("Nice, well. valid (Japanese)", "female")
+    assert (row["emotion"], row["speaker"]) == ("joy", "Rachel")
+
+
+@pytest.mark.parametrize(("english", "pairs"), [("ENG_DEU", ["ENG_DEU"]), ("both", ["ENG_DEU"])])
+def test_which_pair_serves_english(paths: dict[str, Path], english: str, pairs: list[str]) -> None:
+    table = read_meldst(**paths, languages=["eng"], english=english)
+    assert table["clip"].str.head(7).unique().to_list() == pairs
+    assert table.height == 9
+
+
+def test_a_pair_that_no_language_needs_is_not_read(paths: dict[str, Path]) -> None:
+    for path in (paths["metadata"] / "ENG_JPN").iterdir():
+        path.unlink()
+    assert read_meldst(**paths, languages=["deu"]).height == 9
+    assert read_meldst(**paths, languages=["eng", "deu"], english="ENG_DEU").height == 18
+
+
+def test_an_utterance_of_both_pairs_is_tested_rather_than_trained_on(tmp_path: Path) -> None:
+    rows = both_pairs(LINES)
+    shared: Row = ("joy", "Said in both.", "Ross")
+    rows["ENG_DEU", "train"].append(shared)
+    rows["ENG_JPN", "test"].append(shared)
+    table = read_meldst(**write_meldst(tmp_path, rows), languages=ALL)
+    english = table.filter(pl.col("language") == "eng", pl.col("transcript") == "Said in both.")
+    assert english["split"].to_list() == ["test"]
+
+
+def test_words_said_twice_in_a_pair_stay_two_clips(tmp_path: Path) -> None:
+    rows = both_pairs([*LINES, LINES[0]])
+    table = read_meldst(**write_meldst(tmp_path, rows), languages=["eng"])
+    assert table.height == 12
+
+
+def test_unknown_speakers_are_reported(paths: dict[str, Path]) -> None:
+    paths["genders"].write_text("speaker,gender\nROSS ,M\nrachel,woman\nA stranger,?\n")
+    table = read_meldst(**paths, languages=ALL)
+    assert unknown_speakers(table).rows() == [("A Stranger", True, 9)]
+    paths["genders"].write_text("speaker\tgender\nRoss\tmale\nRachel\tf\n")
+    table = read_meldst(**paths, languages=ALL)
+    assert unknown_speakers(table).rows() == [("A Stranger", False, 9)]
+    assert table["gender"].value_counts().sort("gender").rows() == [
+        (None, 9),
+        ("female", 9),
+        ("male", 9),
+    ]
+
+
+def test_statistics_by_hand(paths: dict[str, Path]) -> None:
+    table = statistics(read_meldst(**paths, languages=ALL))
+    rows = {row[:3]: row[3:] for row in table.rows()}
+    assert rows["deu", "train", "all"] == (1, 1, 1, 3)
+    assert rows["eng", "test", "anger"] == (0, 1, 0, 1)
+    assert rows["jpn", "development", "fear"] == (0, 0, 1, 1)
+    assert table["language"].unique(maintain_order=True).to_list() == ALL
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("ENG_DEU/deu_test.csv", "anger", "angre", r"row 2: emotion 'angre'.*mean 'anger'"),
+        ("ENG_JPN/jpn_train.csv", "Japanese,", "Japan,", r"no column 'japanese'"),
+        ("ENG_JPN/jpn_valid.csv", "\n1,", "\n0,", r"row 2: id '0'; it must be unique"),
+        ("speakers.tsv", "female", "feamle", r"row 3: gender 'feamle' of speaker 'Rachel'"),
+        ("speakers.tsv", "gender", "sex", r"no column 'gender'"),
+        ("speakers.tsv", "Rachel", "Ross", r"speaker 'ross' has two different genders"),
+        ("speakers.tsv", "R", "X", r"no speaker of the corpus \(A Stranger, Rachel, Ross"),
+        ("speakers.tsv", "female", "male", r"No language has clips of both genders in train"),
+    ],
+)
+def test_faults_name_file_row_and_value(
+    paths: dict[str, Path], file: str, old: str, new: str, message: str
+) -> None:
+    path = paths["metadata"] / file
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError, match=rf"(?s){message}"):
+        read_meldst(**paths, languages=ALL)
+
+
+def test_missing_files(paths: dict[str, Path]) -> None:
+    wav = paths["audio"] / "ENG_DEU/DEU/dev/dev_2.wav"
+    wav.write_bytes(b"")
+    with pytest.raises(InputError, match=r"dev_2\.wav: no audio there; 1 of 27 clips have none"):
+        read_meldst(**paths, languages=ALL)
+    (paths["metadata"] / "ENG_DEU/deu_valid.csv").unlink()
+    with pytest.raises(InputError, match=r"deu_valid\.csv: no such file"):
+        read_meldst(**paths, languages=ALL)
+    with pytest.raises(InputError, match=r"llm\.corpus\.genders"):
+        join_genders(pl.DataFrame({"speaker": ["Ross"]}), "nowhere.tsv")
+
+
+@pytest.mark.parametrize(
+    ("split", "rows", "lost"),
+    [
+        ("train", 9989, {"Ross and Joey", "Phoebe Sr", "Both"}),
+        ("dev", 1109, set()),
+        ("test", 2610, {"A Waiter", "Phoebe Sr"}),
+    ],
+)
+def test_the_real_speakers_of_meld(
+    shared_data: Path, split: str, rows: int, lost: set[str]
+) -> None:
+    """How many rows of MELD get a gender from the published list, and which speakers do not."""
+    folder = shared_data / "meld"
+    with (folder / f"{split}_sent_emo.csv").open(encoding="utf-8") as file:
+        speakers = [row["Speaker"] for row in csv.DictReader(file)]
+    with (folder / "speaker_gender.tsv").open(encoding="utf-8") as file:
+        genders = {r["speaker"]: r["gender"] for r in csv.DictReader(file, delimiter="\t")}
+    expected = sum(genders.get(name) in ("male", "female") for name in speakers)
+    table = join_genders(pl.DataFrame({"speaker": speakers}), folder / "speaker_gender.tsv")
+    assert table.height == rows
+    assert table["gender"].count() == expected
+    assert expected / rows > 0.95
+    unlisted = unknown_speakers(table).filter(~pl.col("listed"))
+    assert lost <= set(unlisted["speaker"])
+    assert set(unlisted["speaker"]) == set(speakers) - set(genders)
+
+
+def test_the_demo_corpus_is_read_and_repeats(tmp_path: Path) -> None:
+    few = {"train": 1, "valid": 1, "test": 1}
+    for name in ("one", "two"):
+        make_demo_meldst(tmp_path / name, few)
+    one = tmp_path / "one"
+    assert (one / "audio.tsv").read_text() == (tmp_path / "two/audio.tsv").read_text()
+    table = read_meldst(one, one / "audio", one / "speakers.tsv", ALL)
+    assert table["language"].n_unique() == 3
+    assert unknown_speakers(table)["speaker"].to_list() == ["Somebody"]

@@ -1,0 +1,57 @@
+"""ERM and MinMaxGAP on the tiny model and speech that is made to have a gap."""
+
+from pathlib import Path
+
+import pytest
+
+from fairser import minmaxgap
+from fairser.checkpoints import Checkpoint
+from fairser.corpora.demo_meldst import make_demo_meldst
+from fairser.corpora.meldst import read_meldst
+from fairser.llm import adapters
+from fairser.llm.adapters import add_adapters
+from fairser.llm.clips import Clips
+from fairser.llm.model import Loading, SpeechLLM, load_model, load_processor
+from fairser.llm.prompts import Prompts
+from fairser.llm.tiny import write_tiny_model
+from fairser.llm.training import ERM, Options, Trainer
+
+LANGUAGES = ["eng", "deu"]
+LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+LETTERS = ["A", "D", "F", "J", "N", "S", "U"]
+PROMPTS = Prompts({"eng": "?", "deu": "?"}, {"eng": LETTERS, "deu": LETTERS})
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Clips]:
+    """German women act faintly here (see the corpus)."""
+    folder = tmp_path_factory.mktemp("corpus")
+    make_demo_meldst(folder, {"train": 4, "valid": 1, "test": 1})
+    table = read_meldst(folder, folder / "audio", folder / "speakers.tsv", LANGUAGES)
+    return {s: Clips(table, LANGUAGES, s, folder / "audio", 2) for s in ("train", "development")}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+def trained(folder: Path, clips: dict[str, Clips], gap: minmaxgap.Options) -> Trainer:
+    model = load_model(folder, Loading("float32", None, "cpu"))
+    add_adapters(model, adapters.Options(modules=LAYERS), 0, checkpointing=False)
+    llm = SpeechLLM(model, load_processor(folder), PROMPTS, LANGUAGES)
+    options = Options(rounds=5, batch_size=32, micro_batch=32, learning_rate=5e-3)
+    trainer = Trainer(llm, clips["train"], clips["development"], options, gap, 0, "here")
+    trainer.fit(Checkpoint())
+    return trainer
+
+
+def test_erm_learns_and_minmaxgap_closes_its_gap(folder: Path, clips: dict[str, Clips]) -> None:
+    erm = trained(folder, clips, ERM).frame()
+    fair = trained(folder, clips, minmaxgap.Options(p=1, lambda_0=1.0, eta=4.0)).frame()
+    assert erm["train_loss"].is_sorted(descending=True)
+    assert erm["train_loss"][-1] < 0.6 * erm["train_loss"][0]
+    assert erm["w_f1"][-1] > 50  # chance is 14
+    assert erm["gap_deu"][-1] > 0.15  # there is a gap, where it was made
+    assert fair["train_loss"][-1] < fair["train_loss"][0]
+    assert fair["development_gap"][-1] < 0.5 * erm["development_gap"][-1]

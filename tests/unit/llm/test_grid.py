@@ -1,0 +1,53 @@
+"""The second study's cells and what its configuration must have."""
+
+from typing import Any
+
+import pytest
+
+from fairser.configuration import resolve
+from fairser.errors import InputError
+from fairser.llm import configuration
+from fairser.llm.grid import LANGUAGES, llm_cells
+from fairser.minmaxgap import Options
+
+OWN = {"metadata": "a", "audio": "b", "genders": "c"}
+
+
+def config(**llm: Any) -> dict[str, Any]:
+    return resolve({"study": "minmaxgap", "llm": {"corpus": OWN, **llm}})["llm"]
+
+
+def test_cells_of_the_paper() -> None:
+    cells = llm_cells(config()["grid"])
+    by_objective = {o: sum(c.objective == o for c in cells) for o in ("zero_shot", "erm")}
+    assert by_objective == {"zero_shot": 2, "erm": 2}
+    assert len(cells) == 2 + 2 + 2 * 2 * 2
+    assert len({cell.folder for cell in cells}) == len(cells)
+
+
+def test_zero_shot_has_one_seed_and_sets_are_named_in_one_order() -> None:
+    grid = {"seeds": [3, 4], "languages": [["jpn", "eng"], ["eng", "jpn"], ["deu"]]}
+    cells = llm_cells(config(grid=grid)["grid"])
+    assert {cell.languages for cell in cells} == {"eng-jpn", "deu"}
+    assert {cell.seed for cell in cells if cell.objective == "zero_shot"} == {3}
+    assert {cell.seed for cell in cells if cell.objective == "erm"} == {3, 4}
+    assert LANGUAGES == ("eng", "deu", "jpn")
+
+
+def test_defaults_of_the_gap_are_those_of_the_method() -> None:
+    section = resolve({})
+    names = {**section["llm"]["gap"], **section["llm"]["tables"]}
+    assert Options(**names) == Options() == Options(**section["methods"]["minmaxgap"])
+
+
+def test_paths_are_needed_by_the_study_alone() -> None:
+    assert resolve({})["llm"]["corpus"]["metadata"] is None
+    with pytest.raises(InputError, match=r"llm\.corpus\.metadata' is null; the study minmaxgap"):
+        resolve({"study": "minmaxgap"})
+
+
+def test_the_demo_has_its_paths_and_makes_its_files() -> None:
+    found = resolve({"study": "minmaxgap", "llm": {"corpus": {"kind": "demo"}}})
+    corpus = found["llm"]["corpus"]
+    assert {name: corpus[name] for name in OWN} == configuration.DEMO_PATHS
+    assert configuration.missing(found) == []

@@ -1,0 +1,79 @@
+"""MinMaxGAP as a method of the first grid: losses, gradient and lambda by hand."""
+
+import pytest
+import torch
+
+from fairser.methods.minmaxgap import MinMaxGAP
+from fairser.minmaxgap import Options
+from unit.methods.builders import CLASSES, CROSS_ENTROPIES, GROUPS, Known, fold
+
+# Losses 1, 2, 4 of groups 0, 1, 0: the batch's mean is 7/3, the groups' means 5/2 and 2.
+
+
+def method(groups: list[int] = GROUPS, **options: float) -> MinMaxGAP:
+    return MinMaxGAP(fold(CLASSES, groups), torch.Generator(), Options(**options))
+
+
+def loss(found: MinMaxGAP, rows: list[int]) -> float:
+    return found.loss(Known(found.data, CROSS_ENTROPIES), torch.tensor(rows), 0.0).item()
+
+
+@pytest.mark.parametrize(("p", "expected"), [(1, 7 / 3 + 3 * 0.5), (2, 7 / 3 + 3 * 0.25)])
+def test_loss_by_hand(p: int, expected: float) -> None:
+    assert loss(method(p=p, lambda_0=3.0), [0, 1, 2]) == pytest.approx(expected)
+
+
+def test_three_groups_have_their_largest_pairwise_gap() -> None:
+    found = method([0, 1, 2], p=1, lambda_0=0.5)
+    assert loss(found, [0, 1, 2]) == pytest.approx(7 / 3 + 0.5 * (4 - 1))
+    assert loss(found, [1, 2]) == pytest.approx(3 + 0.5 * (4 - 2))
+
+
+@pytest.mark.parametrize("rows", [[1], [0, 2]])
+def test_a_batch_of_one_group_is_erm(rows: list[int]) -> None:
+    found = method(lambda_0=9.0)
+    losses = torch.tensor([1.0, 2.0, 4.0])
+    assert loss(found, rows) == pytest.approx(losses[rows].mean().item())
+
+
+def test_a_clip_of_unknown_group_counts_for_the_mean_alone() -> None:
+    assert loss(method([0, 1, -1], p=1), [0, 1, 2]) == pytest.approx(7 / 3 + 1)
+
+
+def test_gradient_by_hand() -> None:
+    # d/dl of mean + lambda (L_0 - L_1)^2: 1/3 + 2 lambda 0.5 (1/2, -1, 1/2), lambda 2.
+    found = method(p=2, lambda_0=2.0)
+    model, other = Known(found.data, CROSS_ENTROPIES), Known(found.data, CROSS_ENTROPIES)
+    rows = torch.arange(3)
+    found.loss(model, rows, 0.0).backward()
+    losses = found.clip_losses(found.logits(other, rows), rows)
+    (losses @ torch.tensor([1 / 3 + 1, 1 / 3 - 2, 1 / 3 + 1])).backward()
+    torch.testing.assert_close(model.table.grad, other.table.grad)
+
+
+def test_lambda_follows_the_gap_on_development() -> None:
+    # Development is all clips, its gap 1/2: each epoch adds eta (1/2 - epsilon).
+    found = method(lambda_0=0.0, eta=2.0, epsilon=0.1, lambda_max=2.0)
+    model = Known(found.data, CROSS_ENTROPIES)
+    course = []
+    for _ in range(4):
+        found.end_epoch(model)
+        course.append(float(found.weight))
+    assert course == pytest.approx([0.8, 1.6, 2.0, 2.0])
+
+
+def test_lambda_stays_where_it_is_fixed_or_where_there_is_no_gap() -> None:
+    for found in method(weighting="fixed"), method([0, 0, 0]):
+        found.end_epoch(Known(found.data, CROSS_ENTROPIES))
+        assert float(found.weight) == 1.0
+
+
+def test_lambda_is_part_of_the_state() -> None:
+    one, other = method(lambda_0=0.3), method()
+    other.resume(one.state())
+    assert float(other.weight) == 0.3
+
+
+def test_without_groups_it_is_a_bug() -> None:
+    with pytest.raises(ValueError, match="needs a group source"):
+        MinMaxGAP(fold(CLASSES), torch.Generator())

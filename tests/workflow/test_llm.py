@@ -1,0 +1,252 @@
+"""The second study as its user runs it: a cut-down demo, a killed training, bad input."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+from safetensors.torch import load_file
+
+from fairser.corpora.demo_meldst import make_demo_meldst
+from unit.hub_server import HubServer, Repository
+from unit.llm.builders import both_pairs, write_meldst
+from workflow.conftest import overlay
+from workflow.runner import ROOT, Workflow
+
+DEMO = yaml.safe_load((ROOT / "workflow/grids/demo_llm.yaml").read_text())
+SMALL = {
+    "results": "results",
+    "statistics": {"resamples": 100},
+    "llm": {
+        "train": {"rounds": 2, "checkpoint_steps": 1},
+        "lora": {"rank": 4},
+        "grid": {
+            "languages": [["deu", "eng"]],
+            "modalities": ["speech_text"],
+            "p": [2],
+            "weighting": ["adaptive"],
+        },
+    },
+}
+RUN = "runs/eng-deu/speech_text/minmaxgap/p2/adaptive/seed0"
+
+
+def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """As Snakemake merges configurations: mappings deeply, everything else replaced."""
+    found = deepcopy(dict(base))
+    for key, value in change.items():
+        both = isinstance(value, Mapping) and isinstance(found.get(key), Mapping)
+        found[key] = merged(found[key], value) if both else deepcopy(value)
+    return found
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo corpus with few takes, as if it were the user's own MELD-ST."""
+    folder = tmp_path_factory.mktemp("meldst")
+    make_demo_meldst(folder, {"train": 1, "valid": 1, "test": 1})
+    return folder
+
+
+def small(folder: Path, corpus: Path) -> Workflow:
+    own = {"kind": "meldst", "metadata": str(corpus), "audio": str(corpus / "audio")}
+    own |= {"genders": str(corpus / "speakers.tsv")}
+    return Workflow(folder, merged(merged(DEMO, SMALL), {"llm": {"corpus": own}}))
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Workflow:
+    """The cut-down grid after one complete run; tests must leave it complete."""
+    workflow = small(tmp_path_factory.mktemp("llm"), corpus)
+    workflow.run()
+    return workflow
+
+
+def test_tables_figure_and_runs_are_there(done: Workflow) -> None:
+    names = ("statistics", "performance", "ablation", "gains_vs_paper")
+    for name in names:
+        for kind in ("csv", "md", "tex"):
+            assert (done.results / f"{name}.{kind}").stat().st_size
+    assert (done.results / "figures/rounds.svg").stat().st_size
+    assert done.jobs() == {}
+    table = pl.read_csv(done.results / "performance.csv")
+    assert table["language"].to_list() == ["all", "eng", "deu"] * 3
+    states = pl.read_csv(done.results / "grid.csv")
+    assert states["state"].to_list() == ["done"] * 3
+    unknown = pl.read_csv(done.results / "unknown_speakers.csv")
+    assert unknown["speaker"].to_list() == ["Somebody"]
+
+
+def test_a_run_says_what_it_was_and_saves_adapters_alone(done: Workflow) -> None:
+    record = json.loads((done.results / RUN / "metrics.json").read_text())
+    assert record["objective"] == "minmaxgap" and record["best_round"] in (1, 2)
+    assert record["versions"]["peft"] and record["settings"]["languages"] == ["eng", "deu"]
+    assert set(record["test"]) == {"all", "eng", "deu"}
+    weights = load_file(done.results / RUN / "adapter_model.safetensors")
+    assert all(re.search(r"language_model.*\.lora_[AB]\.weight$", name) for name in weights)
+    history = pl.read_csv(done.results / RUN / "history.csv")
+    assert history["weight"][0] == 1.0 != history["weight"][1]
+    assert not (done.results / RUN / "checkpoint.pt").exists()
+    erm = done.results / "runs/eng-deu/speech_text/erm/p0/none/seed0/history.csv"
+    assert pl.read_csv(erm)["train_loss"].is_sorted(descending=True)
+
+
+def test_a_killed_training_comes_to_the_same(done: Workflow, corpus: Path, tmp_path: Path) -> None:
+    """kill -9 of the job in the middle; the next run goes on and leaves the same bytes."""
+    workflow = small(tmp_path, corpus)
+    shutil.copytree(done.folder / "resources", tmp_path / "resources")
+    target = f"results/{RUN}/run.json"
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(workflow.overlay))
+    command = [sys.executable, "-m", "snakemake", target, "--cores", "1"]
+    command += ["--snakefile", str(ROOT / "Snakefile")]
+    command += ["--configfile", str(ROOT / "config.yaml"), "overlay.yaml"]
+    checkpoint = tmp_path / f"results/{RUN}/checkpoint.pt"
+    with (tmp_path / "log").open("w") as log:
+        running = subprocess.Popen(
+            command, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            end = time.monotonic() + 300
+            while not checkpoint.exists() and time.monotonic() < end:
+                time.sleep(0.05)
+        finally:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+    assert checkpoint.exists()
+    assert not (tmp_path / target).exists()
+    workflow.run("--unlock")
+    workflow.run(target)
+    log = (tmp_path / f"results/logs/{RUN}/train.log").read_text()
+    assert re.search(r"resumed at round \d, step \d", log)
+    for name in ("predictions.parquet", "history.csv", "adapter_model.safetensors"):
+        ours, undisturbed = (x / "results" / RUN / name for x in (tmp_path, done.folder))
+        assert ours.read_bytes() == undisturbed.read_bytes(), name
+
+
+def test_one_more_axis_trains_only_what_is_new(done: Workflow) -> None:
+    more = Workflow(
+        done.folder, merged(done.overlay, {"llm": {"grid": {"weighting": ["adaptive", "fixed"]}}})
+    )
+    jobs = more.jobs()
+    assert (jobs["llm_train"], jobs["llm_evaluate"]) == (1, 1)
+    assert "meldst" not in jobs and "llm_zero_shot" not in jobs
+
+
+def test_the_demo_and_the_paper_have_every_cell(tmp_path: Path) -> None:
+    jobs = Workflow(tmp_path, DEMO).jobs()
+    assert (jobs["llm_zero_shot"], jobs["llm_train"]) == (2, 10)
+    assert jobs["demo_meldst"] == jobs["tiny_model"] == jobs["model"] == 1
+    paper = yaml.safe_load((ROOT / "workflow/grids/minmaxgap.yaml").read_text())
+    assert "'resources/meldst', which does not exist" in Workflow(tmp_path, paper).fail("-n")
+    for path in ("resources/meldst/audio", "resources/meldst/speaker_gender.tsv"):
+        (tmp_path / path).mkdir(parents=True)
+    jobs = Workflow(tmp_path, paper).jobs()
+    assert (jobs["llm_train"], jobs["performance"], jobs["model"]) == (10, 1, 1)
+    assert "train" not in jobs
+    assert Workflow(tmp_path, paper).jobs("download_models") == {
+        "download_models": 1,
+        "model": 1,
+        "total": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"grid": {"languages": [["eng", "fra"]]}}, "'llm.grid.languages' is 'fra'; allowed: eng,"),
+        ({"corpus": {"genders": "no.tsv"}}, "'llm.corpus.genders' is 'no.tsv', which does not"),
+        ({"corpus": {"audio": None}}, "'llm.corpus.audio' is null; the study minmaxgap needs it"),
+        ({"grid": {"p": [1]}}, "'llm.tables.p' is 2, which 'llm.grid.p' does not have"),
+        ({"train": {"micro_batch": 64}}, "'llm.train.micro_batch' is larger than"),
+        ({"quantise": "4bit"}, "'llm.quantise' needs a GPU, but 'device' is cpu"),
+        ({"model": "no/such/folder"}, "There is no folder"),
+        ({"labels": {"deu": {"fear": "AB"}}}, "word for anger, 'A', is the start of that for fear"),
+        ({"labels": {"eng": {"joy": ""}}}, "'llm.labels.eng.joy' is '', which has no token"),
+        ({"prompts": {"speech_text": {"eng": "?"}}}, "has no {transcript}"),
+    ],
+)
+def test_bad_settings_are_told(
+    tmp_path: Path, done: Workflow, corpus: Path, change: dict[str, Any], message: str
+) -> None:
+    """The last three by the jobs, before the weights are read: there are none."""
+    workflow = small(tmp_path, corpus)
+    workflow.overlay = merged(workflow.overlay, {"llm": change})
+    shutil.copytree(done.folder / "resources", tmp_path / "resources")
+    output = workflow.fail(
+        f"results/{RUN.replace('minmaxgap/p2/adaptive', 'erm/p0/none')}/run.json"
+    )
+    assert message in output
+    assert "Traceback (most" not in output
+
+
+def test_a_corpus_with_faults(tmp_path: Path) -> None:
+    lines = [("anger", "Stop!", "Ross"), ("joy", "Nice.", "Rachel")]
+    paths = write_meldst(tmp_path / "corpus", both_pairs(lines))
+    workflow = small(tmp_path, tmp_path / "corpus")
+    target = "results/meldst.parquet"
+    paths["genders"].write_text("speaker\tgender\nJoey\tmale\n")
+    assert "no speaker of the corpus (Rachel, Ross, ...) has a gender" in workflow.fail(target)
+    paths["genders"].write_text("speaker\tgender\nRoss\tmale\nRachel\tmale\n")
+    assert "No language has clips of both genders" in workflow.fail(target)
+    paths["genders"].write_text("speaker\tgender\nRoss\tmale\nRachel\tfemale\n")
+    (paths["audio"] / "ENG_DEU/ENG/train/train_1.wav").unlink()
+    assert "train_1.wav: no audio there; 1 of 12 clips have none" in workflow.fail(target)
+
+
+def test_the_model_is_downloaded_for_this_study(
+    done: Workflow, tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a hub that has the tiny model under the name of the real one."""
+    name = "Qwen/Qwen2-Audio-7B-Instruct"
+    (record,) = (done.folder / "resources/models").glob("*.json")
+    made = json.loads(record.read_text())
+    files = {n: Path(done.folder, made["folder"], n).read_bytes() for n in made["files"]}
+    with HubServer() as server:
+        server.models[name] = Repository()
+        commit = server.models[name].commit(files)
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hf_home"))
+        monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+        workflow = small(tmp_path, corpus)
+        workflow.overlay["llm"] |= {"model": name, "revision": "main"}
+        workflow.run("download_models")
+    (record,) = (tmp_path / "resources/models").glob("*.json")
+    fetched = json.loads(record.read_text())
+    assert (fetched["model"], fetched["commit"]) == (name, commit)
+    assert fetched["files"] == made["files"]
+
+
+def test_minmaxgap_is_a_method_of_the_first_grid_too(tmp_path: Path, tones: Path) -> None:
+    """Two groups that are annotated and three that are clustered."""
+    workflow = Workflow(tmp_path, overlay(tones))
+    workflow.overlay |= {
+        "embedding": {"kind": "mfcc"},
+        "grid": {
+            "methods": ["erm", "minmaxgap"],
+            "sources": ["none", "annotated", "kmeans"],
+            "k": [3],
+            "folds": [1],
+        },
+        "tables": {"table1_k": 3, "table2_k": [3]},
+        "figures": {"method": "minmaxgap"},
+    }
+    workflow.run("results/table1.csv", "results/figures/tradeoff.svg")
+    table = pl.read_csv(workflow.results / "table1.csv")
+    assert table.select("method", "source").rows() == [
+        ("ERM", "none"),
+        ("MinMaxGAP", "annotated"),
+        ("MinMaxGAP", "kmeans"),
+    ]
+    record = workflow.results / "runs/minmaxgap/annotated/k2/fold1/seed0/metrics.json"
+    assert json.loads(record.read_text())["config"]["methods"]["minmaxgap"]["p"] == 2

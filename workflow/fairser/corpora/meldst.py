@@ -1,0 +1,278 @@
+"""MELD-ST (Chen et al. 2024): speech of one television series in English, German and Japanese.
+
+Its metadata are csv files ``ENG_DEU/deu_{train,valid,test}.csv`` and ``ENG_JPN/jpn_...``, its audio
+``{pair}/{language}/{train|dev|test}/{split}_{id}.wav``. Splits are those of the corpus; they share
+speakers. There is no gender in it: that of the character comes from a list of speakers, and stands
+in for that of the voice, which in German and Japanese is another person's.
+
+The clip table of the second study has a row per clip:
+
+==============  ================================================================================
+``clip``        pair, language, split and id, such as ``ENG_DEU/deu/train/17``
+``file``        audio file, relative to the audio folder
+``language``    ``eng``, ``deu`` or ``jpn``
+``split``       ``train``, ``development`` or ``test``
+``emotion``     one of :data:`EMOTIONS`
+``transcript``  what is said, in the clip's language
+``speaker``     the character
+``gender``      ``female``, ``male`` or null
+``listed``      whether the speaker stands in the list of genders
+==============  ================================================================================
+"""
+
+import unicodedata
+from itertools import product
+from pathlib import Path
+
+import polars as pl
+
+from fairser.corpora import demographics
+from fairser.errors import InputError, nearest
+from fairser.files import is_lfs_pointer
+from fairser.jobs import logger
+
+EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
+GENDERS = ("female", "male")
+LANGUAGES = {"eng": "English", "deu": "German", "jpn": "Japanese"}
+PAIRS = {"ENG_DEU": "deu", "ENG_JPN": "jpn"}
+SPLITS = {"train": "train", "valid": "development", "test": "test"}
+COLUMNS = ("clip", "file", "language", "split", "emotion", "transcript", "speaker", "gender")
+KEYS = ("season", "episode", "english")  # what names an English utterance in both pairs
+NEEDED = ("id", "emotion", "season", "episode", "speaker", "english")
+UNKNOWN = (*demographics.UNKNOWN, "u", "other", "mixed")
+SHOWN = 3  # examples in a message
+
+
+def read_meldst(
+    metadata: str | Path,
+    audio: str | Path,
+    genders: str | Path,
+    languages: list[str],
+    english: str = "both",
+) -> pl.DataFrame:
+    """The clips of some languages with the genders of their speakers (see the module's table).
+
+    Args:
+        metadata: folder of ENG_DEU and ENG_JPN with the csv files.
+        audio: folder of ENG_DEU and ENG_JPN with the audio.
+        genders: csv or tsv with the columns ``speaker`` and ``gender``.
+        languages: of :data:`LANGUAGES`.
+        english: pair whose English clips are used, or ``both``: an utterance of both pairs is then
+            used once, in test rather than in development rather than in train.
+
+    Raises:
+        InputError: a file, column, value or wav is missing; no speaker has a gender; no language
+            has both genders in train and in development.
+    """
+    pairs = [pair for pair in PAIRS if PAIRS[pair] in languages]
+    if "eng" in languages:
+        pairs = list(dict.fromkeys([*pairs, *(PAIRS if english == "both" else [english])]))
+    parts = []
+    for pair, split in product(sorted(pairs), SPLITS):
+        frame = _read(Path(metadata), pair, split)
+        for language in ("eng", PAIRS[pair]):
+            serves = language != "eng" or english in ("both", pair)
+            if language in languages and serves:
+                parts.append(_clips(frame, pair, language, split, Path(audio)))
+    clips = _without_repeats(pl.concat(parts))
+    clips = join_genders(clips, genders).select(*COLUMNS, "listed").sort("clip")
+    check_audio(clips, audio)
+    check_genders(clips)
+    return clips
+
+
+def join_genders(clips: pl.DataFrame, path: str | Path) -> pl.DataFrame:
+    """Clips with ``gender`` and ``listed``; names are compared without case and extra spaces.
+
+    Args:
+        clips: with the column ``speaker``.
+        path: the list of speakers.
+
+    Raises:
+        InputError: a column is missing, a value is no gender, or no speaker is in the list.
+    """
+    known = _read_genders(path)
+    clips = clips.with_columns(_plain("speaker").alias("name")).join(
+        known, on="name", how="left", maintain_order="left"
+    )
+    clips = clips.with_columns(pl.col("listed").fill_null(False)).drop("name")
+    if not clips["gender"].count():
+        names = ", ".join(clips["speaker"].unique().sort().head(SHOWN))
+        raise InputError(
+            f"{path}: no speaker of the corpus ({names}, ...) has a gender in it. Is it the list "
+            "of this corpus? A row is a name as the corpus has it, and male or female."
+        )
+    return clips
+
+
+def unknown_speakers(clips: pl.DataFrame) -> pl.DataFrame:
+    """Speakers without a gender: ``speaker``, ``listed``, ``clips``; the most clips first."""
+    unknown = clips.filter(pl.col("gender").is_null()).group_by("speaker", "listed")
+    return unknown.agg(pl.len().alias("clips")).sort("clips", "speaker", descending=[True, False])
+
+
+def statistics(clips: pl.DataFrame) -> pl.DataFrame:
+    """Clips by language, split and emotion: ``female``, ``male``, ``unknown``, ``clips``.
+
+    With a row ``all`` of all emotions for each language and split.
+    """
+    ones = [
+        pl.col("gender").eq_missing(gender).sum().alias(gender or "unknown")
+        for gender in (*GENDERS, None)
+    ]
+    total = clips.with_columns(pl.lit("all").alias("emotion"))
+    found = pl.concat([clips, total]).group_by("language", "split", "emotion")
+    table = found.agg(*ones, pl.len().alias("clips"))
+    orders = {"language": [*LANGUAGES], "split": [*SPLITS.values()], "emotion": [*EMOTIONS, "all"]}
+    places = [
+        pl.col(name).replace_strict(values, range(len(values))) for name, values in orders.items()
+    ]
+    return table.sort(places)
+
+
+def check_audio(clips: pl.DataFrame, folder: str | Path) -> None:
+    """Refuse clips whose file is missing, empty or a Git LFS pointer; none is decoded."""
+    bad = []
+    for file in clips["file"]:
+        path = Path(folder, file)
+        if not path.is_file() or not path.stat().st_size or is_lfs_pointer(path):
+            bad.append(path)
+    if bad:
+        raise InputError(
+            f"{bad[0]}: no audio there; {len(bad)} of {clips.height} clips have none. The corpus' "
+            "authors give it on request; 'llm.corpus.audio' names the folder that holds ENG_DEU "
+            "and ENG_JPN."
+        )
+
+
+def check_genders(clips: pl.DataFrame) -> None:
+    """Refuse a corpus in which no language has both genders in train and in development."""
+    counts = {
+        (language, split): part["gender"].drop_nulls().n_unique()
+        for (language, split), part in clips.group_by("language", "split")
+    }
+    lacking = {
+        language: [s for s in ("train", "development") if counts.get((language, s), 0) < 2]
+        for language in clips["language"].unique().sort()
+    }
+    told = [f"{language} in {' and '.join(s)}" for language, s in lacking.items() if s]
+    if all(lacking.values()):
+        raise InputError(
+            f"No language has clips of both genders in train and in development ({'; '.join(told)} "
+            "lack one), so there is no gap to measure or to train on. Mend the list of genders "
+            "('llm.corpus.genders') or take more languages ('llm.grid.languages')."
+        )
+    if told:
+        logger.info("without a gender gap: %s", "; ".join(told))
+
+
+def _read(metadata: Path, pair: str, split: str) -> pl.DataFrame:
+    """A csv file with the columns that are needed, in lower case, as text, and ``row``."""
+    language = PAIRS[pair]
+    path = metadata / pair / f"{language}_{split}.csv"
+    frame = demographics.read_csv(path)
+    frame = frame.rename({name: name.strip().lower() for name in frame.columns})
+    for name in (*NEEDED, LANGUAGES[language].lower()):
+        if name not in frame.columns:
+            raise InputError(
+                f"{path}, row 1: no column '{name}'.{nearest(name, frame.columns)} MELD-ST has "
+                f"{', '.join((*NEEDED, LANGUAGES[language].lower()))}."
+            )
+    frame = frame.with_columns(pl.col("emotion").str.strip_chars().str.to_lowercase())
+    for column, bad in (
+        ("emotion", ~pl.col("emotion").is_in(EMOTIONS)),
+        ("id", pl.col("id").is_duplicated() | (pl.col("id").str.strip_chars() == "")),
+    ):
+        wrong = frame.filter(bad)
+        if wrong.height:
+            value = wrong[column][0]
+            allowed = f"one of {', '.join(EMOTIONS)}" if column == "emotion" else "unique"
+            hint = nearest(value, list(EMOTIONS)) if column == "emotion" else ""
+            raise InputError(f"{wrong['row'][0]}: {column} '{value}'; it must be {allowed}.{hint}")
+    return frame
+
+
+def _clips(frame: pl.DataFrame, pair: str, language: str, split: str, audio: Path) -> pl.DataFrame:
+    """Rows of a file as clips of one of its languages, with what names the utterance."""
+    pattern = _pattern(audio, pair, language, split, frame["id"][0])
+    number = pl.col("id").str.strip_chars()
+    return frame.select(
+        pl.format(f"{pair}/{language}/{SPLITS[split]}/{{}}", number).alias("clip"),
+        pl.format(pattern, number).alias("file"),
+        pl.lit(language).alias("language"),
+        pl.lit(SPLITS[split]).alias("split"),
+        "emotion",
+        pl.col(LANGUAGES[language].lower()).str.strip_chars().alias("transcript"),
+        pl.col("speaker").str.strip_chars(),
+        pl.concat_str(pl.col(KEYS).str.strip_chars(), separator="\n").alias("utterance"),
+    )
+
+
+def _pattern(audio: Path, pair: str, language: str, split: str, number: str) -> str:
+    """Path of a wav with ``{}`` for its id, in the spelling that the folder at hand has."""
+    splits = {"valid": ("dev", "valid")}.get(split, (split,))
+    languages = (language.upper(), language, LANGUAGES[language])
+    forms = [
+        f"{pair}/{name}/{folder}/{prefix}_{{}}.wav"
+        for name, folder, prefix in product(languages, splits, splits)
+    ]
+    there = (form for form in forms if (audio / form.format(number.strip())).is_file())
+    return next(there, forms[0])
+
+
+def _without_repeats(clips: pl.DataFrame) -> pl.DataFrame:
+    """English utterances of both pairs once, in test rather than development rather than train."""
+    rank = pl.col("split").replace_strict({"test": 0, "development": 1, "train": 2})
+    ordered = clips.with_columns(rank.alias("rank")).sort("rank", "clip", maintain_order=True)
+    english = ordered.filter(pl.col("language") == "eng")
+    # Within a pair the same words may be said twice.
+    english = english.with_columns(pl.col("clip").str.head(7).alias("pair"))
+    twice = pl.int_range(pl.len()).over("pair", "utterance")
+    kept = english.with_columns(twice.alias("take")).unique(
+        ["utterance", "take"], keep="first", maintain_order=True
+    )
+    if english.height:
+        logger.info("%d English clips of both pairs are used once", english.height - kept.height)
+    others = ordered.filter(pl.col("language") != "eng")
+    return pl.concat([others, kept.select(others.columns)])
+
+
+def _read_genders(path: str | Path) -> pl.DataFrame:
+    """``name`` (plain), ``gender`` and ``listed``, a row per speaker."""
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file. Mend 'llm.corpus.genders'.")
+    first = Path(path).read_text(encoding="utf-8-sig").partition("\n")[0]
+    separator = "\t" if "\t" in first else ","
+    frame = pl.read_csv(path, infer_schema=False, separator=separator).fill_null("")
+    for name in ("speaker", "gender"):
+        if name not in frame.columns:
+            raise InputError(
+                f"{path}, row 1: no column '{name}'; a list of genders has speaker and gender."
+            )
+    words = pl.col("gender").str.strip_chars().str.to_lowercase()
+    aliases = demographics.VALUE_ALIASES["gender"]
+    frame = frame.with_row_index("row", 2).with_columns(words.replace(aliases).alias("gender"))
+    bad = frame.filter(~pl.col("gender").is_in([*GENDERS, *UNKNOWN]))
+    if bad.height:
+        raise InputError(
+            f"{path}, row {bad['row'][0]}: gender '{bad['gender'][0]}' of speaker "
+            f"'{bad['speaker'][0]}' is none of female, male and ? (unknown)."
+            f"{nearest(bad['gender'][0], list(GENDERS))}"
+        )
+    known = pl.when(pl.col("gender").is_in(GENDERS)).then("gender")
+    frame = frame.select(_plain("speaker").alias("name"), known, pl.lit(True).alias("listed"))
+    frame = frame.unique(maintain_order=True)
+    twice = frame.filter(pl.col("name").is_duplicated())
+    if twice.height:
+        raise InputError(
+            f"{path}: speaker '{twice['name'][0]}' has two different genders; keep one row."
+        )
+    return frame
+
+
+def _plain(column: str) -> pl.Expr:
+    """Names as they are compared: one form of Unicode, one space, no case."""
+    return pl.col(column).map_elements(
+        lambda name: " ".join(unicodedata.normalize("NFKC", name).casefold().split()),
+        return_dtype=pl.String,
+    )

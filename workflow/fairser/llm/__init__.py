@@ -1,0 +1,1 @@
+"""The second study: gender gaps of a speech LLM in three languages (ERM-MinMaxGAP)."""

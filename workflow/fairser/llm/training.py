@@ -1,0 +1,270 @@
+"""The optimisation of the adapters: ERM, and ERM with the weighted largest gap (MinMaxGAP).
+
+The gap is that of the whole batch, however small the parts are that pass through the model: each
+part holds clips of one language and gender, whose gradients are kept apart; when the losses of the
+batch are all known they are combined with the factors of :func:`fairser.minmaxgap.factors`. That
+is the exact gradient, at no further pass, for the room of one set of adapters per stratum.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from math import isfinite
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+import torch
+from torch import nn
+
+from fairser import minmaxgap
+from fairser.checkpoints import Checkpoint
+from fairser.errors import InputError
+from fairser.jobs import Progress as Bar
+from fairser.jobs import logger
+from fairser.llm.clips import Clips, Stratum
+from fairser.llm.sampler import batches
+from fairser.llm.scoring import Pass, score
+from fairser.minmaxgap import factors, penalty, widest
+
+ERM = minmaxgap.Options(weighting="fixed", lambda_0=0.0)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of the training, named as in the configuration's ``llm.train``; all choices.
+
+    rounds: passes over train; lambda is updated after each.
+    batch_size: clips of a step, over which the gap is taken.
+    micro_batch: clips that pass through the model at once; no number changes but rounding.
+    learning_rate: of AdamW, constant, without weight decay.
+    clip_norm: largest norm of the gradient; None for no limit.
+    select: the round that is kept: best W-F1 or smallest gap on development.
+    checkpoint_steps: steps between two states on disk.
+    """
+
+    rounds: int = 3
+    batch_size: int = 24
+    micro_batch: int = 4
+    learning_rate: float = 1e-4
+    clip_norm: float | None = 1.0
+    select: Literal["w_f1", "gap"] = "w_f1"
+    checkpoint_steps: int = 50
+
+
+@dataclass
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        round: rounds that are done.
+        step: steps of the current round that are done: with the seed, the sampler's whole state.
+        weight: lambda of the current round.
+        best: value of the best round so far, larger is better.
+        best_round: its number, None before there is one.
+        loss, gap, gaps: sums over the round's steps: losses of clips, gaps, steps with a gap.
+        history: a row per round (see :meth:`Trainer.frame`).
+    """
+
+    weight: float
+    round: int = 0
+    step: int = 0
+    best: float = float("-inf")
+    best_round: int | None = None
+    loss: float = 0.0
+    gap: float = 0.0
+    gaps: int = 0
+    history: list[dict[str, float | int | None]] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains the adapters of a model in place.
+
+    Args:
+        llm: :class:`fairser.llm.model.SpeechLLM` or a stand-in with ``model`` and ``losses``.
+        train: clips to train on.
+        development: clips that lambda and the choice of the round go by.
+        options: settings of the training.
+        gap: settings of the regulariser; :data:`ERM` has none.
+        seed: of batches and dropout.
+        where: for messages.
+        rule: see :func:`fairser.llm.scoring.score`.
+    """
+
+    def __init__(
+        self,
+        llm: Any,
+        train: Clips,
+        development: Clips,
+        options: Options,
+        gap: minmaxgap.Options,
+        seed: int,
+        where: str,
+        rule: str = "sum",
+    ) -> None:
+        self.llm, self.train, self.development = llm, train, development
+        self.options, self.gap, self.seed, self.where = options, gap, seed, where
+        self.rule = rule
+        named = llm.model.named_parameters()
+        self.adapters: dict[str, nn.Parameter] = {n: p for n, p in named if p.requires_grad}
+        self.optimizer = torch.optim.AdamW(
+            self.adapters.values(), lr=options.learning_rate, weight_decay=0.0
+        )
+        self.done = Progress(weight=gap.lambda_0)
+        self.best = self.copy()
+
+    def copy(self) -> dict[str, torch.Tensor]:
+        """A copy of the adapters by name, on the CPU."""
+        return {name: value.detach().cpu().clone() for name, value in self.adapters.items()}
+
+    @torch.no_grad()
+    def load(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Take over what :meth:`copy` gave."""
+        for name, value in self.adapters.items():
+            value.copy_(tensors[name])
+
+    def fit(self, checkpoint: Checkpoint) -> None:
+        """Train to the end, from a state on disk if there is one; leave the best round's adapters.
+
+        Raises:
+            InputError: the loss is not finite.
+        """
+        self._resume(checkpoint)
+        while self.done.round < self.options.rounds:
+            self._round(checkpoint)
+            self._close(self.develop())
+            self._save(checkpoint)
+        self.load(self.best)
+
+    def develop(self) -> Pass:
+        """A full pass over development."""
+        self.llm.model.eval()
+        size = 2 * self.options.micro_batch
+        return score(self.llm, self.development, size, self.rule, "development clips")
+
+    def frame(self) -> pl.DataFrame:
+        """The course of the training, a row per round.
+
+        ``round``, ``weight`` (lambda), ``train_loss``, ``train_gap`` (mean over the steps),
+        ``development_loss``, ``development_gap`` (Delta_dev), ``gap_`` of each language, and
+        ``w_f1``, ``acc``, ``avg_gap`` on development.
+        """
+        return pl.DataFrame(self.done.history, infer_schema_length=None)
+
+    def _round(self, checkpoint: Checkpoint) -> None:
+        done = self.done
+        parts = batches(self.train.strata, self.options.batch_size, self.seed, done.round)
+        self.llm.model.train()
+        with Bar(len(parts), "steps") as bar:
+            bar.add(done.step)
+            for rows in parts[done.step :]:
+                # Dropout of a step depends on nothing before it: a resumed training has the same.
+                torch.manual_seed(_seed(self.seed, done.round, done.step))
+                self._step(rows)
+                done.step += 1
+                bar.add(1)
+                if done.step % self.options.checkpoint_steps == 0:
+                    self._save(checkpoint)
+
+    def _step(self, rows: Sequence[int]) -> None:
+        self.optimizer.zero_grad()
+        losses = self.gradient(rows)
+        if not losses.isfinite().all():
+            raise InputError(
+                f"The loss is not finite in round {self.done.round + 1}, step {self.done.step + 1} "
+                f"of {self.where}. Lower 'llm.train.learning_rate'."
+            )
+        if self.options.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.adapters.values(), self.options.clip_norm)
+        self.optimizer.step()
+        sums, counts = self.train.sums(rows, losses)
+        found = widest(sums / counts.clamp_min(1), counts)
+        self.done.loss += float(losses.sum())
+        if found:
+            language, high, low = found
+            means = (sums / counts.clamp_min(1))[language]
+            self.done.gap += float(means[high] - means[low])
+            self.done.gaps += 1
+
+    def gradient(self, rows: Sequence[int]) -> torch.Tensor:
+        """Leave the objective's gradient in the adapters; returns the losses [B] of the clips."""
+        if len(rows) <= self.options.micro_batch:
+            losses = self.llm.losses(self.train, rows).float()
+            sums, counts = self.train.sums(rows, losses)
+            gap = penalty(sums / counts.clamp_min(1), counts, self.gap.p)
+            (losses.mean() + self.done.weight * gap).backward()
+            return losses.detach().cpu()
+        if self.done.weight == 0:
+            return self._in_parts(rows, range(len(rows)), len(rows))
+        return self._by_strata(rows)
+
+    def _by_strata(self, rows: Sequence[int]) -> torch.Tensor:
+        """The gradient from one sum of gradients for each stratum."""
+        members: dict[Stratum, list[int]] = {}
+        for place, row in enumerate(rows):
+            members.setdefault(self.train.strata[row], []).append(place)
+        losses, gradients = torch.zeros(len(rows)), {}
+        for stratum, places in sorted(members.items()):
+            losses[places] = self._in_parts(rows, places, 1)[list(places)]
+            gradients[stratum] = [p.grad for p in self.adapters.values()]
+            self.optimizer.zero_grad(set_to_none=True)
+        sums, counts = self.train.sums(rows, losses)
+        table = factors(sums, counts, len(rows), self.done.weight, self.gap.p)
+        for (language, gender), parts in gradients.items():
+            factor = 1 / len(rows) if gender < 0 else float(table[language, gender])
+            for parameter, part in zip(self.adapters.values(), parts, strict=True):
+                if part is not None:
+                    part = part * factor
+                    parameter.grad = part if parameter.grad is None else parameter.grad + part
+        return losses
+
+    def _in_parts(self, rows: Sequence[int], places: Sequence[int], divisor: int) -> torch.Tensor:
+        """Add the gradient of the sum of some losses, divided; returns losses [B], 0 elsewhere."""
+        found = torch.zeros(len(rows))
+        for part in torch.tensor(list(places)).split(self.options.micro_batch):
+            losses = self.llm.losses(self.train, [rows[i] for i in part.tolist()]).float()
+            (losses.sum() / divisor).backward()
+            found[part] = losses.detach().cpu()
+        return found
+
+    def _close(self, found: Pass) -> None:
+        """End a round: take notes, keep the best adapters, update lambda."""
+        done, measures = self.done, found.measures(self.train.languages)
+        if not isfinite(found.loss):
+            raise InputError(
+                f"The loss on development is not finite after round {done.round + 1} of "
+                f"{self.where}. Lower 'llm.train.learning_rate'."
+            )
+        done.round, done.step = done.round + 1, 0
+        row: dict[str, float | int | None] = {
+            "round": done.round,
+            "weight": done.weight,
+            "train_loss": done.loss / len(self.train),
+            "train_gap": done.gap / done.gaps if done.gaps else None,
+            "development_loss": found.loss,
+            "development_gap": found.gap,
+        }
+        row |= dict(zip((f"gap_{n}" for n in self.train.languages), found.gaps, strict=True))
+        done.history.append(row | {name: measures[name] for name in ("w_f1", "acc", "avg_gap")})
+        value = measures["w_f1"] if self.options.select == "w_f1" else -(found.gap or 0.0)
+        if value > done.best:
+            done.best, done.best_round, self.best = value, done.round, self.copy()
+        logger.info("%s: %s", self.where, row)
+        done.weight = self.gap.updated(done.weight, found.gap)
+        done.loss, done.gap, done.gaps = 0.0, 0.0, 0
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        state = {"adapters": self.copy(), "best": self.best, "progress": asdict(self.done)}
+        checkpoint.save({**state, "optimizer": self.optimizer.state_dict()})
+
+    def _resume(self, checkpoint: Checkpoint) -> None:
+        if state := checkpoint.load():
+            self.load(state["adapters"])
+            self.best = state["best"]
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.done = Progress(**state["progress"])
+            report = "%s: resumed at round %d, step %d"
+            logger.info(report, self.where, self.done.round + 1, self.done.step + 1)
+
+
+def _seed(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
