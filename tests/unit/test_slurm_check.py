@@ -10,6 +10,7 @@ from fairser.slurm_check import TOOLS, Check, arguments, check_all, first_try, r
 from unit.conftest import Program
 from workflow.runner import ROOT
 
+GPU_RULES = ("model_features", "llm_zero_shot", "llm_train")
 PROFILE = yaml.safe_load((ROOT / "slurm/config.yaml").read_text())
 
 
@@ -71,9 +72,10 @@ def test_a_gpu_that_is_refused(tmp_path: Path, healthy: Program) -> None:
         "sbatch", 'case "$*" in *gres*) echo "allocation failure: Invalid gres" >&2; exit 1;; esac'
     )
     found = missing(tmp_path)
-    assert list(found) == ["request (model_features)"]
-    assert "gpu: 1" in str(found["request (model_features)"])
-    assert "Invalid gres" in str(found["request (model_features)"])
+    assert list(found) == [f"request ({rule})" for rule in GPU_RULES]
+    for check in found.values():
+        assert "gpu: 1" in str(check)
+        assert "Invalid gres" in str(check)
 
 
 def test_a_site_without_accounting_is_no_fault(tmp_path: Path, healthy: Program) -> None:
@@ -83,7 +85,7 @@ def test_a_site_without_accounting_is_no_fault(tmp_path: Path, healthy: Program)
 
 def test_requests_are_those_of_the_first_try() -> None:
     asked = requests(PROFILE)
-    assert set(asked) == {"default", "model_features"}
+    assert set(asked) == {"default", *GPU_RULES}
     assert asked["model_features"]["gres"] == "gpu:1"
     assert "--mem=4000" in arguments(asked["default"])
     assert first_try("60 * attempt") == 60
