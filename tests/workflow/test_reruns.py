@@ -113,8 +113,8 @@ def test_a_method_of_ones_own_is_one_file_and_the_schema(trained: Workflow) -> N
     try:
         edit(
             schema,
-            "lff, disent, pgdro]\n        default:",
-            "lff, disent, pgdro, squared]\n        default:",
+            "lff, disent, pgdro, minmaxgap]\n        default:",
+            "lff, disent, pgdro, minmaxgap, squared]\n        default:",
         )
         edit(
             schema,
