@@ -149,16 +149,6 @@ def test_only_gender_stands_beside_the_published_numbers(tmp_path: Path) -> None
     assert "vs_paper" not in Workflow(tmp_path, {"bias": {"attribute": "race"}}).jobs()
 
 
-def test_what_comes_later_is_refused_with_a_sentence(workflow: Workflow) -> None:
-    workflow.overlay["encoder"] = {"kind": "transformers"}
-    output = workflow.fail()
-    assert "'encoder.kind: transformers' comes in a later version" in output
-    assert "Traceback" not in output
-    assert not (workflow.results / "runs").exists()
-    assert "Listed only: 'encoder.kind: transformers' comes in a later" in workflow.run("-n")
-    workflow.run("results/tableA3.csv")  # needs no encoder
-
-
 def test_the_defaults_are_those_of_config_yaml() -> None:
     from fairser.configuration import resolve
 
