@@ -33,8 +33,8 @@ if tries.stat().st_size < 3:
 """
 BALLAST = """
 import time
-ballast = b"x" * 700_000_000
-time.sleep(5)
+ballast = b"x" * 950_000_000  # beyond the first limit by itself, within the second beside torch
+time.sleep(8)
 """
 
 
