@@ -1,6 +1,6 @@
 """The paper's grid from features of 13 x 768, against training on frames.
 
-python tests/bench/grid.py LABELS [--epochs 50] [--frame-clips 300] [--threads 2]
+python tests/bench/grid.py LABELS [--epochs 50] [--folds 5] [--frame-clips 300] [--threads 2]
 
 LABELS is a folder with the label files of CREMA-D and VideoDemographics.csv. The features are
 random and stored once; 33 configurations x 5 folds are then trained and evaluated by one command.
@@ -38,7 +38,9 @@ LAYERS, DIM, CLASSES, BATCH = 13, 768, 6, 32
 SAMPLES = 40_000  # 2.5 s
 
 
-def run_grid(labels: Path, folder: Path, epochs: int, cores: int) -> tuple[float, float]:
+def run_grid(
+    labels: Path, folder: Path, epochs: int, folds: int, cores: int
+) -> tuple[float, float]:
     """Wall seconds of the whole command, and the sum of the training jobs' own."""
     overlay = {
         "corpus": {"labels": str(labels), "demographics": str(labels / "VideoDemographics.csv")},
@@ -54,6 +56,7 @@ def run_grid(labels: Path, folder: Path, epochs: int, cores: int) -> tuple[float
         },
         "pseudo": {"kind": "precomputed", "probabilities": "pseudo.csv"},
         "train": {"epochs": epochs},
+        "grid": {"folds": list(range(1, folds + 1))},
     }
     (folder / "overlay.yaml").write_text(yaml.safe_dump(overlay))
     command = [sys.executable, "-m", "snakemake", "runs", "--cores", str(cores), "--quiet", "rules"]
@@ -106,20 +109,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("labels", type=Path)
     parser.add_argument("--epochs", type=int, default=50)
+    parser.add_argument("--folds", type=int, default=5, help="of the five")
     parser.add_argument("--frame-clips", type=int, default=1776, help="train clips of an epoch")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        wall, training = run_grid(options.labels.resolve(), folder, options.epochs, options.threads)
+        wall, training = run_grid(
+            options.labels.resolve(), folder, options.epochs, options.folds, options.threads
+        )
         runs = len([*folder.glob("results/runs/**/run.json")])
         train, development = train_clips(folder)
         torch.set_num_threads(options.threads)
         seconds = frame_seconds(folder, options.frame_clips)
     # Random trains nothing; every other run sees its train clips and those of development.
     trained = runs - runs // 33
-    folds = 5
-    epoch = seconds * (train + development) / folds
+    epoch = seconds * (train + development) / options.folds
     frames = trained * options.epochs * epoch
     print(f"{runs} runs of {options.epochs} epochs in {wall / 60:.1f} min, {options.threads} cores")
     print(f"  of it training: {training / 60:.1f} min of one core")
