@@ -75,7 +75,6 @@ def test_a_job_that_dies_twice(site: Site, undisturbed: Outcome) -> None:
     check(site, undisturbed, done)
 
 
-@pytest.mark.subset
 def test_memory_exceeded_is_doubled(site: Site, undisturbed: Outcome) -> None:
     site.inject(BALLAST)
     site.profile(mem_mb="800 * attempt")
