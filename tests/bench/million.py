@@ -76,7 +76,8 @@ def run_part(folder: Path, part: str) -> None:
         if part == "kmeans":
             kmeans(table, store, 16, standardise=False, memory_mb=100)
         else:
-            train_and_predict("erm", table, StoreInputs(store, False), Options(epochs=1), 0)
+            inputs = StoreInputs(store, False, memory_mb=100)
+            train_and_predict("erm", table, inputs, Options(epochs=1), 0)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"| {part} | {time.perf_counter() - start:.0f} s | {peak:.0f} MiB |", flush=True)
 
