@@ -1,5 +1,6 @@
 """Pins, environments, layout and documentation say the same everywhere."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -38,7 +39,14 @@ def test_environments_are_pinned_as_in_the_constraints(path: Path) -> None:
     assert direct.items() <= CONSTRAINTS.items()
 
 
-def test_every_script_has_a_rule_and_every_rule_of_a_script_its_environment() -> None:
+COMMANDS = sorted(
+    path.stem
+    for path in (ROOT / "workflow/fairser/commands").glob("*.py")
+    if path.stem not in ("__init__", "base")
+)
+
+
+def test_every_script_has_a_rule_or_a_command_and_every_rule_its_environment() -> None:
     rules = {}
     for path in (ROOT / "workflow/rules").glob("*.smk"):
         for name, body in re.findall(
@@ -46,7 +54,7 @@ def test_every_script_has_a_rule_and_every_rule_of_a_script_its_environment() ->
         ):
             rules[name] = body
     scripts = {path.stem for path in (ROOT / "scripts").glob("*.py")}
-    assert scripts == set(rules) | {"slurm_check"}
+    assert scripts == set(rules) | set(COMMANDS)
     for name, body in rules.items():
         assert f"scripts/{name}.py" in body
         environment = re.search(r"envs/(\w+)\.yaml", body)
@@ -59,6 +67,19 @@ def test_every_script_has_a_rule_and_every_rule_of_a_script_its_environment() ->
 )
 def test_scripts_are_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 30
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_explains_itself(name: str, tmp_path: Path) -> None:
+    """From any folder, without the package on the path, as a user types it."""
+    command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"usage: scripts/{name}.py")
+    module = importlib.import_module(f"fairser.commands.{name}")
+    assert module.__doc__ and module.__doc__.splitlines()[0] in done.stdout
+    bare = [action.dest for action in module.parser()._actions if not action.help]
+    assert bare == []
 
 
 def test_the_schema_describes_every_key() -> None:

@@ -1,0 +1,54 @@
+"""What every command does around its work."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fairser.commands.base import BAD_INPUT, command, read_config
+from fairser.errors import InputError
+from workflow.runner import ROOT
+
+
+def test_bad_input_is_told_in_its_own_words(capsys: pytest.CaptureFixture[str]) -> None:
+    @command
+    def main(arguments: Sequence[str] | None = None) -> int:
+        raise InputError("clips.csv, row 3: mend it.")
+
+    assert main([]) == BAD_INPUT
+    assert capsys.readouterr().err == "Error: clips.csv, row 3: mend it.\n"
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    @command
+    def main(arguments: Sequence[str] | None = None) -> int:
+        raise KeyError("speaker")
+
+    with pytest.raises(KeyError):
+        main([])
+
+
+def test_configuration_files_are_merged(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(yaml.safe_dump({"results": "elsewhere", "grid": {"k": [3]}}))
+    config = read_config([str(ROOT / "config.yaml"), str(mine)])
+    assert (config["results"], config["grid"]["k"]) == ("elsewhere", [3])
+    assert config["grid"]["folds"] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "No such file"),
+        ("a: [1", "is no YAML"),
+        ("- a", "is no mapping"),
+        ("resluts: x", "Did you mean 'results'"),
+    ],
+)
+def test_a_file_that_is_no_configuration(tmp_path: Path, text: str | None, message: str) -> None:
+    mine = tmp_path / "mine.yaml"
+    if text is not None:
+        mine.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_config([str(mine)])

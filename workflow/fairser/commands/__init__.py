@@ -1,0 +1,1 @@
+"""Command lines for one's own work: one module a command, ``scripts/NAME.py`` runs it."""
