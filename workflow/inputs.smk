@@ -16,7 +16,7 @@ def audio_inputs(_):
     """What says that the audio is complete, for a corpus that the workflow fetches or makes."""
     if CORPUS["audio"] is None:
         sys.exit(
-            "'corpus.audio' is null, but the kinds fbank, mfcc and pitch read audio. Name its "
+            "'corpus.audio' is null, but every kind except precomputed reads audio. Name its "
             "folder, or set 'embedding.kind' and 'pseudo.kind' to precomputed."
         )
     made = configuration.made_folder(CORPUS)
@@ -210,12 +210,4 @@ def llm_settings(wildcards):
         "lora": LLM["lora"],
         "train": {k: v for k, v in LLM["train"].items() if k != neutral},
         "gap": gap if wildcards.objective == "minmaxgap" else None,
-    }
-
-
-def llm_run_files(cells):
-    """Metrics and counts of runs, for the tables."""
-    return {
-        "metrics": [f"{RESULTS}/{cell.folder}/metrics.json" for cell in cells],
-        "counts": [f"{RESULTS}/{cell.folder}/counts.parquet" for cell in cells],
     }
