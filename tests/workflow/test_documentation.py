@@ -1,8 +1,9 @@
-"""The documentation is true: its commands run, its links lead somewhere, its examples are valid.
+"""The commands of the documentation run.
 
 Every line of an ``sh`` block of the README and of ``docs`` is a command. It is run here, in a copy
-of the workflow and with what :data:`STAND_INS` has in place of a reader's files; or it stands in
-:data:`ELSEWHERE` below the test that runs the same.
+of the workflow and with stand-ins for a reader's files; or it stands in :data:`ELSEWHERE` below the
+test that runs the same. A page's last ``yaml`` block before it that begins with ``# mine.yaml`` is
+the configuration. So a new page needs nothing here, as long as it names :data:`STAND_INS` alone.
 """
 
 import ast
@@ -10,8 +11,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,11 @@ import polars as pl
 import pytest
 import yaml
 
-from fairser.configuration import load_schema, resolve
 from fairser.encoders.store import write_store
 from unit.corpora.builders import label_rows, write_csv, write_labels
 from unit.encoders import tiny
 from workflow.conftest import overlay
+from workflow.pages import BLOCKS, Block
 from workflow.runner import ROOT, copy_workflow
 
 # Folders that documents name; the fixture `stand_ins` has what takes their place.
@@ -68,51 +67,12 @@ ELSEWHERE = {
 # What is added to the configuration of every command, so that it takes seconds.
 QUICK = {"grid": {"folds": [1]}, "train": {"epochs": 2}, "statistics": {"resamples": 100}}
 
-# YAML blocks that are no configuration, by document and first line.
-NO_CONFIGURATION: set[tuple[str, str]] = set()
-
-FILES = {".csv", ".json", ".py", ".smk", ".yaml"}  # endings of files that are named like a section
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-LINKED = [*DOCUMENTS, *(ROOT / name for name in ("tests/bench/README.md", "results/README.md"))]
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block of a document, and the last file `NAME.yaml` that the page shows before it."""
-
-    document: str
-    language: str
-    text: str
-    shown: str | None
-
-    @property
-    def commands(self) -> list[str]:
-        """Commands of an `sh` block, without comments; a backslash joins lines."""
-        lines = self.text.replace("\\\n", " ").splitlines()
-        bare = [re.sub(r"(^|\s+)#.*", "", line) for line in lines]
-        return [" ".join(line.split()) for line in bare if line.strip()]
-
-
-def blocks() -> Iterator[Block]:
-    for path in DOCUMENTS:
-        document, shown = str(path.relative_to(ROOT)), None
-        text = path.read_text(encoding="utf-8")
-        for language, body in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S):
-            yield Block(document, language, body, shown)
-            if language == "yaml" and re.match(r"# \S+\.yaml\n", body):
-                shown = body
-
-
-BLOCKS = list(blocks())
 COMMANDS = [(block, line) for block in BLOCKS if block.language == "sh" for line in block.commands]
 TESTED = [(test, line) for test, lines in ELSEWHERE.items() for line in lines]
 EXECUTED = [pair for pair in COMMANDS if pair[1] not in {line for _, line in TESTED}]
 
 # What `mine.yaml` is for a page that names it and shows none: the README's corpus of one's own.
 OWN = next(block.text for block in BLOCKS if "kind: manifest" in block.text)
-
-
-# ---- commands --------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +100,7 @@ def stand_ins(tones: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 @pytest.fixture(scope="module")
 def workplace(stand_ins: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone of the workflow, in which CREMA-D's label files and a small model have come."""
+    """A clone of the workflow, into which label files have come as if downloaded."""
     root = copy_workflow(tmp_path_factory.mktemp("clone") / "fair-ser")
     made = root / "resources/cremad"
     made.mkdir(parents=True)
@@ -239,105 +199,3 @@ def test_targets_of_make(target: str, recipe: list[str], tmp_path: Path) -> None
     programs = f"{tmp_path}/bin/"
     lines = [line.strip() for line in done.stdout.splitlines() if programs in line]
     assert [line.removeprefix(programs) for line in lines] == recipe
-
-
-# ---- other blocks, links, keys -----------------------------------------------------------------
-
-
-def of(language: str) -> list[Block]:
-    return [block for block in BLOCKS if block.language == language]
-
-
-def name(block: Block) -> str:
-    return f"{block.document}: {block.text.splitlines()[0]}"
-
-
-@pytest.mark.parametrize("block", of("yaml"), ids=name)
-def test_configurations_are_valid(block: Block) -> None:
-    if (block.document, block.text.splitlines()[0]) not in NO_CONFIGURATION:
-        resolve(yaml.safe_load(block.text))
-
-
-@pytest.mark.parametrize("block", of("python"), ids=name)
-def test_python_compiles(block: Block) -> None:
-    compile(block.text, block.document, "exec")
-
-
-def test_blocks_have_a_language_that_is_tested() -> None:
-    assert {block.language for block in BLOCKS} <= {"sh", "yaml", "python", "diff"}
-
-
-def slugs(path: Path) -> set[str]:
-    """Anchors of a page as GitHub makes them, and those that it sets itself."""
-    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
-    headings = re.findall(r"^#+ (.*)$", text, re.M)
-    words = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
-    return {*words, *re.findall(r'<a id="([^"]+)">', text)}
-
-
-@pytest.mark.parametrize("path", LINKED, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_lead_somewhere(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if re.match(r"https?:", target):
-            continue
-        file, _, anchor = target.partition("#")
-        page = (path.parent / file).resolve() if file else path
-        assert page.exists(), target
-        assert not anchor or anchor in slugs(page), target
-    used = set(re.findall(r"\[\^([\w-]+)\](?!:)", text))
-    assert used == set(re.findall(r"^\[\^([\w-]+)\]:", text, re.M))
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_keys_of_the_configuration_exist(path: Path) -> None:
-    schema = load_schema()
-    text = path.read_text(encoding="utf-8")
-    for word in re.findall(r"`([a-z_]+(?:\.[a-z0-9_]+)+)(?::[^`]*)?`", text):
-        first, *rest = word.split(".")
-        if first not in schema["properties"] or f".{rest[-1]}" in FILES:
-            continue
-        part = schema["properties"][first]
-        for key in rest:
-            assert key in part.get("properties", {}), f"`{word}` is no key"
-            part = part["properties"][key]
-
-
-# ---- messages ----------------------------------------------------------------------------------
-
-FAULTS = (ROOT / "docs/faults.md").read_text(encoding="utf-8").partition("## Of others")[0]
-MESSAGES = re.findall(r"^\| `(.+?)` \|", FAULTS, re.M)
-
-
-def said(node: ast.AST) -> str | None:
-    """A text of the code, with `…` for what is filled in."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if isinstance(node, ast.JoinedStr):
-        parts = [p.value if isinstance(p, ast.Constant) else "…" for p in node.values]
-        return "".join(map(str, parts))
-    return None
-
-
-@pytest.fixture(scope="module")
-def sayings() -> list[str]:
-    """All texts of the package, the scripts and the workflow's own files."""
-    found = []
-    for path in [*(ROOT / "workflow/fairser").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        found += [text for node in ast.walk(tree) if (text := said(node))]
-    for path in (ROOT / "workflow").rglob("*.smk"):
-        joined = re.sub(r'"\s*\n\s*f?"', "", path.read_text(encoding="utf-8"))
-        found += re.findall(r'"([^"\n]+)"', joined)
-    return found
-
-
-@pytest.mark.parametrize("message", MESSAGES)
-def test_messages_are_those_of_the_code(message: str, sayings: list[str]) -> None:
-    assert len(message.replace("…", "")) >= 12, "too short to be found"
-    pattern = ".*?".join(re.escape(part) for part in message.split("…"))
-    assert any(re.match(pattern, text, re.S) for text in sayings)
-
-
-def test_there_are_messages() -> None:
-    assert len(MESSAGES) > 60
