@@ -178,6 +178,10 @@ def test_random_on_the_real_test_folds(cremad_table: ClipTable) -> None:
     random = published("table1").filter(method="Random").row(0, named=True)
     assert found["f1"].mean() == pytest.approx(random["f1"], abs=0.003)
     assert found["acc"].mean() == pytest.approx(random["acc"], abs=0.003)
+    written = re.search(r"`f1` is (\S+)\s.*?`acc` (\S+)\s", DOCUMENT.read_text("utf-8"), re.S)
+    assert written
+    performance = [found[name].mean() for name in ("f1", "acc")]
+    assert performance == pytest.approx([float(x) for x in written.groups()], abs=1e-4)
     means = {key: values.mean(axis=1) for key, values in found.items()}
     for key, numbers in documented.items():
         runs = means[key]

@@ -151,7 +151,7 @@ def test_commands(block: Block, line: str, workplace: Path, stand_ins: dict[str,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout[-4000:]
     targets = [word for word in line.split() if word.startswith("results/")]
