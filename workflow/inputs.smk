@@ -3,7 +3,8 @@
 
 def label_inputs(_):
     """Files that the clip table is read from."""
-    own = [CORPUS["manifest"]] if CORPUS["kind"] == "manifest" else None
+    listed = configuration.list_key(CORPUS) == "manifest"
+    own = [CORPUS["manifest"]] if listed else None
     speakers = [CORPUS["demographics"]] if CORPUS["demographics"] else []
     return (own or configuration.label_files(CORPUS)) + speakers
 

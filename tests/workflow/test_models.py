@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 from unit.encoders import tiny
 from unit.hub_server import HubServer, Repository
 from workflow.conftest import make_tones, overlay
-from workflow.runner import ROOT, Workflow
+from workflow.runner import Workflow, copy_workflow
 
 HUB = {
     "encoder": ("microsoft/wavlm-base-plus", tiny.write_wavlm),
@@ -272,16 +272,6 @@ def assert_same(first: dict[str, Any], second: dict[str, Any]) -> None:
     for name, (clips, features) in first.items():
         assert second[name][0] == clips
         np.testing.assert_allclose(second[name][1], features, rtol=1e-3, atol=1e-5)
-
-
-def copy_workflow(folder: Path) -> Path:
-    """A copy of the workflow that a test may change."""
-    folder.mkdir(exist_ok=True)
-    for name in ("Snakefile", "config.yaml", "workflow", "scripts", "envs", "profiles"):
-        source = ROOT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, folder / name)
-    return folder
 
 
 def kill_at(workflow: Workflow, pattern: str, size: int) -> None:
