@@ -5,7 +5,19 @@ class InputError(Exception):
     """Bad input: the message names the file, the row and the value, and says what to do.
 
     Scripts print it without a traceback; every other exception is a bug and keeps its traceback.
+
+    Args:
+        *faults: one message, or several of which each has to be mended.
     """
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__(*faults)
+        self.faults = faults
+
+    def __str__(self) -> str:
+        if len(self.faults) == 1:
+            return self.faults[0]
+        return f"{len(self.faults)} faults:" + "".join(f"\n  {fault}" for fault in self.faults)
 
 
 def nearest(name: str, known: list[str]) -> str:
