@@ -99,6 +99,19 @@ def check_inputs(config: Config) -> None:
     _refuse(lines + llm.missing(config))
 
 
+def check_audio(corpus: Config) -> None:
+    """Refuse a corpus without audio where features are computed from it.
+
+    Raises:
+        InputError: says what to name.
+    """
+    if corpus["audio"] is None:
+        raise InputError(
+            "'corpus.audio' is null, but the kinds fbank, mfcc and pitch read audio. Name its "
+            "folder, or set 'embedding.kind' and 'pseudo.kind' to precomputed."
+        )
+
+
 def check_results(folder: str | Path) -> None:
     """Refuse a results folder that can't be made or written to; nothing is created.
 

@@ -72,6 +72,18 @@ def read_manifest(
     return clips.build(frame, names, own, path, faults)
 
 
+def listed_files(path: str | Path) -> list[str]:
+    """The audio files of a manifest whose rows may need mending, without those that lie outside."""
+    try:
+        frame = demographics.read_csv(path)
+    except InputError:
+        return []
+    if "file" not in frame.columns:
+        return []
+    files = frame["file"].unique(maintain_order=True)
+    return [file for file in files if file.strip() and not leads_out(file)]
+
+
 def _class_columns(
     header: list[str], classes: list[str] | None, path: str | Path
 ) -> list[str] | None:
