@@ -97,8 +97,9 @@ onstart:
 
 onsuccess:
     grid.write_state(STUDY_CELLS, RESULTS)
-    print(summary(RESULTS), file=sys.stderr, end="")
+    print(told_success(), file=sys.stderr, end="")
 
 
 onerror:
     grid.write_state(STUDY_CELLS, RESULTS)
+    print(told_failure(), file=sys.stderr, end="")

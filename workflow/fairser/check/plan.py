@@ -107,10 +107,10 @@ def _tell_sources(
     if "kmeans" in used:
         ks = config["grid"]["k"]
         told["kmeans"] = f"K {', '.join(map(str, ks))}"
-        for one in biased:
-            train = one.frame.filter(pl.col("split") == "train").height
+        sizes = [one.frame.filter(pl.col("split") == "train").height for one in biased]
+        if sizes:
             with report.faults.gather():
-                groups.check_clusters(max(ks), train)
+                groups.check_clusters(max(ks), min(sizes))
     lines = [f"{source} ({what})" for source, what in told.items() if source in used]
     report.found.append(("groups from", ", ".join(lines)))
     if "annotated" not in used and table.attributes:

@@ -143,6 +143,8 @@ def read_csv(path: str | Path) -> pl.DataFrame:
 def _hint(path: str | Path, error: Exception) -> str:
     """What to do with a file that is no csv in UTF-8."""
     content = Path(path).read_bytes()
+    if not content.strip():
+        return "The file is empty."
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as fault:
@@ -151,10 +153,9 @@ def _hint(path: str | Path, error: Exception) -> str:
             f"Row {row} has a character of another encoding, such as Latin-1 or UTF-16: save the "
             "file as 'CSV UTF-8'."
         )
-    reason = str(error).splitlines()[0] if str(error) else "it is empty"
     return (
-        f"The reason: {reason}. Every row needs as many values as the header; a value with a comma "
-        "stands in double quotes."
+        f"The reason: {str(error).splitlines()[0]}. Every row needs as many values as the header; "
+        "a value with a comma stands in double quotes."
     )
 
 

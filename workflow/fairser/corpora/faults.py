@@ -43,8 +43,8 @@ class Faults:
         rows = bad.unique("row", keep="first", maintain_order=True)
         if rows.height:
             first, *others = rows.head(1 + SHOWN).iter_rows(named=True)
-            places = [_place(row, first, value) for row in others]
-            more = rows.height - 1 - len(places)
+            places = _places([first, *others], value)
+            more = rows.height - len(others) - 1
             places += [f"{more} more"] if more else []
             also = f" Also {_listed(places)}." if places else ""
             self.told.append(message(first) + also)
@@ -67,12 +67,14 @@ class Faults:
             raise InputError(*self.told)
 
 
-def _place(row: dict[str, Any], first: dict[str, Any], value: str | None) -> str:
-    """Where a row is, without the name of its file where that is the file of the first row."""
-    file, _, number = row["row"].rpartition(", row ")
-    same = file == first["row"].rpartition(", row ")[0]
-    place = f"row {number}" if same else row["row"]
-    return place if value is None else f"{place} ('{row[value]}')"
+def _places(rows: list[dict[str, Any]], value: str | None) -> list[str]:
+    """Where rows after the first one are: by their numbers alone where all are of one file."""
+    files, numbers = zip(*(row["row"].rsplit(", row ", 1) for row in rows), strict=True)
+    same = len(set(files)) == 1
+    places = [f"row {number}" for number in numbers] if same else [row["row"] for row in rows]
+    if value is not None:
+        places = [f"{place} ('{row[value]}')" for place, row in zip(places, rows, strict=True)]
+    return places[1:]
 
 
 def _listed(places: list[str]) -> str:
