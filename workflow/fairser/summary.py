@@ -99,11 +99,11 @@ def _compared(best: Row, erm: Row, rows: int) -> str:
     text = (
         f"The smallest is that of {name}, {_value(best, 'tpr_gap')} at an F1 of "
         f"{_value(best, 'f1')}. Its difference to ERM {verdict} over speakers (Holm-corrected "
-        f"p = {p:.3f}, {rows} rows)."
+        f"p = {p:.3f}, {rows} row{'s' * (rows != 1)})."
     )
     if best["f1_p"] and float(best["f1_p"]) < SIGNIFICANT:
         way = "lower" if float(best["f1"]) < float(erm["f1"]) else "higher"
-        text += f" So is its {way} F1 (p = {float(best['f1_p']):.3f})."
+        text += f" Its F1 is significantly {way} (p = {float(best['f1_p']):.3f})."
     return text
 
 
