@@ -14,6 +14,7 @@ configfile: "config.yaml"
 
 include: "workflow/common.smk"
 include: "workflow/inputs.smk"
+include: "workflow/last_words.smk"
 include: "workflow/rules/corpora.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/features.smk"

@@ -1,7 +1,6 @@
 # Loads and validates the configuration, enumerates the grid, and holds what the rules share.
 import os
 import sys
-import time
 
 from snakemake.exceptions import WorkflowError
 from snakemake.jobs import GroupJob
@@ -27,8 +26,6 @@ from fairser.jobs import prepare_processes
 from fairser.llm import configuration as llm
 from fairser.llm.grid import LANGUAGES, llm_cells
 from fairser.provenance import code_hash
-from fairser.failure import Failed, failure
-from fairser.summary import Made, success
 
 prepare_processes()
 
@@ -41,7 +38,6 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-STARTED = time.time()
 # In the order in which they count; Snakemake appends the workflow's own to those it was given.
 CONFIG_FILES = dict.fromkeys(
     os.path.abspath(file)
@@ -143,48 +139,3 @@ def prepare_cluster():
             sys.exit(str(error))
         reason = str(error).splitlines()[0]
         logger.warning(f"Slurm does not answer; this local run goes on ({reason})")
-
-
-def told_success():
-    """What this run made, and what next."""
-    finished = list(workflow.dag.finished_jobs)
-    return success(
-        Made(
-            results=RESULTS,
-            files=[file for job in finished for file in job.output],
-            benchmarks=[
-                (j.rule.name, str(j.benchmark)) for j in finished if j.benchmark
-            ],
-            seconds=time.time() - STARTED,
-            config_files=[os.path.relpath(file) for file in CONFIG_FILES],
-            reported=any(rule.name == "report" for rule in workflow.rules),
-        ),
-        attribute=config["bias"]["attribute"],
-        synthetic="demo"
-        == (LLM["corpus"] if config["study"] == "minmaxgap" else CORPUS)["kind"],
-    )
-
-
-def told_failure():
-    """Which jobs failed, why, and how to go on."""
-    jobs = [
-        part
-        for job in workflow.scheduler.failed
-        for part in getattr(job, "jobs", [job])
-    ]
-    failed = [
-        Failed(job_name(job), str(job.log[0]) if job.log else None)
-        for job in sorted(jobs, key=lambda job: job.jobid)
-        if not workflow.dag.finished(job)
-    ]
-    states = [row["state"] for row in grid.state(STUDY_CELLS, RESULTS)]
-    runs = f"{states.count('done'):,} of {len(states):,}"
-    return failure(failed, RESULTS, runs, sys.argv[1:])
-
-
-def job_name(job):
-    """Such as ``train erm: groups none, ...``; without a message, rule and wildcards."""
-    if job.message:
-        return job.message
-    wildcards = ", ".join(f"{k} {v}" for k, v in job.wildcards_dict.items())
-    return f"{job.rule.name} ({wildcards})" if wildcards else job.rule.name

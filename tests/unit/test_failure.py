@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fairser.failure import NO_WORDS, Failed, failure, last_words
+from fairser.failure import NO_WORDS, Failed, failure, last_words, telling
 from workflow.runner import ROOT
 
 ARGUMENTS = ["--cores", "2", "--configfile", "config.yaml", "my own.yaml"]
@@ -103,3 +103,11 @@ def test_long_words_are_cut(tmp_path: Path) -> None:
     words = last_words(log(tmp_path, "a.log", stamped(f"Error: 40 clips:\n{lines}")))
     assert words.splitlines()[-1] == "and 29 more lines"
     assert len(words.splitlines()) == 13
+
+
+def test_of_jobs_submitted_together_those_that_tell(tmp_path: Path) -> None:
+    done = Failed("train 1", log(tmp_path, "1.log", stamped("12 clips")))
+    broken = Failed("train 2", log(tmp_path, "2.log", stamped("Error: no space.")))
+    waiting = Failed("train 3", str(tmp_path / "3.log"))
+    assert telling([done, broken, waiting]) == [broken]
+    assert telling([waiting, done]) == [waiting]

@@ -151,6 +151,10 @@ def test_a_loss_that_is_not_finite(own: Workflow) -> None:
     output = own.fail()
     assert "is not finite" in output
     assert "method erm, fold 1, seed 0" in output
+    last = output[output.index("2 jobs failed.") :]
+    assert "train erm: groups none, K 1, fold 1, seed 0: " in last
+    assert "is not finite" in last
+    assert "What is finished is kept (2 of 4 runs)." in last
 
 
 def test_download_from_nowhere(tmp_path: Path) -> None:

@@ -53,6 +53,14 @@ def failure(failed: Sequence[Failed], results: str, runs: str, arguments: Sequen
     return "\n" + "\n".join(lines) + "\n\n"
 
 
+def telling(group: Sequence[Failed]) -> list[Failed]:
+    """Jobs of one submission whose logs hold an error; the first one if none does.
+
+    The others were done before it, or were waiting for it.
+    """
+    return [job for job in group if last_words(job.log) != NO_WORDS] or list(group[:1])
+
+
 def last_words(log: str | None) -> str:
     """The error that ends a log, in a few lines: a message, or what a traceback comes to."""
     path = Path(log) if log else None

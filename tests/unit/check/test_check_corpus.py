@@ -11,7 +11,7 @@ import soundfile
 import yaml
 from safetensors.numpy import save_file
 
-from fairser.check.clips import empty_cells
+from fairser.check.clips import positive_cells
 from fairser.commands.check_corpus import main
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.readers import read_corpus
@@ -232,7 +232,7 @@ def test_a_class_that_a_group_lacks_in_test(tmp_path: Path, look: Look) -> None:
 
 def test_cells_are_those_of_the_metrics(cremad_table: ClipTable) -> None:
     """Positive test clips by class and group, counted one by one."""
-    cells = empty_cells(cremad_table, [1], "race")
+    cells = positive_cells(cremad_table, [1], "race")
     frame = cremad_table.fold(1).frame.filter(split="test").to_dicts()
     share = 1 / len(cremad_table.classes)
     for row in cells.to_dicts():

@@ -37,8 +37,9 @@ def tell(table: ClipTable, folds: list[int], report: Report) -> None:
         )
     _warn_alike("speaker", clips["speaker"].unique().sort().to_list(), report)
     for name in table.attributes:
-        cells = empty_cells(table, [fold for fold in folds if fold in table.folds], name)
-        report.warnings += _told_cells(name, cells)
+        if clips[name].drop_nulls().n_unique() > 1:
+            cells = positive_cells(table, [fold for fold in folds if fold in table.folds], name)
+            report.warnings += _told_cells(name, cells)
 
 
 def positives(frame: pl.DataFrame, classes: tuple[str, ...]) -> pl.DataFrame:
@@ -49,8 +50,8 @@ def positives(frame: pl.DataFrame, classes: tuple[str, ...]) -> pl.DataFrame:
     )
 
 
-def empty_cells(table: ClipTable, folds: list[int], attribute: str) -> pl.DataFrame:
-    """Positive test clips by ``fold``, ``class`` and ``group``: every cell, with its ``clips``."""
+def positive_cells(table: ClipTable, folds: list[int], attribute: str) -> pl.DataFrame:
+    """``clips``: positive test clips of every ``fold``, ``class`` and ``group``."""
     test = table.frame.filter((pl.col("split") == "test") & pl.col("fold").is_in(folds))
     decided = positives(test, table.classes).drop_nulls(attribute)
     # A group that a fold's test lacks altogether has cells, too.

@@ -65,8 +65,9 @@ def _tell_bias(config: Config, table: ClipTable, report: Report) -> list[ClipTab
     for one in made:
         left = dict(one.frame["split"].value_counts().iter_rows())
         whole = dict(table.fold(one.folds[0]).frame["split"].value_counts().iter_rows())
-        cells = [f"{split} {left[split]:,} of {whole[split]:,}" for split in SPLITS]
-        report.found.append(("", f"fold {one.folds[0]}: {', '.join(cells)}"))
+        if left != whole:
+            cells = [f"{split} {left[split]:,} of {whole[split]:,}" for split in SPLITS]
+            report.found.append(("", f"fold {one.folds[0]}: {', '.join(cells)}"))
     if attribute in table.attributes:
         _warn_lost(table, made, attribute, report)
     return made
@@ -103,7 +104,8 @@ def _tell_sources(
             groups.annotated(table, names)
         told["annotated"] = " x ".join(names)
     if "pseudo" in used:
-        told["pseudo"] = f"gender by {config['pseudo']['kind']}"
+        kind = config["pseudo"]["kind"]
+        told["pseudo"] = "your probabilities" if kind == "precomputed" else f"gender by {kind}"
     if "kmeans" in used:
         ks = config["grid"]["k"]
         told["kmeans"] = f"K {', '.join(map(str, ks))}"
