@@ -41,7 +41,7 @@ def test_languages_genders_and_audio(
         "1 speaker without a gender, with 9 clips that count for no gap: A Stranger (9).",
         "runs 12",
         "27 x wav pcm_16, 16 kHz, mono",
-        "longer than the 30 s that are used ('llm.seconds')",
+        "every clip is used whole ('llm.seconds' is 30)",
         "Nothing is wrong.",
     ):
         assert words in text

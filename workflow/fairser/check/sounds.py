@@ -98,14 +98,16 @@ def tell(sounds: pl.DataFrame, folder: str, seconds: float, key: str, report: Re
     report.found += [
         ("audio", f"{_duration(float(length.sum()))} in {count(good.height, 'file')}: {folder}"),
         ("length", f"{lowest:.1f} to {highest:.1f} s, in the middle {middle:.1f} s"),
-        (
-            "",
-            f"{count(good.filter(length > seconds).height, 'clip')} longer than the {seconds:g} s "
-            f"that are used ('{key}')",
-        ),
+        ("", _used(good.filter(length > seconds).height, seconds, key)),
         ("format", _forms(good)),
     ]
     _warn(good, seconds, key, report.warnings)
+
+
+def _used(longer: int, seconds: float, key: str) -> str:
+    if not longer:
+        return f"every clip is used whole ('{key}' is {seconds:g})"
+    return f"{count(longer, 'clip')} longer than the {seconds:g} s that are used ('{key}')"
 
 
 def _warn(good: pl.DataFrame, seconds: float, key: str, warnings: list[str]) -> None:
