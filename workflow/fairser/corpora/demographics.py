@@ -46,7 +46,7 @@ def read_speakers(path: str | Path) -> tuple[pl.DataFrame, list[str]]:
         raise InputError(
             f"{path}: no speaker column; name one of the columns {', '.join(SPEAKER_COLUMNS)}."
         )
-    names = {name: _attribute_name(name) for name in frame.columns if name not in (speaker, "row")}
+    names = {name: attribute_name(name) for name in frame.columns if name not in (speaker, "row")}
     for column, name in names.items():
         others = [other for other in names if other != column and names[other] == name]
         if others or name in RESERVED:
@@ -103,7 +103,7 @@ def join_speakers(
     return joined, [*attributes, *(name for name in added if name not in attributes)]
 
 
-def read_csv(path: str | Path) -> pl.DataFrame:
+def read_csv(path: str | Path, separator: str = ",") -> pl.DataFrame:
     """A csv as text columns and ``row``, which locates each row for messages (``file, row n``).
 
     Rows are counted as a text editor does: the header is row 1.
@@ -111,7 +111,7 @@ def read_csv(path: str | Path) -> pl.DataFrame:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file. Mend its path in the configuration.")
     try:
-        frame = pl.read_csv(path, infer_schema=False).fill_null("")
+        frame = pl.read_csv(path, separator=separator, infer_schema=False).fill_null("")
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: not readable as a csv in UTF-8: {reason}") from error
@@ -133,7 +133,8 @@ def order_groups(attribute: str, groups: list[str]) -> list[str]:
     return [g for g in paper if g in groups] + sorted(set(groups) - set(paper))
 
 
-def _attribute_name(column: str) -> str:
+def attribute_name(column: str) -> str:
+    """The attribute that a column of any corpus is about, such as gender for ``Sex``."""
     name = column.strip().lower().replace(" ", "_")
     return COLUMN_ALIASES.get(name, name)
 
