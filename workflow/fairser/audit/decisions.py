@@ -166,8 +166,9 @@ def read_decisions(sources: Sources) -> Decisions:
     files.unique_rows(frame, "clip", "keep one prediction for each clip")
     labels = _label_side(frame, sources).known()
     predictions = _prediction_side(frame, labels, sources).known()
+    matched = _match(labels, predictions)
     classes = _classes(labels, predictions, sources)
-    labels, predictions, missing = _match(labels, predictions)
+    labels, predictions, missing = matched
     single = labels.columns is None
     if single and (sources.threshold, sources.label_threshold) != (None, None):
         raise InputError(

@@ -77,7 +77,8 @@ def read_groups(decisions: Decisions, sources: Sources) -> tuple[list[Attribute]
     notes: list[str] = []
     chosen = list(sources.attributes) or names
     if sources.groups:
-        own, given, notes = _join(own, sources.groups, decisions.classes)
+        hint = nearest("speaker", [name for name in clips.columns if name != "row"])
+        own, given, notes = _join(own, sources.groups, decisions.classes, hint)
         chosen = list(sources.attributes) or given
         names = list(dict.fromkeys([*names, *given]))
     for name in sources.wanted:
@@ -126,16 +127,19 @@ def _attributes(
 
 
 def _join(
-    clips: pl.DataFrame, path: Path, classes: Sequence[str]
+    clips: pl.DataFrame, path: Path, classes: Sequence[str], hint: str
 ) -> tuple[pl.DataFrame, list[str], list[str]]:
-    """Clips with the attributes of a groups file, their names, and a note on who lacks them."""
+    """Clips with the attributes of a groups file, their names, and a note on who lacks them.
+
+    ``hint`` names the column that may have been meant to hold the speakers.
+    """
     groups = files.read_tables([path])
     key = "clip" if "clip" in groups.columns else "speaker"
     files.require(groups, key, path, "which says whose attributes a row has (nor 'clip')")
     if key not in clips.columns:
         raise InputError(
             f"{path} has attributes by speaker, but neither predictions nor labels have a column "
-            "'speaker'; add it, or give attributes by clip."
+            f"'speaker'.{hint} Add it, or give attributes by clip."
         )
     groups = groups.with_columns(files.text(key))
     if key == "clip":

@@ -16,6 +16,7 @@ from fairser.audit.wording import (
     attribute_title,
     attribute_words,
     class_words,
+    counted,
     group_words,
     joined,
     number,
@@ -23,6 +24,7 @@ from fairser.audit.wording import (
     people,
     percent,
     points,
+    stand,
 )
 from fairser.statistics import holm
 from fairser.tables import SIGNIFICANT
@@ -57,7 +59,7 @@ def headline(audit: Audit) -> str:
     """How much was audited, and how well the classifier does over all clips."""
     row = audit.performance.row(0, named=True)
     labels = "one label per clip" if audit.decisions.single else "several labels per clip"
-    of = f" of {row['speakers']:,} speakers" if audit.units.speakers else ""
+    of = f" of {counted(row['speakers'], 'speaker')}" if audit.units.speakers else ""
     classes = number(len(audit.decisions.classes))
     scores = []
     for name, words in METRICS.items():
@@ -66,7 +68,7 @@ def headline(audit: Audit) -> str:
             low, high = row[f"{name}_low"], row[f"{name}_high"]
             ends = "" if low is None else f" [{low:.3f}, {high:.3f}]"
             scores.append(f"{words} {row[name]:.3f}{ends}")
-    return f"{row['clips']:,} clips{of}, {classes} classes, {labels}: {', '.join(scores)}."
+    return f"{counted(row['clips'], 'clip')}{of}, {classes} classes, {labels}: {', '.join(scores)}."
 
 
 def warnings(audit: Audit) -> list[str]:
@@ -119,18 +121,21 @@ def _who(audit: Audit, attribute: Attribute) -> str:
     rows = audit.performance.filter(pl.col("attribute") == attribute.name).to_dicts()
     told = []
     for row in rows:
-        speakers = f"{row['speakers']:,} speakers, " if audit.units.speakers else ""
+        speakers = f"{counted(row['speakers'], 'speaker')}, " if audit.units.speakers else ""
         name = group_words(attribute.name, row["group"])
-        told.append(f"{name} ({speakers}{row['clips']:,} clips)")
+        told.append(f"{name} ({speakers}{counted(row['clips'], 'clip')})")
     unknown = f"; {attribute.unknown:,} clips of unknown group" if attribute.unknown else ""
     sentence = f"Compared: {joined(told)}{unknown}."
     few = {row["group"]: row[audit.units.name] for row in rows if row[audit.units.name] < FEW}
     tiny = [people(attribute.name, group) for group, n in few.items() if n < FEWEST]
     rough = [people(attribute.name, group) for group, n in few.items() if n >= FEWEST]
     if tiny:
+        way_out = (
+            f"; --smallest {FEWEST} leaves such groups out" if len(rows) > len(tiny) + 1 else ""
+        )
         sentence += (
             f" Too few to say anything of others like them: {joined(tiny)} (fewer than {FEWEST} "
-            f"{audit.units.name}); leave such groups out by --smallest {FEWEST}."
+            f"{audit.units.name}{way_out})."
         )
     if rough:
         sentence += f" Small, so take what is said with care: {joined(rough)}."
@@ -176,8 +181,7 @@ def _recalls(attribute: Attribute, found: pl.DataFrame) -> list[str]:
         classes = list(dict.fromkeys(class_words(row["class"]) for row in rows))
         others = number(len(rows) - 1)
         sentences.append(
-            f"{others.capitalize()} more stand{'s' * (len(rows) == 2)} out in recall "
-            f"(of {joined(classes)})."
+            f"{others.capitalize()} more {stand(len(rows) - 1)} out in recall (of {joined(classes)})."
         )
         worse = {by_size(attribute.name, row)[1][0] for row in rows}
         if len(worse) == 1:
@@ -190,13 +194,14 @@ def _others(attribute: Attribute, found: pl.DataFrame) -> list[str]:
     sentences = []
     alarms = found.filter(pl.col("rate") == "fpr")
     if alarms.height:
+        more_of = alarms.height - 1
         row = alarms.sort(pl.col("difference").abs(), descending=True).row(0, named=True)
         more, less = by_size(attribute.name, row)
         sentences.append(
             f"False alarms: {class_words(row['class'])} is predicted in {percent(more[1])} of the "
             f"clips of {more[0]} that do not have it and in {percent(less[1])} of those of "
             f"{less[0]}: {_size(row)}"
-            + (f"; {number(alarms.height - 1)} more stand out." if alarms.height > 1 else ".")
+            + (f"; {number(more_of)} more {stand(more_of)} out." if more_of else ".")
         )
     shares = found.filter(pl.col("rate") == "ppr")
     if shares.height:
@@ -213,13 +218,15 @@ def _nothing(audit: Audit, mine: pl.DataFrame, whole: bool) -> list[str]:
             f"{audit.units.name} each that have clips of the same class."
         ]
     sizes = smallest_seen(audit, tested)
-    low, high = points(min(sizes)), points(min(max(sizes), 1.0))
-    size = low if low == high else f"{low.split()[0]} to {high}, depending on the groups,"
     start = (
         "The gap as a whole is larger than chance gives, but no single difference is sure."
         if whole
         else "No single difference stands out from noise."
     )
+    if min(sizes) >= 1:
+        return [f"{start} With so few {audit.units.name}, none could."]
+    low, high = points(min(sizes)), points(min(max(sizes), 1.0))
+    size = low if low == high else f"{low.split()[0]} to {high}, depending on the groups,"
     return [
         f"{start} A difference in one class's recall below about {size} would mostly go unseen."
     ]

@@ -72,6 +72,15 @@ def number(value: int) -> str:
     return NUMBERS[value] if value < len(NUMBERS) else f"{value:,}"
 
 
+def counted(value: int, noun: str) -> str:
+    """Such as ``1 clip`` or ``2,000 clips``."""
+    return f"{value:,} {noun}{'' if value == 1 else 's'}"
+
+
+def stand(value: int) -> str:
+    return "stands" if value == 1 else "stand"
+
+
 def joined(parts: Sequence[str]) -> str:
     """Such as ``a, b and c``."""
     if len(parts) < 2:
