@@ -184,6 +184,11 @@ def read_decisions(sources: Sources) -> Decisions:
         if single
         else positive(labels.values(classes), sources.label_threshold)
     )
+    if len(classes) < 2:
+        raise InputError(
+            f"{labels.path}: there is only one class ({files.listed(classes)}); two are needed. "
+            "Name all classes with --classes."
+        )
     predicted, assumed = _predict(predictions, classes, single, sources.threshold)
     clips = predictions.frame
     if sources.labels:  # what both have is taken from the labels
@@ -283,11 +288,6 @@ def _classes(labels: Side, predictions: Side, sources: Sources) -> list[str]:
         classes = predictions.names
     if not sources.classes and predictions.columns is not None:
         _check_agreement(labels, predictions)
-    if len(classes) < 2:
-        raise InputError(
-            f"{labels.path}: the labels have only one class ({files.listed(classes)}); two are "
-            "needed. Name all classes with --classes."
-        )
     return classes
 
 

@@ -193,8 +193,9 @@ def standard_error(both: Floats, units: tuple[int, int]) -> float:
     """Standard error of the difference of two rates between other speakers; NaN for too few.
 
     The bootstrap variance is scaled by n / (n - 1), as it divides by n. A rate that is the same in
-    all resamples, as 0 or 1 can be, would have none: it gets the variance of a share with two more
-    units, one of either kind (after Agresti and Caffo, 2000).
+    all resamples, as 0 or 1 can be, would have none: its units are taken to vary as those of the
+    other group do; where these do not either, as a share with two more units, one of either kind
+    (after Agresti and Caffo, 2000).
 
     Args:
         both: rates of the two groups [1 + R, 2], as measured and by resample.
@@ -206,10 +207,13 @@ def standard_error(both: Floats, units: tuple[int, int]) -> float:
         return float("nan")
     difference = found[:, 0] - found[:, 1]
     variance = difference.var(ddof=1) * smaller / (smaller - 1)
-    for rate, n, spread in zip(both[0], units, np.ptp(found, axis=0), strict=True):
-        if spread == 0:
-            share = (rate * n + 1) / (n + 2)
-            variance += share * (1 - share) / (n + 2)
+    spread = found.var(axis=0, ddof=1)
+    for mine, other in ((0, 1), (1, 0)):
+        if np.ptp(found[:, mine]) == 0:
+            n = units[mine]
+            share = (both[0, mine] * n + 1) / (n + 2)
+            alone = share * (1 - share) / (n + 2)
+            variance += spread[other] * units[other] / n if np.ptp(found[:, other]) else alone
     return float(np.sqrt(variance))
 
 

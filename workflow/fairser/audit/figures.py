@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fairser import labels, style
+from fairser.audit.estimates import FEWEST
 from fairser.audit.grouping import Attribute
 from fairser.audit.tables import Audit
 from fairser.audit.wording import attribute_title, class_words, group_words
@@ -17,8 +18,18 @@ from fairser.metrics import Floats
 RATES = {"tpr": "Recall", "fpr": "False alarms"}
 ROWS = {"tpr": 16, "fpr": 8}  # differences that are shown, of hundreds
 ROW = 0.17  # inches: height of a difference or of a line in a legend
-SURE: dict[str, Any] = {"marker": "o", "color": style.BLUE, "markerfacecolor": style.BLUE}
-UNSURE: dict[str, Any] = {"marker": "o", "color": style.GREY, "markerfacecolor": "white"}
+SURE: dict[str, Any] = {
+    "markersize": 4,
+    "marker": "o",
+    "color": style.BLUE,
+    "markerfacecolor": style.BLUE,
+}
+UNSURE: dict[str, Any] = {
+    "markersize": 4,
+    "marker": "o",
+    "color": style.GREY,
+    "markerfacecolor": "white",
+}
 
 
 @style.styled
@@ -58,6 +69,9 @@ def rates_figure(audit: Audit, rate: str) -> Figure:
             handlelength=1.0,
             columnspacing=1.2,
         )
+    if audit.rates[f"{rate}_low"].null_count() > audit.rates[rate].null_count():
+        few = f"no interval: fewer than {FEWEST} {audit.units.name}"
+        labels.legend(figure, {few: Line2D([], [], linestyle="none", **UNSURE)}, "", False)
     return figure
 
 
@@ -101,7 +115,8 @@ def differences_figure(audit: Audit) -> Figure:
     for axes, (rate, part) in zip(panels, shown.items(), strict=True):
         _forest(axes, part)
         number = tested.filter(pl.col("rate") == rate).height
-        which = f"{part.height} of {number} differences" if number > part.height else "differences"
+        which = f"{part.height} of" if number > part.height else "all"
+        which = f"{which} {number} differences" if number else "no difference could be tested"
         axes.set_title(f"{RATES[rate]}: {which}")
         axes.set_xlabel("Difference in points, with 95 % interval")
     looks = {"stands out after correction": SURE, "does not": UNSURE}
@@ -120,7 +135,7 @@ def _forest(axes: Axes, part: pl.DataFrame) -> None:
         ends = sorted(100 * sign * row[f"difference_{end}"] for end in ("low", "high"))
         bars = np.maximum([[value - ends[0]], [ends[1] - value]], 0)
         look = SURE if row["stands_out"] else UNSURE
-        axes.errorbar([value], [y], xerr=bars, markersize=4, elinewidth=0.8, **look)
+        axes.errorbar([value], [y], xerr=bars, elinewidth=0.8, **look)
     axes.axvline(0, color=style.BLACK, linewidth=0.6)
     axes.set_yticks(range(part.height), names)
     axes.set_ylim(part.height - 0.4, -0.6)

@@ -181,7 +181,8 @@ def _recalls(attribute: Attribute, found: pl.DataFrame) -> list[str]:
         classes = list(dict.fromkeys(class_words(row["class"]) for row in rows))
         others = number(len(rows) - 1)
         sentences.append(
-            f"{others.capitalize()} more {stand(len(rows) - 1)} out in recall (of {joined(classes)})."
+            f"{others.capitalize()} more {stand(len(rows) - 1)} out in recall "
+            f"(of {joined(classes)})."
         )
         worse = {by_size(attribute.name, row)[1][0] for row in rows}
         if len(worse) == 1:
