@@ -63,6 +63,12 @@ def test_groups_file_before_columns_of_the_same_name(tmp_path: Path) -> None:
     assert found == {"gender": ["female", "male"]}
 
 
+def test_men_are_male_by_any_name(tmp_path: Path) -> None:
+    groups = "speaker,Gender\n1,women\n2,M\n3,men\n"
+    found, _, _ = groups_of(sources_of(tmp_path, HEAD + ROWS, groups))
+    assert found == {"gender": ["female", "female", "male", "male"]}
+
+
 def test_crossings(tmp_path: Path) -> None:
     groups = "speaker,gender,race\n1,f,a\n2,m,a\n3,f,\n"
     sources = sources_of(tmp_path, HEAD + ROWS, groups, crossings=[["gender", "race"]])

@@ -91,14 +91,18 @@ def findings(audit: Audit) -> list[Finding]:
     gaps = audit.gaps.filter(
         pl.col("class").is_null(), pl.col("rate") == "tpr", pl.col("variant") == "pairwise"
     ).to_dicts()
-    adjusted = holm([float("nan") if gap["p"] is None else gap["p"] for gap in gaps])
+    raw = [float("nan") if gap["p"] is None else gap["p"] for gap in gaps]
+    tested = sum(p == p for p in raw)
+    corrected = f", corrected for {number(tested)} attributes" if tested > 1 else ""
     return [
-        _finding(audit, attribute, gap, p)
-        for attribute, gap, p in zip(audit.attributes, gaps, adjusted, strict=True)
+        _finding(audit, attribute, gap, p, corrected)
+        for attribute, gap, p in zip(audit.attributes, gaps, holm(raw), strict=True)
     ]
 
 
-def _finding(audit: Audit, attribute: Attribute, gap: dict[str, Any], p: float) -> Finding:
+def _finding(
+    audit: Audit, attribute: Attribute, gap: dict[str, Any], p: float, corrected: str
+) -> Finding:
     mine = audit.differences.filter(pl.col("attribute") == attribute.name)
     found = mine.filter("stands_out")
     whole = p < SIGNIFICANT
@@ -106,13 +110,13 @@ def _finding(audit: Audit, attribute: Attribute, gap: dict[str, Any], p: float) 
     if gap["gap"] is None:
         sentences.append("No class has clips of two of these groups: there is no gap in recall.")
     else:
-        sentences += _gap(audit, attribute, gap, p)
+        sentences += _gap(attribute, gap, f"{p_words(p)}{corrected}")
     recalls = found.filter(pl.col("rate") == "tpr")
     sentences += _recalls(attribute, recalls)
     sentences += _others(attribute, found)
     if not found.height:
         sentences += _nothing(audit, mine, whole)
-    elif not whole and p >= SIGNIFICANT:
+    elif p >= SIGNIFICANT:
         sentences.append("Over all classes together, the gap is no larger than chance gives.")
     return Finding(attribute.name, whole or found.height > 0, sentences)
 
@@ -142,7 +146,7 @@ def _who(audit: Audit, attribute: Attribute) -> str:
     return sentence
 
 
-def _gap(audit: Audit, attribute: Attribute, gap: dict[str, Any], p: float) -> list[str]:
+def _gap(attribute: Attribute, gap: dict[str, Any], sure: str) -> list[str]:
     names = [people(attribute.name, group) for group in attribute.groups]
     between = joined(names) if len(names) == 2 else f"the {number(len(names))} groups"
     ends = ""
@@ -154,14 +158,12 @@ def _gap(audit: Audit, attribute: Attribute, gap: dict[str, Any], p: float) -> l
     if gap["chance"] is None:
         return [
             first,
-            f"Even a fair classifier has some gap; how much chance gives cannot be told here, "
+            "Even a fair classifier has some gap; how much chance gives cannot be told here, "
             f"since {words} changes within speakers.",
         ]
-    tested = int(audit.gaps.filter(pl.col("p").is_not_null())["attribute"].n_unique())
-    corrected = f", corrected for {number(tested)} attributes" if tested > 1 else ""
     return [
         f"{first} Were {words} of no account, {points(gap['chance'])} would be expected by chance "
-        f"({p_words(p)}{corrected})."
+        f"({sure})."
     ]
 
 

@@ -18,7 +18,8 @@ UNKNOWN = ("", "unknown", "na", "n/a", "nan", "none", "null", "?", "-")
 UNKNOWN_SPEAKER = "unknown "  # start of the names that stand for speakers nobody knows
 SPEAKER_COLUMNS = ("speaker", "SpkrID", "ActorID")
 COLUMN_ALIASES = {"sex": "gender"}
-VALUE_ALIASES = {"gender": {"m": "male", "f": "female", "man": "male", "woman": "female"}}
+MEN, WOMEN = ("m", "man", "men"), ("f", "woman", "women")
+VALUE_ALIASES = {"gender": dict.fromkeys(MEN, "male") | dict.fromkeys(WOMEN, "female")}
 
 
 def is_known(column: pl.Expr) -> pl.Expr:
