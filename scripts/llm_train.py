@@ -4,8 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
+from fairser.checkpoints import make_checkpoint
 from fairser.jobs import job
-from fairser.llm.run import Setup, make_checkpoint, train
+from fairser.llm.run import Setup, train
 
 with job(snakemake.log[0]):
     given, settings = snakemake.input, snakemake.params.settings
@@ -15,7 +16,7 @@ with job(snakemake.log[0]):
         given.model, pl.read_parquet(given.clips), settings, free["device"], snakemake.threads
     )
     folder, of = Path(snakemake.output.run).parent, [settings, snakemake.params.code]
-    checkpoint = make_checkpoint(folder, [given.model, given.clips], of)
+    checkpoint = make_checkpoint(folder, given, of)
     paths, cell = dict(snakemake.output.items()), dict(snakemake.wildcards.items())
     train(setup, paths, cell, checkpoint, free["llm"]["train"]["checkpoint_steps"])
     checkpoint.remove()

@@ -1,6 +1,7 @@
 """Rule meldst: read MELD-ST and join the genders of its speakers."""
 
-from fairser.corpora.meldst import read_meldst, unknown_speakers
+from fairser.corpora.genders import unknown_speakers
+from fairser.corpora.meldst import read_meldst
 from fairser.files import complete
 from fairser.jobs import job, logger
 

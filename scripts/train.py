@@ -4,10 +4,11 @@ from pathlib import Path
 
 import polars as pl
 
+from fairser.checkpoints import make_checkpoint
 from fairser.corpora.clips import ClipTable
 from fairser.fitting import Options
 from fairser.jobs import job
-from fairser.runs import make_checkpoint, make_inputs, write_run
+from fairser.runs import make_inputs, write_run
 from fairser.training import train_and_predict
 
 with job(snakemake.log[0]):

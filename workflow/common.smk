@@ -79,7 +79,7 @@ STUDY_CELLS = LLM_CELLS if config["study"] == "minmaxgap" else CELLS
 METRICS_FILES = [f"{RESULTS}/{cell.folder}/metrics.json" for cell in STUDY_CELLS]
 LLM_TRAINED = [c for c in LLM_CELLS if c.objective != "zero_shot"]
 LLM_MODEL = models.record_name(LLM["model"], LLM["revision"])
-LLM_RECORD = f"resources/models/{LLM_MODEL}.json"
+LLM_RECORD = models.record_path(LLM["model"], LLM["revision"])
 MODELS[LLM_MODEL] = (LLM["model"], LLM["revision"], "transformers")
 RECORDS = {"llm": LLM_RECORD} if config["study"] == "minmaxgap" else RECORDS
 LLM_TABLES = [f"{RESULTS}/{n}.csv" for n in ("statistics", "unknown_speakers")]

@@ -3,7 +3,8 @@
 
 def label_inputs(_):
     """Files that the clip table is read from."""
-    own = [CORPUS["manifest"]] if CORPUS["kind"] == "manifest" else None
+    listed = configuration.list_key(CORPUS) == "manifest"
+    own = [CORPUS["manifest"]] if listed else None
     speakers = [CORPUS["demographics"]] if CORPUS["demographics"] else []
     return (own or configuration.label_files(CORPUS)) + speakers
 
@@ -16,7 +17,7 @@ def audio_inputs(_):
     """What says that the audio is complete, for a corpus that the workflow fetches or makes."""
     if CORPUS["audio"] is None:
         sys.exit(
-            "'corpus.audio' is null, but the kinds fbank, mfcc and pitch read audio. Name its "
+            "'corpus.audio' is null, but every kind except precomputed reads audio. Name its "
             "folder, or set 'embedding.kind' and 'pseudo.kind' to precomputed."
         )
     made = configuration.made_folder(CORPUS)
@@ -210,12 +211,4 @@ def llm_settings(wildcards):
         "lora": LLM["lora"],
         "train": {k: v for k, v in LLM["train"].items() if k != neutral},
         "gap": gap if wildcards.objective == "minmaxgap" else None,
-    }
-
-
-def llm_run_files(cells):
-    """Metrics and counts of runs, for the tables."""
-    return {
-        "metrics": [f"{RESULTS}/{cell.folder}/metrics.json" for cell in cells],
-        "counts": [f"{RESULTS}/{cell.folder}/counts.parquet" for cell in cells],
     }

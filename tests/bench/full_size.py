@@ -6,22 +6,11 @@ import torch
 
 from fairser import torchaudio_cpu  # noqa: F401  before speechbrain and transformers
 from fairser.encoders.audeering import AgeGenderModel
-from unit.encoders import tiny
+from unit.encoders import sizes, tiny
 
 from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN  # isort: skip
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor  # isort: skip
 from transformers import WavLMConfig, WavLMModel  # isort: skip
-
-LARGE = Wav2Vec2Config(
-    hidden_size=1024,
-    num_hidden_layers=24,
-    num_attention_heads=16,
-    intermediate_size=4096,
-    feat_extract_norm="layer",
-    conv_bias=True,
-    do_stable_layer_norm=True,
-)
-CHANNELS = [1024, 1024, 1024, 1024, 3072]
 
 
 def write(kind: str, folder: Path) -> Path | None:
@@ -33,16 +22,16 @@ def write(kind: str, folder: Path) -> Path | None:
     if kind == "transformers":
         return _save(WavLMModel(WavLMConfig()), folder, do_normalize=False)
     if kind == "audeering":
-        return _save(AgeGenderModel(LARGE), folder, do_normalize=True)
+        return _save(AgeGenderModel(Wav2Vec2Config(**sizes.LARGE)), folder, do_normalize=True)
     if kind != "ecapa":
         return None
     tiny.write_ecapa(folder)
     text = (folder / "hyperparams.yaml").read_text()
-    for small, large in ((tiny.CHANNELS, CHANNELS), (tiny.ATTENTION, 128)):
+    for small, name in ((tiny.CHANNELS, "channels"), (tiny.ATTENTION, "attention_channels")):
         assert f": {small}\n" in text
-        text = text.replace(f": {small}\n", f": {large}\n")
+        text = text.replace(f": {small}\n", f": {sizes.ECAPA[name]}\n")
     (folder / "hyperparams.yaml").write_text(text)
-    model = ECAPA_TDNN(80, channels=CHANNELS, attention_channels=128, lin_neurons=192)
+    model = ECAPA_TDNN(80, **sizes.ECAPA)
     torch.save(model.state_dict(), folder / "embedding_model.ckpt")
     return folder
 

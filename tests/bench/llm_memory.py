@@ -21,7 +21,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow"))
 
 from fairser import torchaudio_cpu  # noqa: F401  before transformers
-from fairser.corpora.meldst import GENDERS, LANGUAGES
+from fairser.corpora.genders import GENDERS
+from fairser.corpora.meldst import LANGUAGES
 from fairser.llm.adapters import Options, add_adapters
 from fairser.llm.model import trainable
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
-COPIED = ("Snakefile", "config.yaml", "workflow", "scripts", "envs", "profiles", "slurm")
+from workflow.runner import copy_workflow
+
 PROFILE = {
     "default-resources": {
         "slurm_account": "project",
@@ -43,13 +43,7 @@ class Site:
     def make(cls, folder: Path, overlay: dict[str, Any]) -> "Site":
         """Copy the workflow, with a configuration that has an overlay's values."""
         folder.mkdir(parents=True)
-        for name in COPIED:
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, folder / name)
-        site = cls(folder)
+        site = cls(copy_workflow(folder))
         site.edit("config.yaml", overlay)
         site.edit("slurm/config.yaml", PROFILE)
         return site

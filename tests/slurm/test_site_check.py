@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from slurm.site import ROOT, Site
+from slurm.site import Site
+from workflow.runner import ROOT
 
 pytestmark = [pytest.mark.slurm, pytest.mark.subset]
 

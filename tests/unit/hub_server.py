@@ -5,12 +5,12 @@ import json
 import re
 import socket
 import struct
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import unquote, urlsplit
+
+from unit.loopback import LoopbackServer
 
 LARGE = 1000  # bytes; the hub keeps files of this size with Git LFS
 
@@ -40,7 +40,7 @@ class Repository:
         return self.refs.get(revision) or (starts[0] if len(revision) >= 7 and starts else None)
 
 
-class HubServer:
+class HubServer(LoopbackServer):
     """Serves ``models`` to huggingface_hub, whose HF_ENDPOINT is ``url``.
 
     ``wrong`` replaces the content of a file's download; ``cut`` has, by file, the bytes after which
@@ -56,29 +56,7 @@ class HubServer:
         self.status: int | None = None
         self.token = "hf_secret"  # noqa: S105 (of this server)
         self.requests: list[str] = []
-        handler = type("Handler", (_Handler,), {"hub": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,))
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
-
-    def __enter__(self) -> "HubServer":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Go down; a second time does nothing."""
-        if self._thread.is_alive():
-            self._http.shutdown()
-            self._http.server_close()
-            self._thread.join()
+        super().__init__(type("Handler", (_Handler,), {"hub": self}))
 
     def add(self, model: str, files: Mapping[str, bytes], gated: bool = False) -> str:
         """Add a model with one commit on ``main``; returns the commit."""

@@ -1,6 +1,8 @@
-"""Trainings that are interrupted and resumed come to the same, bit by bit, with every method."""
+"""Trainings that are interrupted and resumed come to the same, bit by bit, with every method; what
+a state on disk is valid for."""
 
 import logging
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 import torch
 
 from fairser import fitting
-from fairser.checkpoints import Checkpoint
+from fairser.checkpoints import EVERY, Checkpoint, make_checkpoint
 from fairser.configuration import load_schema
 from fairser.corpora.clips import ClipTable
 from fairser.encoders.store import FeatureStore
@@ -274,3 +276,55 @@ def test_a_state_is_forgotten_at_the_end(path: Path) -> None:
     checkpoint.remove()  # there need not be one
     Checkpoint().remove()
     assert (checkpoint.load(), Checkpoint().load()) == (None, None)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / "a.parquet", tmp_path / "b.safetensors"]
+    for path in paths:
+        path.write_bytes(b"content")
+    return paths
+
+
+def touch(path: Path) -> None:
+    stat = path.stat()
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000))
+
+
+def append(path: Path) -> None:
+    """More bytes, and the old time."""
+    stat = path.stat()
+    path.write_bytes(path.read_bytes() + b"!")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def test_a_checkpoint_is_valid_for_the_same_settings_and_files(files: list[Path]) -> None:
+    folder = files[0].parent
+    first = make_checkpoint(folder, map(str, files), [{"a": 1, "b": [2.5, None]}, "code"], 7)
+    assert (first.path, first.every) == (folder / "checkpoint.pt", 7)
+    files[0].read_bytes()
+    again = make_checkpoint(folder, map(str, files), [{"b": [2.5, None], "a": 1}, "code"])
+    assert (again.fingerprint, again.every) == (first.fingerprint, EVERY)
+
+
+@pytest.mark.parametrize(
+    "settings", [[{"a": 2}, "code"], [{"a": 1}, "other"], [{"a": 1, "b": 1}, "code"]]
+)
+def test_a_checkpoint_of_other_settings_is_not(files: list[Path], settings: Any) -> None:
+    first, other = (
+        make_checkpoint(files[0].parent, map(str, files), given, 0)
+        for given in ([{"a": 1}, "code"], settings)
+    )
+    assert first.fingerprint != other.fingerprint
+
+
+@pytest.mark.parametrize("change", [touch, append])
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_checkpoint_of_other_files_is_not(
+    files: list[Path], number: int, change: Callable[[Path], None]
+) -> None:
+    first = make_checkpoint(files[0].parent, map(str, files), [], 0)
+    change(files[number])
+    other = make_checkpoint(files[0].parent, map(str, files), [], 0)
+    fewer = make_checkpoint(files[0].parent, map(str, files[:1]), [], 0)
+    assert len({first.fingerprint, other.fingerprint, fewer.fingerprint}) == 3

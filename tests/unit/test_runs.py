@@ -1,9 +1,7 @@
-"""The files of a run: what its checkpoint is valid for, and a job that is killed and goes on."""
+"""The files of a run, and a job that is killed and goes on."""
 
 import json
-import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ from fairser.encoders.store import write_store
 from fairser.features import StoreInputs
 from fairser.files import read_json, write_json
 from fairser.fitting import Options
-from fairser.runs import make_checkpoint, make_inputs, write_run
+from fairser.runs import make_inputs, write_run
 from fairser.training import Run, train_and_predict
 from unit.builders import assert_same_run, clip_table, feature_store, start_python
 
@@ -31,58 +29,6 @@ SETTINGS: dict[str, Any] = {
     "hyper": {},
     "finetune": None,
 }
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> list[Path]:
-    paths = [tmp_path / "a.parquet", tmp_path / "b.safetensors"]
-    for path in paths:
-        path.write_bytes(b"content")
-    return paths
-
-
-def touch(path: Path) -> None:
-    stat = path.stat()
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000))
-
-
-def append(path: Path) -> None:
-    """More bytes, and the old time."""
-    stat = path.stat()
-    path.write_bytes(path.read_bytes() + b"!")
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-
-
-def test_a_checkpoint_is_valid_for_the_same_settings_and_files(files: list[Path]) -> None:
-    folder = files[0].parent
-    first = make_checkpoint(folder, map(str, files), [{"a": 1, "b": [2.5, None]}, "code"], 7)
-    assert (first.path, first.every) == (folder / "checkpoint.pt", 7)
-    again = make_checkpoint(folder, map(str, files), [{"b": [2.5, None], "a": 1}, "code"], 9)
-    files[0].read_bytes()
-    assert again.fingerprint == first.fingerprint
-
-
-@pytest.mark.parametrize(
-    "settings", [[{"a": 2}, "code"], [{"a": 1}, "other"], [{"a": 1, "b": 1}, "code"]]
-)
-def test_a_checkpoint_of_other_settings_is_not(files: list[Path], settings: Any) -> None:
-    first, other = (
-        make_checkpoint(files[0].parent, map(str, files), given, 0)
-        for given in ([{"a": 1}, "code"], settings)
-    )
-    assert first.fingerprint != other.fingerprint
-
-
-@pytest.mark.parametrize("change", [touch, append])
-@pytest.mark.parametrize("number", [0, 1])
-def test_a_checkpoint_of_other_files_is_not(
-    files: list[Path], number: int, change: Callable[[Path], None]
-) -> None:
-    first = make_checkpoint(files[0].parent, map(str, files), [], 0)
-    change(files[number])
-    other = make_checkpoint(files[0].parent, map(str, files), [], 0)
-    fewer = make_checkpoint(files[0].parent, map(str, files[:1]), [], 0)
-    assert len({first.fingerprint, other.fingerprint, fewer.fingerprint}) == 3
 
 
 # The rule train, outside of Snakemake: its script with what it would be given.

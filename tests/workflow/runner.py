@@ -1,5 +1,6 @@
 """Runs the workflow as a user does, in a folder of its own."""
 
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,6 +10,19 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
+COPIED = ("Snakefile", "config.yaml", "workflow", "scripts", "envs", "profiles", "slurm")
+
+
+def copy_workflow(folder: Path) -> Path:
+    """A copy of the workflow that a test may change."""
+    folder.mkdir(exist_ok=True)
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    return folder
 
 
 @dataclass

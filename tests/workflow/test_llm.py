@@ -92,6 +92,8 @@ def test_a_run_says_what_it_was_and_saves_adapters_alone(done: Workflow) -> None
     record = json.loads((done.results / RUN / "metrics.json").read_text())
     assert record["objective"] == "minmaxgap" and record["best_round"] in (1, 2)
     assert record["versions"]["peft"] and record["settings"]["languages"] == ["eng", "deu"]
+    (model,) = (done.folder / "resources/models").glob("*.json")
+    assert record["model"] == json.loads(model.read_text())
     assert set(record["test"]) == {"all", "eng", "deu"}
     weights = load_file(done.results / RUN / "adapter_model.safetensors")
     assert all(re.search(r"language_model.*\.lora_[AB]\.weight$", name) for name in weights)

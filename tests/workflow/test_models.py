@@ -18,8 +18,8 @@ from safetensors.numpy import load_file
 
 from unit.encoders import tiny
 from unit.hub_server import HubServer, Repository
-from workflow.conftest import overlay
-from workflow.runner import ROOT, Workflow
+from workflow.conftest import make_tones, overlay
+from workflow.runner import Workflow, copy_workflow
 
 HUB = {
     "encoder": ("microsoft/wavlm-base-plus", tiny.write_wavlm),
@@ -185,6 +185,75 @@ def test_a_killed_extraction_goes_on_where_it_stopped(
     assert_same(stores(quiet), stores(killed))
 
 
+def test_a_spoilt_clip_is_told_and_left_out_where_that_is_allowed(
+    tmp_path: Path, models: dict[str, Path]
+) -> None:
+    """By the statistics of the waves and by the extraction; of every split."""
+    workflow = Workflow(tmp_path, overlay(make_tones(tmp_path / "corpus")))
+    workflow.overlay |= {
+        "bias": {"ratio": None},
+        "encoder": {"kind": "transformers", "model": str(models["encoder"])},
+        "grid": {"methods": ["erm"], "folds": [1]},
+        "train": {"epochs": 1},
+    }
+    spoilt = tmp_path / "corpus/audio/03_calm_1.wav"
+    spoilt.write_bytes(spoilt.read_bytes()[:-1000])
+    fault = f"{spoilt}: truncated, the last 1000 bytes"
+    told = workflow.fail("results/table1.csv")
+    assert f"1 of 144 clips can't be used: {fault}" in told
+    assert "or raise 'extraction.failures'" in told
+    assert not list(workflow.results.glob("features/*/features.safetensors"))
+    assert not list(workflow.results.glob("runs/**/metrics.json"))
+
+    workflow.overlay["extraction"] = {"failures": 0.01}
+    splits = [workflow.results / f"splits/fold{fold}.parquet" for fold in (1, 2, 3)]
+    workflow.run("results/table1.csv", *(str(x.relative_to(tmp_path)) for x in splits))
+    (store,) = workflow.results.glob("features/transformers-*")
+    faults = pl.read_csv(store / "faults.csv")
+    assert fault in faults["reason"].item()
+    (waves,) = workflow.results.glob("features/waves-*.json")
+    for record in (store / "source.json", waves):
+        assert json.loads(record.read_text())["left_out"] == 1
+    clips = set(pl.read_parquet(workflow.results / "clips.parquet")["clip"])
+    kept = clips - set(faults["clip"])
+    assert (len(clips), len(kept)) == (144, 143)
+    assert set(pl.read_csv(store / "clips.csv")["clip"]) == kept
+    for split in splits:
+        assert set(pl.read_parquet(split)["clip"]) == kept
+    assert pl.read_csv(workflow.results / "table1.csv")["method"].to_list() == ["ERM"]
+
+
+def test_adapters_are_trained_with_the_head(
+    tmp_path: Path, tones: Path, models: dict[str, Path]
+) -> None:
+    """On frames: no features are extracted, but the waves have their statistics."""
+    workflow = Workflow(tmp_path, overlay(tones))
+    workflow.overlay |= {
+        "encoder": {
+            "kind": "transformers",
+            "model": str(models["encoder"]),
+            "finetune": "lora",
+        },
+        "grid": {"methods": ["erm"], "folds": [1]},
+        "train": {"epochs": 1},
+    }
+    workflow.run("results/table1.csv")
+    (waves,) = workflow.results.glob("features/*")
+    run = workflow.results / "runs/erm/none/k1/fold1/seed0"
+    record = json.loads((run / "metrics.json").read_text())
+    statistics = json.loads(waves.read_text())
+    assert record["features"]["waves"] == {name: statistics[name] for name in ("mean", "std")}
+    (model,) = (tmp_path / "resources/models").glob("*.json")
+    assert record["features"]["model"] == json.loads(model.read_text())
+    assert record["config"]["lora"]["rank"] == 8
+    # An adapter's B is 0 until it is trained.
+    adapters = {n: v for n, v in load_file(run / "model.safetensors").items() if ".lora_B" in n}
+    assert len(adapters) == 2 * 2  # layers, and linear layers of each
+    assert all(np.abs(value).max() > 0 for value in adapters.values())
+    assert pl.read_csv(run / "history.csv").height == 1
+    assert pl.read_csv(workflow.results / "table1.csv")["method"].to_list() == ["ERM"]
+
+
 def stores(workflow: Workflow) -> dict[str, tuple[list[str], np.ndarray]]:
     """Clips and features of all stores, by folder."""
     return {
@@ -203,16 +272,6 @@ def assert_same(first: dict[str, Any], second: dict[str, Any]) -> None:
     for name, (clips, features) in first.items():
         assert second[name][0] == clips
         np.testing.assert_allclose(second[name][1], features, rtol=1e-3, atol=1e-5)
-
-
-def copy_workflow(folder: Path) -> Path:
-    """A copy of the workflow that a test may change."""
-    folder.mkdir(exist_ok=True)
-    for name in ("Snakefile", "config.yaml", "workflow", "scripts", "envs", "profiles"):
-        source = ROOT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, folder / name)
-    return folder
 
 
 def kill_at(workflow: Workflow, pattern: str, size: int) -> None:

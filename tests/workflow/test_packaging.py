@@ -60,6 +60,8 @@ def test_every_script_has_a_rule_or_a_command_and_every_rule_its_environment() -
         environment = re.search(r"envs/(\w+)\.yaml", body)
         assert environment and (ROOT / "envs" / f"{environment[1]}.yaml") in ENVIRONMENTS
         assert "log:" in body
+        # A rule's own resources would silently win over the default-resources of a profile.
+        assert "resources:" not in body
 
 
 @pytest.mark.parametrize(

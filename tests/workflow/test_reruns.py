@@ -1,7 +1,6 @@
 """What a change of code, grid or methods makes anew, on a copy of the workflow."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,22 +8,15 @@ import polars as pl
 import pytest
 
 from workflow.conftest import overlay
-from workflow.runner import ROOT, Workflow
+from workflow.runner import ROOT, Workflow, copy_workflow
 
-COPIED = ("Snakefile", "config.yaml", "workflow", "scripts", "envs", "profiles")
 METHODS = ["erm", "rw", "gdro", "gadro"]
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, tones: Path) -> Workflow:
     """A copy of the workflow that has run four methods on two folds of the tones."""
-    root = tmp_path_factory.mktemp("copy")
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, root / name)
+    root = copy_workflow(tmp_path_factory.mktemp("copy"))
     settings = overlay(tones)
     settings["grid"] = {"methods": METHODS, "sources": ["none", "annotated"], "folds": [1, 2]}
     done = Workflow(tmp_path_factory.mktemp("trained"), settings, root)

@@ -1,12 +1,14 @@
 """What a training under way leaves on disk, so that it goes on where it was interrupted."""
 
+import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from fairser.files import complete
+from fairser.files import complete, sha256_text
 from fairser.jobs import logger
 
 EVERY = 60.0  # seconds
@@ -60,3 +62,19 @@ class Checkpoint:
         """Forget the state; the training is complete."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+def make_checkpoint(
+    folder: Path, given: Iterable[str], settings: Any, every: float = EVERY
+) -> Checkpoint:
+    """The checkpoint of a run: valid for these settings and these input files as they are now.
+
+    Args:
+        folder: of the run.
+        given: its input files, in the same order each time.
+        settings: all else that its result depends on, code included; JSON can hold it.
+        every: seconds between two states.
+    """
+    files = [(file, Path(file).stat().st_size, Path(file).stat().st_mtime_ns) for file in given]
+    fingerprint = sha256_text(json.dumps([settings, files], sort_keys=True))
+    return Checkpoint(folder / "checkpoint.pt", fingerprint, every)

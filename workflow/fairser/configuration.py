@@ -20,6 +20,8 @@ SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 MADE = "resources"
 MADE_KINDS = ("cremad", "demo")
 MADE_FOLDS = range(1, 6)
+# Kinds whose clips one csv lists, `corpus.manifest`; the others have label files.
+LISTED_KINDS = ("manifest",)
 
 # Files that each section names where its kind is precomputed.
 PRECOMPUTED = {
@@ -64,6 +66,11 @@ def made_folder(corpus: Config) -> str | None:
     return folder if corpus["labels"] == f"{folder}/labels" else None
 
 
+def list_key(corpus: Config) -> str:
+    """The key of ``corpus`` that names what lists the clips: ``manifest`` or ``labels``."""
+    return "manifest" if corpus["kind"] in LISTED_KINDS else "labels"
+
+
 def label_files(corpus: Config) -> list[str]:
     """Label files of the EMO-SUPERB format, in order; of a made corpus, whether there or not."""
     folder = Path(corpus["labels"])
@@ -78,8 +85,7 @@ def check_inputs(config: Config) -> None:
     What the workflow makes itself need not be there yet.
     """
     corpus, encoder = config["corpus"], config["encoder"]
-    named = {"manifest": ["manifest"]}.get(corpus["kind"], ["labels"])
-    paths = {f"corpus.{name}": corpus[name] for name in (*named, "demographics")}
+    paths = {f"corpus.{name}": corpus[name] for name in (list_key(corpus), "demographics")}
     paths |= {
         f"{section}.{name}": config[section][name]
         for section, names in PRECOMPUTED.items()
@@ -94,7 +100,7 @@ def check_inputs(config: Config) -> None:
         for key, path in paths.items()
         if path is not None and not path.startswith(made) and not Path(path).exists()
     ]
-    if not lines and corpus["kind"] != "manifest":
+    if not lines and list_key(corpus) == "labels":
         lines = _missing_folds(config["grid"]["folds"], label_files(corpus))
     _refuse(lines + llm.missing(config))
 
@@ -218,7 +224,7 @@ def _fill_paths(corpus: Config) -> None:
         names = {"labels": "labels", "demographics": "VideoDemographics.csv", "audio": "AudioWAV"}
         for key, name in names.items():
             corpus[key] = corpus[key] or f"{folder}/{name}"
-    if corpus["kind"] == "manifest" and corpus["manifest"] and corpus["audio"] is None:
+    if list_key(corpus) == "manifest" and corpus["manifest"] and corpus["audio"] is None:
         corpus["audio"] = str(Path(corpus["manifest"]).parent)
 
 
@@ -226,7 +232,7 @@ def _contradictions(config: Config) -> list[str]:
     """Settings that are each allowed but do not go together."""
     corpus, encoder = config["corpus"], config["encoder"]
     lines = []
-    needs = "manifest" if corpus["kind"] == "manifest" else "labels"
+    needs = list_key(corpus)
     if corpus[needs] is None:
         lines.append(f"'corpus.{needs}' is null; corpus kind '{corpus['kind']}' needs it.")
     lines += [

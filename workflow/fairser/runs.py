@@ -1,18 +1,15 @@
 """The files of a training run: what it reads, and what it leaves."""
 
-import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
 
-from fairser.checkpoints import Checkpoint
 from fairser.corpora.clips import ClipTable
 from fairser.encoders.store import open_store
 from fairser.features import Inputs, StoreInputs
-from fairser.files import complete, read_json, sha256_text, write_json
+from fairser.files import complete, read_json, write_json
 from fairser.provenance import commit, versions
 from fairser.training import Run
 
@@ -59,15 +56,6 @@ def make_inputs(
     )
     record = {"device": describe(encoder.device), "features": source.described()}
     return inputs, {**record, "groups": groups}
-
-
-def make_checkpoint(
-    folder: Path, given: Iterable[str], settings: Any, seconds: float
-) -> Checkpoint:
-    """The checkpoint of a run: valid for these settings and these input files as they are now."""
-    files = [(file, Path(file).stat().st_size, Path(file).stat().st_mtime_ns) for file in given]
-    fingerprint = sha256_text(json.dumps([settings, files], sort_keys=True))
-    return Checkpoint(folder / "checkpoint.pt", fingerprint, seconds)
 
 
 def write_run(

@@ -76,9 +76,6 @@ rule llm_zero_shot:
     conda:
         "../../envs/llm.yaml"
     threads: LLM["threads"]
-    resources:
-        mem_mb=32000,
-        runtime=480,
     params:
         settings=llm_settings,
         code=code_hash("fairser.llm.run"),
@@ -106,9 +103,6 @@ rule llm_train:
     conda:
         "../../envs/llm.yaml"
     threads: LLM["threads"]
-    resources:
-        mem_mb=32000,
-        runtime=2880,
     params:
         settings=llm_settings,
         code=code_hash("fairser.llm.run"),

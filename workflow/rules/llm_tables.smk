@@ -24,7 +24,7 @@ rule statistics:
 
 rule performance:
     input:
-        **llm_run_files(LLM_CELLS),
+        unpack(lambda w: run_files(LLM_CELLS)),
     output:
         multiext(f"{RESULTS}/performance", ".csv", ".md", ".tex"),
     log:
@@ -41,7 +41,7 @@ rule performance:
 
 rule ablation:
     input:
-        **llm_run_files([c for c in LLM_CELLS if c.objective != "zero_shot"]),
+        unpack(lambda w: run_files(LLM_TRAINED)),
     output:
         multiext(f"{RESULTS}/ablation", ".csv", ".md", ".tex"),
     log:
@@ -73,7 +73,7 @@ rule gains:
 
 rule rounds:
     input:
-        [f"{RESULTS}/{cell.folder}/history.csv" for cell in LLM_TRAINED],
+        lambda w: [f"{RESULTS}/{cell.folder}/history.csv" for cell in LLM_TRAINED],
     output:
         svg=report(
             f"{RESULTS}/figures/rounds.svg",

@@ -4,11 +4,12 @@ import hashlib
 import json
 import re
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
+
+from unit.loopback import LoopbackServer
 
 
-class LfsServer:
+class LfsServer(LoopbackServer):
     """Serves ``objects`` (SHA-256: content) by the batch API with the basic transfer.
 
     ``wrong`` replaces the content of an object; ``cut`` names objects of which no response, in
@@ -23,25 +24,11 @@ class LfsServer:
         self.held: set[str] = set()
         self.requests: list[tuple[str, str | None]] = []
         self.closing = threading.Event()
-        handler = type("Handler", (_Handler,), {"lfs": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,))
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        super().__init__(type("Handler", (_Handler,), {"lfs": self}))
 
-    def __enter__(self) -> "LfsServer":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self.closing.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        super().close()
 
     def add(self, content: bytes) -> str:
         """Store an object; returns its SHA-256."""

@@ -17,10 +17,10 @@ import pytest
 from fairser.corpora.download import (
     CREMA_D,
     EMO_SUPERB,
-    Source,
     download_cremad,
     verify_audio,
 )
+from fairser.corpora.repositories import Source
 from fairser.errors import InputError
 from fairser.files import is_lfs_pointer
 from unit.corpora.lfs_server import LfsServer

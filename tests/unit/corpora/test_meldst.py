@@ -1,6 +1,5 @@
-"""MELD-ST in its published format, and MELD's real transcripts and speakers."""
+"""MELD-ST in its published format, with faults and without."""
 
-import csv
 from pathlib import Path
 
 import polars as pl
@@ -8,7 +7,8 @@ import pytest
 
 from fairser.corpora import meldst
 from fairser.corpora.demo_meldst import make_demo_meldst
-from fairser.corpora.meldst import join_genders, read_meldst, statistics, unknown_speakers
+from fairser.corpora.genders import unknown_speakers
+from fairser.corpora.meldst import read_meldst, statistics
 from fairser.errors import InputError
 from unit.llm.builders import Row, both_pairs, write_meldst
 
@@ -119,35 +119,6 @@ def test_missing_files(paths: dict[str, Path]) -> None:
     (paths["metadata"] / "ENG_DEU/deu_valid.csv").unlink()
     with pytest.raises(InputError, match=r"deu_valid\.csv: no such file"):
         read_meldst(**paths, languages=ALL)
-    with pytest.raises(InputError, match=r"llm\.corpus\.genders"):
-        join_genders(pl.DataFrame({"speaker": ["Ross"]}), "nowhere.tsv")
-
-
-@pytest.mark.parametrize(
-    ("split", "rows", "lost"),
-    [
-        ("train", 9989, {"Ross and Joey", "Phoebe Sr", "Both"}),
-        ("dev", 1109, set()),
-        ("test", 2610, {"A Waiter", "Phoebe Sr"}),
-    ],
-)
-def test_the_real_speakers_of_meld(
-    shared_data: Path, split: str, rows: int, lost: set[str]
-) -> None:
-    """How many rows of MELD get a gender from the published list, and which speakers do not."""
-    folder = shared_data / "meld"
-    with (folder / f"{split}_sent_emo.csv").open(encoding="utf-8") as file:
-        speakers = [row["Speaker"] for row in csv.DictReader(file)]
-    with (folder / "speaker_gender.tsv").open(encoding="utf-8") as file:
-        genders = {r["speaker"]: r["gender"] for r in csv.DictReader(file, delimiter="\t")}
-    expected = sum(genders.get(name) in ("male", "female") for name in speakers)
-    table = join_genders(pl.DataFrame({"speaker": speakers}), folder / "speaker_gender.tsv")
-    assert table.height == rows
-    assert table["gender"].count() == expected
-    assert expected / rows > 0.95
-    unlisted = unknown_speakers(table).filter(~pl.col("listed"))
-    assert lost <= set(unlisted["speaker"])
-    assert set(unlisted["speaker"]) == set(speakers) - set(genders)
 
 
 def test_the_demo_corpus_is_read_and_repeats(tmp_path: Path) -> None:

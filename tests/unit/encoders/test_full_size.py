@@ -11,6 +11,7 @@ from fairser.encoders.audeering import AgeGenderModel
 from fairser.encoders.base import Settings
 from fairser.encoders.ecapa import SpeakerEncoder
 from fairser.encoders.transformers import SpeechEncoder
+from unit.encoders import sizes
 
 from speechbrain.lobes.features import Fbank  # isort: skip
 from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN  # isort: skip
@@ -77,17 +78,8 @@ def test_wavlm_base_plus() -> None:
 
 
 def test_age_gender_model_of_24_layers() -> None:
-    config = Wav2Vec2Config(
-        hidden_size=1024,
-        num_hidden_layers=24,
-        num_attention_heads=16,
-        intermediate_size=4096,
-        feat_extract_norm="layer",
-        do_stable_layer_norm=True,
-        conv_bias=True,
-    )
     with torch.device("meta"):
-        model = AgeGenderModel(config).eval()
+        model = AgeGenderModel(Wav2Vec2Config(**sizes.LARGE)).eval()
         age, gender = model(torch.empty(2, SECOND))
     trunk = convolutions() + 7 * (512 + norm(512)) + transformer(24, 1024)
     heads = 2 * linear(1024, 1024) + linear(1024, 1) + linear(1024, 3)
@@ -96,14 +88,7 @@ def test_age_gender_model_of_24_layers() -> None:
 
 
 def test_ecapa() -> None:
-    model = ECAPA_TDNN(
-        80,
-        channels=[1024, 1024, 1024, 1024, 3072],
-        kernel_sizes=[5, 3, 3, 3, 1],
-        dilations=[1, 2, 3, 4, 1],
-        attention_channels=128,
-        lin_neurons=192,
-    )
+    model = ECAPA_TDNN(80, **sizes.ECAPA)
 
     def block(inputs: int, outputs: int, kernel: int = 1) -> int:
         return linear(inputs * kernel, outputs) + norm(outputs)

@@ -76,6 +76,20 @@ def clip_frame(rows: Sequence[tuple[str, str, str, str | None]]) -> pl.DataFrame
     )
 
 
+CELLS = [("eng", "female"), ("eng", "male"), ("deu", "female"), ("deu", "male"), ("eng", None)]
+ROWS = [
+    (language, split, EMOTIONS[(i + 3 * number) % 7], gender)
+    for split in ("train", "development", "test")
+    for number, (language, gender) in enumerate(CELLS)
+    for i in range(6 - number // 2)
+]
+
+
+def some_clips(split: str) -> Clips:
+    """Clips in two languages, of every stratum and of unknown gender: 26 of each split."""
+    return Clips(clip_frame(ROWS), ["eng", "deu"], split, ".", 1.0)
+
+
 class Lookup(nn.Module):
     """Has a parameter per clip and emotion; frozen ones beside them, as a base model has."""
 

@@ -1,4 +1,4 @@
-"""The loop on a model known by heart: gradients, lambda's course, choice of round, resuming."""
+"""The loop on a model known by heart: lambda's course, choice of round, resuming."""
 
 from pathlib import Path
 
@@ -8,73 +8,22 @@ from polars.testing import assert_frame_equal
 
 from fairser import minmaxgap
 from fairser.checkpoints import Checkpoint
-from fairser.corpora.meldst import EMOTIONS
 from fairser.errors import InputError
 from fairser.llm import training
 from fairser.llm.clips import Clips
 from fairser.llm.training import ERM, Options, Trainer
-from unit.llm.builders import LookupLLM, clip_frame
+from unit.llm.builders import ROWS, LookupLLM, clip_frame, some_clips
 
-CELLS = [("eng", "female"), ("eng", "male"), ("deu", "female"), ("deu", "male"), ("eng", None)]
-ROWS = [
-    (language, split, EMOTIONS[(i + 3 * number) % 7], gender)
-    for split in ("train", "development", "test")
-    for number, (language, gender) in enumerate(CELLS)
-    for i in range(6 - number // 2)
-]
 GAP = minmaxgap.Options(p=2, lambda_0=1.5, eta=2.0, epsilon=0.1)
 
 
-def clips(split: str, rows: list = ROWS) -> Clips:
-    return Clips(clip_frame(rows), ["eng", "deu"], split, ".", 1.0)
-
-
 def trainer(gap: minmaxgap.Options = GAP, dropout: float = 0.1, **options: object) -> Trainer:
-    found = clips("train")
+    found = some_clips("train")
     llm = LookupLLM(len(found))
     llm.model.dropout.p = dropout
     settings = {"rounds": 4, "batch_size": 9, "micro_batch": 3, "learning_rate": 0.05}
     chosen = Options(**{**settings, "checkpoint_steps": 1, **options})
-    return Trainer(llm, found, clips("development"), chosen, gap, 0, "here")
-
-
-def by_hand(subject: Trainer, rows: list[int]) -> torch.Tensor:
-    """The objective as the paper writes it, on the whole batch, through autograd."""
-    losses = subject.llm.losses(subject.train, rows)
-    gaps = []
-    for language in (0, 1):
-        genders = [
-            [i for i, row in enumerate(rows) if subject.train.strata[row] == (language, gender)]
-            for gender in (0, 1)
-        ]
-        if all(genders):
-            gaps.append((losses[genders[0]].mean() - losses[genders[1]].mean()).abs())
-    regulariser = torch.stack(gaps).max() ** subject.gap.p if gaps else 0.0
-    return losses.mean() + subject.done.weight * regulariser
-
-
-@pytest.mark.parametrize("p", [1, 2])
-@pytest.mark.parametrize("micro", [1, 2, 50])
-@pytest.mark.parametrize("rows", [list(range(25)), [0, 7, 13, 25], [3, 13, 25], [0, 13, 18]])
-def test_the_gradient_is_that_of_the_whole_batch(rows: list[int], micro: int, p: int) -> None:
-    """Batches of all strata, of some, with one gender of each language, and without a pair."""
-    gap = minmaxgap.Options(p=p, lambda_0=1.5)
-    subject = trainer(gap, dropout=0.0, micro_batch=micro, batch_size=50)
-    by_hand(subject, rows).backward()
-    expected = {name: value.grad.clone() for name, value in subject.adapters.items()}
-    subject.optimizer.zero_grad()
-    subject.gradient(rows)
-    for name, value in subject.adapters.items():
-        torch.testing.assert_close(value.grad, expected[name])
-
-
-def test_parts_are_no_larger_than_allowed_and_erm_needs_no_strata() -> None:
-    subject = trainer(ERM, dropout=0.0, micro_batch=4)
-    subject.gradient(list(range(10)))
-    assert subject.llm.calls == [4, 4, 2]
-    subject = trainer(dropout=0.0, micro_batch=4)
-    subject.gradient(list(range(10)))
-    assert max(subject.llm.calls) <= 4
+    return Trainer(llm, found, some_clips("development"), chosen, gap, 0, "here")
 
 
 def test_only_adapters_are_trained() -> None:

@@ -8,7 +8,8 @@ import polars as pl
 import torch
 
 from fairser.audio import read
-from fairser.corpora.meldst import EMOTIONS, GENDERS
+from fairser.corpora.genders import GENDERS
+from fairser.corpora.meldst import EMOTIONS
 from fairser.errors import InputError
 
 SHORTEST = 1_600  # samples; a shorter clip is filled up, for the model needs some frames

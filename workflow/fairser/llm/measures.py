@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fairser.corpora.meldst import EMOTIONS, GENDERS
+from fairser.corpora.genders import GENDERS
+from fairser.corpora.meldst import EMOTIONS
 from fairser.metrics import Floats, class_gaps, fairness, rates, rms
 
 PERFORMANCE = ("w_f1", "acc")

@@ -1,11 +1,9 @@
 """A run of the second study: from the clips and a model to predictions and adapters."""
 
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,7 +12,7 @@ import torch
 from fairser import minmaxgap
 from fairser.checkpoints import Checkpoint
 from fairser.devices import describe
-from fairser.files import complete, sha256_text, write_json
+from fairser.files import complete, write_json
 from fairser.llm import adapters, training
 from fairser.llm.adapters import add_adapters, write_adapters
 from fairser.llm.clips import Clips
@@ -22,7 +20,7 @@ from fairser.llm.model import Loading, SpeechLLM, load_model, load_processor, si
 from fairser.llm.prompts import Prompts, answers
 from fairser.llm.scoring import generated, score
 from fairser.llm.training import ERM, Trainer
-from fairser.models import locate
+from fairser.models import Record, locate, read_record
 from fairser.provenance import commit, versions
 
 SPLITS = ("train", "development", "test")
@@ -72,12 +70,13 @@ class Setup:
 def zero_shot(setup: Setup, paths: dict[str, str], cell: dict[str, Any]) -> None:
     """Predict test with the model as it is; writes ``predictions`` and ``run``."""
     start = time.monotonic()
-    test, llm = setup.clips()["test"], setup.model()
+    test, origin, llm = setup.clips()["test"], read_record(setup.record), setup.model()
     batch = 2 * setup.settings["train"]["micro_batch"]
     found = score(llm, test, batch, setup.settings["scores"], "test clips")
     if setup.settings["zero_shot"] == "generate":
         found = generated(llm, test, batch, found)
-    _write(paths, found.predictions, setup, cell, llm, {"total": time.monotonic() - start}, None)
+    seconds = {"total": time.monotonic() - start}
+    _write(paths, found.predictions, setup, cell, llm, origin, seconds, None)
 
 
 def train(
@@ -94,7 +93,7 @@ def train(
     """
     times = [time.monotonic()]
     settings, seed = setup.settings, int(cell["seed"])
-    clips, llm = setup.clips(), setup.model()
+    clips, origin, llm = setup.clips(), read_record(setup.record), setup.model()
     options = dict(settings["train"])
     lora = adapters.Options(**settings["lora"])
     add_adapters(llm.model, lora, seed, options.pop("checkpointing"))
@@ -119,14 +118,7 @@ def train(
         trainer.frame().write_csv(path)
     write_adapters(paths["weights"], paths["config"], trainer.copy(), lora)
     stages = dict(zip(("load", "train", "predict"), _durations(times), strict=True))
-    _write(paths, found.predictions, setup, cell, llm, stages, trainer.done.best_round)
-
-
-def make_checkpoint(folder: Path, given: Sequence[str], settings: Any) -> Checkpoint:
-    """The checkpoint of a run: valid for these settings and these input files as they are now."""
-    files = [(file, Path(file).stat().st_size, Path(file).stat().st_mtime_ns) for file in given]
-    fingerprint = sha256_text(json.dumps([settings, files], sort_keys=True))
-    return Checkpoint(folder / "checkpoint.pt", fingerprint)
+    _write(paths, found.predictions, setup, cell, llm, origin, stages, trainer.done.best_round)
 
 
 def _durations(times: Sequence[float]) -> list[float]:
@@ -139,6 +131,7 @@ def _write(
     setup: Setup,
     cell: dict[str, Any],
     llm: SpeechLLM,
+    origin: Record,
     seconds: dict[str, float],
     best_round: int | None,
 ) -> None:
@@ -148,6 +141,7 @@ def _write(
     record = {
         **{name: int(v) if name in ("p", "seed") else v for name, v in cell.items()},
         "best_round": best_round,
+        "model": asdict(origin),
         "size": size(llm.model),
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "peak_gpu_mb": _peak(device),

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 import polars as pl
 import torch
 
-from fairser.corpora.meldst import EMOTIONS, GENDERS
+from fairser.corpora.genders import GENDERS
+from fairser.corpora.meldst import EMOTIONS
 from fairser.jobs import Progress
 from fairser.llm.clips import Clips
 from fairser.llm.measures import evaluate

@@ -1,10 +1,4 @@
-"""The optimisation of the adapters: ERM, and ERM with the weighted largest gap (MinMaxGAP).
-
-The gap is that of the whole batch, however small the parts are that pass through the model: each
-part holds clips of one language and gender, whose gradients are kept apart; when the losses of the
-batch are all known they are combined with the factors of :func:`fairser.minmaxgap.factors`. That
-is the exact gradient, at no further pass, for the room of one set of adapters per stratum.
-"""
+"""The optimisation of the adapters: ERM, and ERM with the weighted largest gap (MinMaxGAP)."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,10 +15,11 @@ from fairser.checkpoints import Checkpoint
 from fairser.errors import InputError
 from fairser.jobs import Progress as Bar
 from fairser.jobs import logger
-from fairser.llm.clips import Clips, Stratum
+from fairser.llm.clips import Clips
+from fairser.llm.objective import Objective
 from fairser.llm.sampler import batches
 from fairser.llm.scoring import Pass, score
-from fairser.minmaxgap import factors, penalty, widest
+from fairser.minmaxgap import widest
 
 ERM = minmaxgap.Options(weighting="fixed", lambda_0=0.0)
 
@@ -106,9 +101,9 @@ class Trainer:
         self.rule = rule
         named = llm.model.named_parameters()
         self.adapters: dict[str, nn.Parameter] = {n: p for n, p in named if p.requires_grad}
-        self.optimizer = torch.optim.AdamW(
-            self.adapters.values(), lr=options.learning_rate, weight_decay=0.0
-        )
+        parameters = list(self.adapters.values())
+        self.objective = Objective(llm, train, parameters, options.micro_batch, gap.p)
+        self.optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=0.0)
         self.done = Progress(weight=gap.lambda_0)
         self.best = self.copy()
 
@@ -167,7 +162,7 @@ class Trainer:
 
     def _step(self, rows: Sequence[int]) -> None:
         self.optimizer.zero_grad()
-        losses = self.gradient(rows)
+        losses = self.objective.gradient(rows, self.done.weight)
         if not losses.isfinite().all():
             raise InputError(
                 f"The loss is not finite in round {self.done.round + 1}, step {self.done.step + 1} "
@@ -184,47 +179,6 @@ class Trainer:
             means = (sums / counts.clamp_min(1))[language]
             self.done.gap += float(means[high] - means[low])
             self.done.gaps += 1
-
-    def gradient(self, rows: Sequence[int]) -> torch.Tensor:
-        """Leave the objective's gradient in the adapters; returns the losses [B] of the clips."""
-        if len(rows) <= self.options.micro_batch:
-            losses = self.llm.losses(self.train, rows).float()
-            sums, counts = self.train.sums(rows, losses)
-            gap = penalty(sums / counts.clamp_min(1), counts, self.gap.p)
-            (losses.mean() + self.done.weight * gap).backward()
-            return losses.detach().cpu()
-        if self.done.weight == 0:
-            return self._in_parts(rows, range(len(rows)), len(rows))
-        return self._by_strata(rows)
-
-    def _by_strata(self, rows: Sequence[int]) -> torch.Tensor:
-        """The gradient from one sum of gradients for each stratum."""
-        members: dict[Stratum, list[int]] = {}
-        for place, row in enumerate(rows):
-            members.setdefault(self.train.strata[row], []).append(place)
-        losses, gradients = torch.zeros(len(rows)), {}
-        for stratum, places in sorted(members.items()):
-            losses[places] = self._in_parts(rows, places, 1)[list(places)]
-            gradients[stratum] = [p.grad for p in self.adapters.values()]
-            self.optimizer.zero_grad(set_to_none=True)
-        sums, counts = self.train.sums(rows, losses)
-        table = factors(sums, counts, len(rows), self.done.weight, self.gap.p)
-        for (language, gender), parts in gradients.items():
-            factor = 1 / len(rows) if gender < 0 else float(table[language, gender])
-            for parameter, part in zip(self.adapters.values(), parts, strict=True):
-                if part is not None:
-                    part = part * factor
-                    parameter.grad = part if parameter.grad is None else parameter.grad + part
-        return losses
-
-    def _in_parts(self, rows: Sequence[int], places: Sequence[int], divisor: int) -> torch.Tensor:
-        """Add the gradient of the sum of some losses, divided; returns losses [B], 0 elsewhere."""
-        found = torch.zeros(len(rows))
-        for part in torch.tensor(list(places)).split(self.options.micro_batch):
-            losses = self.llm.losses(self.train, [rows[i] for i in part.tolist()]).float()
-            (losses.sum() / divisor).backward()
-            found[part] = losses.detach().cpu()
-        return found
 
     def _close(self, found: Pass) -> None:
         """End a round: take notes, keep the best adapters, update lambda."""

@@ -1,0 +1,96 @@
+"""Runs on the tiny model: the files that they leave, and what these say of the model."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from safetensors.torch import load_file
+
+from fairser.checkpoints import make_checkpoint
+from fairser.corpora.meldst import EMOTIONS
+from fairser.llm import run
+from fairser.llm.run import SPLITS, Setup, train, zero_shot
+from fairser.models import Record, write_record
+from unit.builders import write_noise
+from unit.llm.builders import clip_frame
+
+ROWS = [
+    ("eng", split, emotion, gender)
+    for split in SPLITS
+    for emotion, gender in (("anger", "female"), ("joy", "male"))
+]
+SETTINGS: dict[str, Any] = {
+    "languages": ["eng"],
+    "modality": "speech",
+    "seconds": 1,
+    "precision": "float32",
+    "quantise": None,
+    "scores": "sum",
+    "zero_shot": "score",
+    "prompts": {"speech": {"eng": "{labels}?"}},
+    "labels": {"eng": {emotion: emotion for emotion in EMOTIONS}},
+    "lora": {"rank": 2},
+    "train": {"rounds": 1, "batch_size": 2, "micro_batch": 2, "checkpointing": False},
+    "gap": {"p": 2, "weighting": "adaptive"},
+}
+CELL = {"languages": "eng", "modality": "speech", "p": "2", "weighting": "adaptive", "seed": "3"}
+
+
+@pytest.fixture
+def record(tmp_path: Path, folder: Path) -> Record:
+    """Of the tiny model, as if a hub had given it."""
+    found = Record("lab/tiny", "main", "0123456789" * 4, str(folder), {"config.json": "ab" * 32})
+    write_record(tmp_path / "model.json", found)
+    return found
+
+
+@pytest.fixture
+def setup(tmp_path: Path, record: Record) -> Setup:
+    frame = clip_frame(ROWS)
+    write_noise(tmp_path, dict.fromkeys(frame["file"], (0.3, 16_000)))
+    settings = SETTINGS | {"audio": str(tmp_path)}
+    return Setup(str(tmp_path / "model.json"), frame, settings, "cpu", 1)
+
+
+def paths(folder: Path, *names: str) -> dict[str, str]:
+    return {Path(name).stem: str(folder / name) for name in names}
+
+
+def test_zero_shot_says_of_which_commit_the_model_was(
+    tmp_path: Path, setup: Setup, record: Record
+) -> None:
+    out = paths(tmp_path / "run", "predictions.parquet", "run.json")
+    zero_shot(setup, out, CELL | {"objective": "zero_shot"})
+    told = json.loads(Path(out["run"]).read_text())
+    assert told["model"] == asdict(record)
+    assert told["model"]["commit"] == "0123456789" * 4
+    assert (told["p"], told["seed"], told["best_round"]) == (2, 3, None)
+    assert told["settings"] == setup.settings
+    predictions = pl.read_parquet(out["predictions"])
+    assert predictions["clip"].to_list() == setup.clips()["test"].frame["clip"].to_list()
+
+
+def test_a_training_tells_the_model_that_it_began_with(
+    tmp_path: Path, setup: Setup, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever removes the record meanwhile costs no training."""
+    fit = run.Trainer.fit
+
+    def then_removed(*arguments: Any) -> None:
+        fit(*arguments)
+        Path(setup.record).unlink()
+
+    monkeypatch.setattr(run.Trainer, "fit", then_removed)
+    names = ("predictions.parquet", "history.csv", "weights.safetensors", "config.json", "run.json")
+    out = paths(tmp_path / "run", *names)
+    checkpoint = make_checkpoint(tmp_path / "run", [setup.record], [])
+    train(setup, out, CELL | {"objective": "minmaxgap"}, checkpoint, 1)
+    told = json.loads(Path(out["run"]).read_text())
+    assert told["model"] == asdict(record)
+    assert told["best_round"] == 1
+    assert set(told["seconds"]) == {"load", "train", "predict"}
+    assert pl.read_csv(out["history"]).height == 1
+    assert all(".lora_" in name for name in load_file(out["weights"]))

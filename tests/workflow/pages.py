@@ -1,0 +1,39 @@
+"""The documentation as data: its fenced blocks, and the commands in them."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from workflow.runner import ROOT
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a document, and the last file `NAME.yaml` that the page shows before it."""
+
+    document: str
+    language: str
+    text: str
+    shown: str | None
+
+    @property
+    def commands(self) -> list[str]:
+        """Commands of an `sh` block, without comments; a backslash joins lines."""
+        lines = self.text.replace("\\\n", " ").splitlines()
+        bare = [re.sub(r"(^|\s+)#.*", "", line) for line in lines]
+        return [" ".join(line.split()) for line in bare if line.strip()]
+
+
+def blocks() -> Iterator[Block]:
+    for path in DOCUMENTS:
+        document, shown = str(path.relative_to(ROOT)), None
+        text = path.read_text(encoding="utf-8")
+        for language, body in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S):
+            yield Block(document, language, body, shown)
+            if language == "yaml" and re.match(r"# \S+\.yaml\n", body):
+                shown = body
+
+
+BLOCKS = list(blocks())

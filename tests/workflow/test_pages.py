@@ -1,0 +1,123 @@
+"""The pages of the documentation agree with the code: examples, links, keys, messages."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fairser.configuration import load_schema, resolve
+from workflow.pages import BLOCKS, DOCUMENTS, Block
+from workflow.runner import ROOT
+
+# YAML blocks that are no configuration, by document and first line.
+NO_CONFIGURATION: set[tuple[str, str]] = set()
+
+FILES = {".csv", ".json", ".py", ".smk", ".yaml"}  # endings of files that are named like a section
+LINKED = [*DOCUMENTS, *(ROOT / name for name in ("tests/bench/README.md", "results/README.md"))]
+
+
+def of(language: str) -> list[Block]:
+    return [block for block in BLOCKS if block.language == language]
+
+
+def label(block: Block) -> str:
+    return f"{block.document}: {block.text.splitlines()[0]}"
+
+
+@pytest.mark.parametrize("block", of("yaml"), ids=label)
+def test_configurations_are_valid(block: Block) -> None:
+    if (block.document, block.text.splitlines()[0]) not in NO_CONFIGURATION:
+        resolve(yaml.safe_load(block.text))
+
+
+@pytest.mark.parametrize("block", of("python"), ids=label)
+def test_python_compiles(block: Block) -> None:
+    compile(block.text, block.document, "exec")
+
+
+def test_blocks_have_a_language_that_is_tested() -> None:
+    assert {block.language for block in BLOCKS} <= {"sh", "yaml", "python", "diff", "math"}
+
+
+def slugs(path: Path) -> set[str]:
+    """Anchors of a page as GitHub makes them, and those that it sets itself."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    words = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    return {*words, *re.findall(r'<a id="([^"]+)">', text)}
+
+
+@pytest.mark.parametrize("path", LINKED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        page = (path.parent / file).resolve() if file else path
+        assert page.exists(), target
+        assert not anchor or anchor in slugs(page), target
+
+
+def test_every_cell_of_the_comparison_names_its_source() -> None:
+    text = (ROOT / "docs/comparison.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| **")]
+    assert len(rows) == 2 * 13
+    for topic, _, *others in rows:
+        assert all("[^" in cell or cell == "-" for cell in others), topic
+    used = set(re.findall(r"\[\^([\w-]+)\](?!:)", text))
+    assert used == set(re.findall(r"^\[\^([\w-]+)\]:", text, re.M))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_keys_of_the_configuration_exist(path: Path) -> None:
+    schema = load_schema()
+    text = path.read_text(encoding="utf-8")
+    for word in re.findall(r"`([a-z_]+(?:\.[a-z0-9_]+)+)(?::[^`]*)?`", text):
+        first, *rest = word.split(".")
+        if first not in schema["properties"] or f".{rest[-1]}" in FILES:
+            continue
+        part = schema["properties"][first]
+        for key in rest:
+            assert key in part.get("properties", {}), f"`{word}` is no key"
+            part = part["properties"][key]
+
+
+FAULTS = (ROOT / "docs/faults.md").read_text(encoding="utf-8").partition("## Of others")[0]
+MESSAGES = re.findall(r"^\| `(.+?)` \|", FAULTS, re.M)
+
+
+def said(node: ast.AST) -> str | None:
+    """A text of the code, with `…` for what is filled in."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        parts = [p.value if isinstance(p, ast.Constant) else "…" for p in node.values]
+        return "".join(map(str, parts))
+    return None
+
+
+@pytest.fixture(scope="module")
+def sayings() -> list[str]:
+    """All texts of the package, the scripts and the workflow's own files."""
+    found = []
+    for path in [*(ROOT / "workflow/fairser").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found += [text for node in ast.walk(tree) if (text := said(node))]
+    for path in (ROOT / "workflow").rglob("*.smk"):
+        joined = re.sub(r'"\s*\n\s*f?"', "", path.read_text(encoding="utf-8"))
+        found += re.findall(r'"([^"\n]+)"', joined)
+    return found
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_messages_are_those_of_the_code(message: str, sayings: list[str]) -> None:
+    assert len(message.replace("…", "")) >= 12, "too short to be found"
+    pattern = ".*?".join(re.escape(part) for part in message.split("…"))
+    assert any(re.match(pattern, text, re.S) for text in sayings)
+
+
+def test_there_are_messages() -> None:
+    assert len(MESSAGES) > 60

@@ -1,0 +1,106 @@
+"""Genders of a corpus' speakers, from a list that the user names (``llm.corpus.genders``)."""
+
+import unicodedata
+from pathlib import Path
+
+import polars as pl
+
+from fairser.corpora import demographics
+from fairser.errors import InputError, nearest
+from fairser.jobs import logger
+
+GENDERS = ("female", "male")
+UNKNOWN = (*demographics.UNKNOWN, "u", "other", "mixed")
+SHOWN = 3  # examples in a message
+
+
+def join_genders(clips: pl.DataFrame, path: str | Path) -> pl.DataFrame:
+    """Clips with ``gender`` and ``listed``; names are compared without case and extra spaces.
+
+    Args:
+        clips: with the column ``speaker``.
+        path: the list of speakers.
+
+    Raises:
+        InputError: a column is missing, a value is no gender, or no speaker is in the list.
+    """
+    known = _read_genders(path)
+    clips = clips.with_columns(_plain("speaker").alias("name")).join(
+        known, on="name", how="left", maintain_order="left"
+    )
+    clips = clips.with_columns(pl.col("listed").fill_null(False)).drop("name")
+    if not clips["gender"].count():
+        names = ", ".join(clips["speaker"].unique().sort().head(SHOWN))
+        raise InputError(
+            f"{path}: no speaker of the corpus ({names}, ...) has a gender in it. Is it the list "
+            "of this corpus? A row is a name as the corpus has it, and male or female."
+        )
+    return clips
+
+
+def unknown_speakers(clips: pl.DataFrame) -> pl.DataFrame:
+    """Speakers without a gender: ``speaker``, ``listed``, ``clips``; the most clips first."""
+    unknown = clips.filter(pl.col("gender").is_null()).group_by("speaker", "listed")
+    return unknown.agg(pl.len().alias("clips")).sort("clips", "speaker", descending=[True, False])
+
+
+def check_genders(clips: pl.DataFrame) -> None:
+    """Refuse a corpus in which no language has both genders in train and in development."""
+    counts = {
+        (language, split): part["gender"].drop_nulls().n_unique()
+        for (language, split), part in clips.group_by("language", "split")
+    }
+    lacking = {
+        language: [s for s in ("train", "development") if counts.get((language, s), 0) < 2]
+        for language in clips["language"].unique().sort()
+    }
+    told = [f"{language} in {' and '.join(s)}" for language, s in lacking.items() if s]
+    if all(lacking.values()):
+        raise InputError(
+            f"No language has clips of both genders in train and in development ({'; '.join(told)} "
+            "lack one), so there is no gap to measure or to train on. Mend the list of genders "
+            "('llm.corpus.genders') or take more languages ('llm.grid.languages')."
+        )
+    if told:
+        logger.info("without a gender gap: %s", "; ".join(told))
+
+
+def _read_genders(path: str | Path) -> pl.DataFrame:
+    """``name`` (plain), ``gender`` and ``listed``, a row per speaker."""
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file. Mend 'llm.corpus.genders'.")
+    first = Path(path).read_text(encoding="utf-8-sig").partition("\n")[0]
+    separator = "\t" if "\t" in first else ","
+    frame = pl.read_csv(path, infer_schema=False, separator=separator).fill_null("")
+    for name in ("speaker", "gender"):
+        if name not in frame.columns:
+            raise InputError(
+                f"{path}, row 1: no column '{name}'; a list of genders has speaker and gender."
+            )
+    words = pl.col("gender").str.strip_chars().str.to_lowercase()
+    aliases = demographics.VALUE_ALIASES["gender"]
+    frame = frame.with_row_index("row", 2).with_columns(words.replace(aliases).alias("gender"))
+    bad = frame.filter(~pl.col("gender").is_in([*GENDERS, *UNKNOWN]))
+    if bad.height:
+        raise InputError(
+            f"{path}, row {bad['row'][0]}: gender '{bad['gender'][0]}' of speaker "
+            f"'{bad['speaker'][0]}' is none of female, male and ? (unknown)."
+            f"{nearest(bad['gender'][0], list(GENDERS))}"
+        )
+    known = pl.when(pl.col("gender").is_in(GENDERS)).then("gender")
+    frame = frame.select(_plain("speaker").alias("name"), known, pl.lit(True).alias("listed"))
+    frame = frame.unique(maintain_order=True)
+    twice = frame.filter(pl.col("name").is_duplicated())
+    if twice.height:
+        raise InputError(
+            f"{path}: speaker '{twice['name'][0]}' has two different genders; keep one row."
+        )
+    return frame
+
+
+def _plain(column: str) -> pl.Expr:
+    """Names as they are compared: one form of Unicode, one space, no case."""
+    return pl.col(column).map_elements(
+        lambda name: " ".join(unicodedata.normalize("NFKC", name).casefold().split()),
+        return_dtype=pl.String,
+    )
