@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from adjustText import adjust_text
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -35,6 +34,8 @@ def place_labels(
         avoid: data coordinates of markers that should stay free.
         **look: further properties of the texts.
     """
+    from adjustText import adjust_text  # takes a second; most figures do without
+
     # A box, not a stroke: text with a stroke becomes a path in svg.
     box = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75}
     placed = [

@@ -26,10 +26,10 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.bool_]
 
 
-def positive(values: NDArray[Any]) -> Labels:
-    """Multi-label decisions [N, C]: value or probability [N, C] above 1 / C."""
+def positive(values: NDArray[Any], threshold: float | None = None) -> Labels:
+    """Multi-label decisions [N, C]: value or probability [N, C] above 1 / C or a threshold."""
     # In the type of the values: a share of 1/6 in float32 is above the float64 of 1/6.
-    return np.asarray(values) > 1 / values.shape[1]
+    return np.asarray(values) > (1 / values.shape[1] if threshold is None else threshold)
 
 
 def f1_by_class(truth: Labels, predicted: Labels) -> Floats:

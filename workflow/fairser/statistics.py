@@ -8,9 +8,11 @@ get the same resamples, so that two methods are compared speaker by speaker.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from fairser.files import read_json
 from fairser.metrics import Floats, class_gaps, counted_performance, rms
@@ -55,6 +57,11 @@ def read_counts(metrics: Iterable[str], counts: Iterable[str]) -> list[RunCounts
         cell = {name: record[name] for name in names}
         runs.append(RunCounts(**cell, counts=pl.read_parquet(table)))
     return runs
+
+
+def draw_weights(generator: np.random.Generator, speakers: int, resamples: int) -> NDArray[Any]:
+    """Times [R, S] that each of S speakers counts when S are drawn with replacement, R times."""
+    return generator.multinomial(speakers, np.full(speakers, 1 / speakers), size=resamples)
 
 
 class Bootstrap:
@@ -120,8 +127,7 @@ class Bootstrap:
         key = (fold, speakers)
         if key not in self._weights:
             generator = np.random.default_rng([self.seed, fold])
-            shares = np.full(speakers, 1 / speakers)
-            drawn = generator.multinomial(speakers, shares, size=self.resamples)
+            drawn = draw_weights(generator, speakers, self.resamples)
             self._weights[key] = np.vstack([np.ones(speakers), drawn])
         return self._weights[key]
 
@@ -146,17 +152,26 @@ class Estimate:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Percentile interval of 95 % over the resamples, shifted by their bias.
+        return interval(self.value, self.resampled, self.signed)
 
-        A gap is a difference of extremes, which drawing speakers anew widens: the resamples lie
-        above the measured gap on average. The shift takes that out; what is left is their spread.
-        """
-        found = self.resampled[~np.isnan(self.resampled)]
-        if np.isnan(self.value) or not found.size:
-            return float("nan"), float("nan")
-        ends = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        low, high = ends - (found.mean() - self.value)
-        return float(low if self.signed else max(low, 0.0)), float(high)
+
+def interval(value: float, resampled: Floats, signed: bool = False) -> tuple[float, float]:
+    """Percentile interval of 95 % over the resamples, shifted by their bias.
+
+    A gap is a difference of extremes, which drawing speakers anew widens: the resamples lie
+    above the measured gap on average. The shift takes that out; what is left is their spread.
+
+    Args:
+        value: the number as measured; without it there is no interval.
+        resampled: the number by resample [R]; NaN where a resample lacks it.
+        signed: whether it can be negative.
+    """
+    found = resampled[~np.isnan(resampled)]
+    if np.isnan(value) or not found.size:
+        return float("nan"), float("nan")
+    ends = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = ends - (found.mean() - value)
+    return float(low if signed else max(low, 0.0)), float(high)
 
 
 def estimate(runs: Iterable[RunCounts], values: dict[RunCounts, Floats]) -> Estimate:

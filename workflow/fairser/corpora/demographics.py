@@ -22,7 +22,8 @@ UNKNOWN_SPEAKER = "unknown "  # start of the names that stand for speakers nobod
 SPEAKER_COLUMNS = ("speaker", "SpkrID", "ActorID")
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 COLUMN_ALIASES = {"sex": "gender"}
-VALUE_ALIASES = {"gender": {"m": "male", "f": "female", "man": "male", "woman": "female"}}
+MEN, WOMEN = ("m", "man", "men"), ("f", "woman", "women")
+VALUE_ALIASES = {"gender": dict.fromkeys(MEN, "male") | dict.fromkeys(WOMEN, "female")}
 
 
 def is_known(column: pl.Expr) -> pl.Expr:
@@ -50,7 +51,7 @@ def read_speakers(path: str | Path, faults: Faults) -> tuple[pl.DataFrame, list[
         raise InputError(
             f"{path}: no speaker column; name one of the columns {', '.join(SPEAKER_COLUMNS)}."
         )
-    names = {name: _attribute_name(name) for name in frame.columns if name not in (speaker, "row")}
+    names = {name: attribute_name(name) for name in frame.columns if name not in (speaker, "row")}
     for column, name in names.items():
         others = [other for other in names if other != column and names[other] == name]
         if others or name in RESERVED:
@@ -115,7 +116,7 @@ def _contradiction(path: str | Path, name: str, other: str, row: dict[str, Any])
     )
 
 
-def read_csv(path: str | Path) -> pl.DataFrame:
+def read_csv(path: str | Path, separator: str = ",") -> pl.DataFrame:
     """A csv as text columns and ``row``, which locates each row for messages (``file, row n``).
 
     Rows are counted as a text editor does: the header is row 1.
@@ -123,13 +124,13 @@ def read_csv(path: str | Path) -> pl.DataFrame:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file. Mend its path in the configuration.")
     try:
-        frame = pl.read_csv(path, infer_schema=False).fill_null("")
+        frame = pl.read_csv(path, separator=separator, infer_schema=False).fill_null("")
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not readable as a csv in UTF-8. {_hint(path, error)}") from error
-    separator = next((s for s in OTHER_SEPARATORS if s in frame.columns[0]), None)
-    if len(frame.columns) == 1 and separator:
+    other = next((s for s in OTHER_SEPARATORS if s in frame.columns[0]), None)
+    if len(frame.columns) == 1 and other:
         raise InputError(
-            f"{path}, row 1: the columns are separated by {OTHER_SEPARATORS[separator]}; save the "
+            f"{path}, row 1: the columns are separated by {OTHER_SEPARATORS[other]}; save the "
             "file with commas."
         )
     if frame.height == 0:
@@ -169,7 +170,8 @@ def order_groups(attribute: str, groups: list[str]) -> list[str]:
     return [g for g in paper if g in groups] + sorted(set(groups) - set(paper))
 
 
-def _attribute_name(column: str) -> str:
+def attribute_name(column: str) -> str:
+    """The attribute that a column of any corpus is about, such as gender for ``Sex``."""
     name = column.strip().lower().replace(" ", "_")
     return COLUMN_ALIASES.get(name, name)
 

@@ -1,0 +1,195 @@
+"""The command as a user types it: the folder it leaves, what it refuses, and that it is light."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from fairser.audit import report
+from fairser.commands.audit import main
+from fairser.commands.base import BAD_INPUT
+from fairser.corpora.clips import ClipTable
+from fairser.files import sha256
+from fairser.metrics import fairness
+from unit.audit.builders import made_up, one, written
+from workflow.runner import ROOT
+
+FILES = {
+    *("audit.json", "audit.md", "performance.csv", "rates.csv", "gaps.csv", "differences.csv"),
+    *(f"{n}.{kind}" for n in ("recall", "false_alarms", "differences") for kind in ("svg", "png")),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with predictions.csv and speakers.csv, to work in."""
+    predictions, people = made_up(worse=0.4)
+    written(tmp_path, predictions=predictions, speakers=people)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str) -> int:
+    return main(["predictions.csv", "--groups", "speakers.csv", "--resamples", "50", *arguments])
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_from_a_foreign_folder_without_heavy_imports(folder: Path) -> None:
+    code = (
+        "import runpy, sys\n"
+        "try: runpy.run_path(sys.argv.pop(1), run_name='__main__')\n"
+        "except SystemExit as end: assert not end.code\n"
+        "heavy = {'torch', 'sklearn', 'transformers', 'pandas', 'adjustText', 'snakemake'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    command = [sys.executable, "-c", code, str(ROOT / "scripts/audit.py"), "predictions.csv"]
+    command += ["--groups", "speakers.csv", "--cross", "gender", "race", "--resamples", "50"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert {path.name for path in (folder / "audit").iterdir()} == FILES
+    assert "fear, recognised in " in done.stdout
+    assert "Written to audit: " in done.stdout
+    assert {p.name for p in folder.iterdir()} == {"audit", "predictions.csv", "speakers.csv"}
+
+
+def test_the_record_holds_everything(folder: Path) -> None:
+    assert run("--seed", "5", "--attributes", "Gender", "gender*race") == 0
+    record = json.loads((folder / "audit/audit.json").read_text())
+    assert record["inputs"] == {n: sha256(n) for n in ("predictions.csv", "speakers.csv")}
+    assert record["settings"]["resamples"] == 50 and record["settings"]["seed"] == 5
+    assert record["settings"]["classes"] == ["anger", "fear", "joy"]
+    assert set(record["attributes"]) == {"gender", "gender x race"}
+    assert record["units"] == {"kind": "speakers", "count": 24}
+    assert {"fairser", "python", "numpy", "polars"} <= set(record["versions"])
+    for name in ("performance", "rates", "gaps", "differences"):
+        table = pl.read_csv(folder / f"audit/{name}.csv", infer_schema_length=None)
+        assert len(record[name]) == table.height
+        for row, other in zip(record[name], table.to_dicts(), strict=True):
+            for key, value in row.items():
+                assert other[key] == (pytest.approx(value) if isinstance(value, float) else value)
+    text = (folder / "audit/audit.md").read_text()
+    assert record["verdict"]["summary"] in text
+    for finding in record["verdict"]["attributes"].values():
+        assert " ".join(finding["sentences"]) in text
+    row = one(pl.DataFrame(record["rates"]), attribute="gender", group="male", **{"class": "fear"})
+    assert f"{row['tpr']:.3f} [{row['tpr_low']:.3f}, {row['tpr_high']:.3f}]" in text
+
+
+def test_again_into_the_same_folder(folder: Path) -> None:
+    assert run() == 0
+    first = tree(folder / "audit")
+    assert run() == 0
+    assert tree(folder / "audit") == first
+    assert run("--seed", "1") == 0
+    assert tree(folder / "audit").keys() == first.keys()
+    assert tree(folder / "audit")["gaps.csv"] != first["gaps.csv"]
+
+
+@pytest.mark.parametrize("foreign", ["notes.txt", "audit.json", "audit.md"])
+def test_foreign_files_stay(folder: Path, foreign: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "mine").mkdir()
+    (folder / "mine" / foreign).write_text("{}")
+    before = tree(folder)
+    assert run("--out", "mine") == BAD_INPUT
+    assert f"no audit's, such as '{foreign}'; name another" in capsys.readouterr().err
+    assert run("--out", "speakers.csv") == BAD_INPUT
+    assert "speakers.csv is a file; name a folder by --out" in capsys.readouterr().err
+    assert tree(folder) == before
+
+
+def test_a_foreign_file_beside_an_earlier_audit(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run() == 0
+    (folder / "audit/paper.pdf").write_text("mine")
+    before = tree(folder)
+    assert run() == BAD_INPUT
+    assert "such as 'paper.pdf'" in capsys.readouterr().err
+    assert tree(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--attributes", "gendr"], "Did you mean 'gender'"),
+        (["--cross", "gender"], "--cross gender is one attribute; name two, as gender race"),
+        (["--labels", "labels.csv"], "labels.csv: no such file"),
+        (["--threshold", "0.5"], "most probable class"),
+        (["--classes", "anger", "fear"], "label 'joy' is no class"),
+    ],
+)
+def test_bad_input_leaves_nothing(
+    folder: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = tree(folder)
+    assert run(*arguments) == BAD_INPUT
+    told = capsys.readouterr()
+    assert message in told.err and told.out == ""
+    assert tree(folder) == before
+    assert {path.name for path in folder.iterdir()} == {"predictions.csv", "speakers.csv"}
+
+
+@pytest.mark.parametrize("option", ["--threshold=1", "--smallest=0", "--resamples=x"])
+def test_numbers_that_make_no_sense(folder: Path, option: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        run(option)
+    assert end.value.code == BAD_INPUT
+    assert not (folder / "audit").exists()
+
+
+def test_a_failure_while_writing_leaves_the_earlier_audit(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run() == 0
+    before = tree(folder)
+
+    def broken(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(report, "write_json", broken)
+    with pytest.raises(OSError, match="No space left"):
+        run("--seed", "1")
+    assert tree(folder) == before
+    assert {path.name for path in folder.iterdir()} == {"audit", "predictions.csv", "speakers.csv"}
+
+
+def test_cremad(cremad_table: ClipTable, cremad: Path, tmp_path: Path) -> None:
+    """Real labels and speakers; the classifier takes every second fear of men for sadness."""
+    clips = cremad_table.clips().drop_nulls("majority")
+    gender = clips["gender"].to_numpy()
+    label = clips["majority"].to_numpy()
+    missed = (gender == "male") & (label == "fear") & (np.arange(clips.height) % 2 == 0)
+    given = np.where(missed, "sad", label)
+    table = clips.select("clip", "speaker", pl.col("majority").alias("label"))
+    table = table.with_columns(pl.Series("prediction", given.tolist()))
+    table.write_csv(tmp_path / "predictions.csv")
+    out = tmp_path / "audit"
+    arguments = [str(tmp_path / "predictions.csv"), "--out", str(out), "--resamples", "100"]
+    arguments += ["--groups", str(cremad / "VideoDemographics.csv")]
+    assert main([*arguments, "--attributes", "gender", "race", "age"]) == 0
+    record = json.loads((out / "audit.json").read_text())
+    assert record["units"] == {"kind": "speakers", "count": 91}
+    assert record["verdict"]["attributes"]["gender"]["stands_out"]
+    said = " ".join(record["verdict"]["attributes"]["gender"]["sentences"])
+    assert "fear, recognised in 100 % of the clips of women" in said
+    assert "False alarms: sad is predicted in" in said
+    truth = np.array([label == name for name in cremad_table.classes]).T
+    predicted = np.array([given == name for name in cremad_table.classes]).T
+    for name in ("gender", "race", "age"):
+        groups = clips[name].to_list()
+        expected = fairness(truth, predicted, groups, list(cremad_table.classes))
+        for row in record["gaps"]:
+            if row["attribute"] == name:
+                gap = expected["gaps"][row["rate"]][row["variant"]]
+                wanted = gap["by_class"][row["class"]] if row["class"] else gap["rms"]
+                assert row["gap"] == pytest.approx(wanted)
+        assert record["attributes"][name]["unknown_clips"] == expected["unknown"]

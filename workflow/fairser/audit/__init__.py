@@ -1,0 +1,1 @@
+"""Audit of any classifier's decisions: how they differ between groups of speakers, how surely."""
