@@ -1,5 +1,6 @@
 """Reading audio: any format, rate and number of channels in, 16 kHz mono out."""
 
+import os
 import struct
 from functools import cache
 from io import BytesIO
@@ -9,7 +10,7 @@ import soundfile
 import torch
 
 from fairser import torchaudio_cpu  # noqa: F401  before torchaudio
-from fairser.corpora.clips import ALIASES
+from fairser.corpora.names import ALIASES
 from fairser.errors import InputError
 from fairser.files import is_lfs_pointer, leads_out
 
@@ -74,7 +75,7 @@ def read(path: str | Path, seconds: float | None = None) -> torch.Tensor:
     if len(wave) < SHORTEST * rate:
         raise InputError(
             f"{path}: holds {len(wave) / rate:.4f} s of audio; at least {SHORTEST} s are "
-            "needed. Remove the clip from the labels or fetch it again."
+            "needed. Remove the clip or fetch it again."
         )
     return wave if rate == SAMPLE_RATE else _resampler(rate)(wave)
 
@@ -103,8 +104,10 @@ def _check_file(path: Path) -> None:
         )
 
 
-def _with_size(path: Path) -> Path | BytesIO:
-    """A wav whose header gives its samples 0 bytes, as written to a pipe, with an open size.
+def _with_size(path: Path) -> bytes | BytesIO:
+    """A file for soundfile: its name, in bytes since names may be in any encoding.
+
+    But a wav whose header gives its samples 0 bytes, as written to a pipe, with an open size.
 
     libsndfile reads one of 0xFFFFFFFF to the end of the file, but one of 0 as empty.
     """
@@ -112,7 +115,7 @@ def _with_size(path: Path) -> Path | BytesIO:
         start = file.read(4096)
     data = start.find(b"data", 12)
     if start[:8] != b"RIFF" + bytes(4) or data < 0 or start[data + 4 : data + 8] != bytes(4):
-        return path
+        return os.fsencode(path)
     content = path.read_bytes()
     return BytesIO(content[: data + 4] + b"\xff" * 4 + content[data + 8 :])
 
