@@ -132,6 +132,8 @@ def test_adapters_come_along_and_the_frozen_weights_do_not(
     assert {"fairser/finetuning.py", "fairser/encoders/transformers.py"} <= {*names}
     text = (package / "config.json").read_text() + (package / "README.md").read_text()
     assert str(wavlm.parent) not in text
+    assert "`model` (0 MB) are not in the package" in text
+    assert "adapters that were trained beside them are" in text
     moved = Path(shutil.copytree(wavlm, tmp_path / "elsewhere"))
     done = predict(package, tmp_path, *clips(adapted), "--model", moved)
     assert done.returncode == 0, done.stderr
@@ -179,6 +181,9 @@ def test_features_of_ones_own(run: Path, tmp_path: Path) -> None:
     write_json(own / "metrics.json", metrics)
     export(own, tmp_path / "package")
     assert "polars" in (tmp_path / "package" / "requirements.txt").read_text()
+    card = (tmp_path / "package" / "README.md").read_text()
+    assert "predict.py --features features.safetensors --clips clips.csv --out" in card
+    assert "it takes no audio" in card
     store = run.parents[6] / "store"
     frame = pl.read_parquet(run / "predictions.parquet")
     rows = pl.read_csv(store / "clips.csv")["clip"].to_list()
@@ -295,6 +300,7 @@ def test_tampered_weights_are_refused(package: Path) -> None:
         ({"method": "erm.evil"}, "no method 'erm.evil'"),
         ({"encoder": {"kind": "os"}}, "no encoder kind 'os'"),
         ({"encoder": {}}, "no encoder kind None"),
+        ({"encoder": {"kind": "fbank", "pool": "max"}}, "a setting 'pool', which predictions"),
         ({"classes": ["angry", "sad"]}, "not the weights of this model"),
     ],
 )
@@ -331,6 +337,7 @@ def test_the_card_has_the_numbers_of_the_run(package: Path, run: Path) -> None:
     (result,) = head["model-index"][0]["results"]
     assert [m["value"] for m in result["metrics"]] == [metrics["f1"], metrics["acc"]]
     assert (head["library_name"], head["pipeline_tag"]) == ("fairser", "audio-classification")
+    assert "python predict.py clip.wav folder/ --out" in card
     for words in ("must not be used for decisions about people", "2024/1689", "hiring", "medical"):
         assert words in card
     gender = metrics["attributes"]["gender"]

@@ -21,6 +21,14 @@ CORPORA = {
 RATES = {"TPR": "tpr", "PPR": "ppr", "FPR": "fpr", "F1": "f1"}
 GAPS = {"tpr_gap": ("TPR gap", "tpr"), "dp_gap": ("DP gap", "ppr")}
 
+OWN_FEATURES = "--features features.safetensors --clips clips.csv"
+PYTHON = """\
+```python
+from fairser.predicting import load
+
+for prediction in load(".").predict(["clip.wav"]):
+    print(prediction.probabilities, prediction.decided)
+```"""
 CARD = Path(__file__).parents[1] / "report" / "model_card.md"
 
 
@@ -52,8 +60,8 @@ def model_card(
         groups=groups,
         fold=metrics["fold"],
         seed=metrics["seed"],
-        seconds=trained.encoder.get("seconds", ""),
-        encoder=_encoder(trained, pretrained_mb),
+        given=OWN_FEATURES if trained.encoder["kind"] == "precomputed" else "clip.wav folder/",
+        usage=_usage(trained, pretrained_mb),
         corpus=_capital(CORPORA.get(config["corpus"]["kind"], config["corpus"]["kind"])),
         bias=_bias(config["bias"]),
         splits=_splits(split, config["bias"]["attribute"]),
@@ -121,31 +129,41 @@ def _front(trained: Trained, metrics: Mapping[str, Any], method: str) -> str:
     return yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
 
 
-def _encoder(trained: Trained, pretrained_mb: float | None) -> str:
-    kind = trained.encoder["kind"]
-    if kind == "precomputed":
+def _usage(trained: Trained, pretrained_mb: float | None) -> str:
+    """What the command takes, and where the encoder comes from."""
+    if trained.encoder["kind"] == "precomputed":
         return (
-            "\n\nThe model was trained on features that fair-ser did not make: it takes no audio, "
-            "but features that were made likewise, with `--features FILE --clips CSV`."
+            "The model was trained on features that fair-ser did not make: it takes no audio, but "
+            "features that were made likewise. `features.safetensors` holds a tensor `features` "
+            "of clip x layer x dim, the first column of `clips.csv` the clip of each row."
         )
-    if trained.pretrained is None:
-        return f"The features (`{kind}`) need no pre-trained model."
-    model, commit = trained.pretrained["model"], trained.pretrained["commit"]
-    size = f" ({pretrained_mb:.0f} MB)" if pretrained_mb is not None else ""
-    adapted = (
-        "its adapters, which were trained, are. It is" if trained.adapters else "being unchanged,"
+    seconds = trained.encoder["seconds"]
+    parts = [
+        PYTHON,
+        "Any format that libsndfile reads, any rate and number of channels; of longer files the "
+        f"first {seconds} seconds count.",
+    ]
+    if trained.pretrained is not None:
+        parts.append(_encoder(trained.pretrained, trained.adapters is not None, pretrained_mb))
+    return "\n\n".join(parts)
+
+
+def _encoder(record: Mapping[str, Any], adapted: bool, megabytes: float | None) -> str:
+    size = f" ({megabytes:.0f} MB)" if megabytes is not None else ""
+    text = (
+        f"The weights of the pre-trained encoder `{record['model']}`{size} are not in the package: "
+        "they are as their authors published them, and many times its size. "
     )
-    text = f"\n\nThe pre-trained encoder `{model}`{size} is not in the package; {adapted}"
-    if commit is None:
-        return (
-            f"{text} read from the folder that `--model FOLDER` names, since it was trained from "
-            "one; its files are checked against the SHA-256 in `config.json`."
+    if adapted:
+        text += "The adapters that were trained beside them are. "
+    if record["commit"] is None:
+        text += "They came from a folder: `--model FOLDER` says where it is now."
+    else:
+        text += (
+            f"They are fetched from the Hugging Face hub at commit `{record['commit']}` and kept "
+            "in its cache; without network, `--model FOLDER` takes a folder with the files."
         )
-    return (
-        f"{text} fetched from the Hugging Face hub at commit `{commit}` and kept in its cache. "
-        "Without network, `--model FOLDER` takes a folder with its files. Either way they are "
-        "checked against the SHA-256 in `config.json`."
-    )
+    return f"{text} They are checked against the SHA-256 in `config.json`."
 
 
 def _bias(bias: Mapping[str, Any]) -> str:

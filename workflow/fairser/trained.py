@@ -18,8 +18,9 @@ from fairser.methods.base import Method, find_method
 
 WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"
 FORMAT = 1  # of config.json
-# Of the settings of features, what a prediction depends on; the model is in its record.
+# The settings of features that a prediction knows how to follow; the model is in its record.
 SETTINGS = ("kind", "seconds", "precision", "store", "waves", "pooling")
+MODEL = ("model", "revision")
 PRETRAINED = ("model", "revision", "commit", "files")
 RUN = "such as results/runs/METHOD/SOURCE/kK/foldF/seedS"
 
@@ -106,7 +107,7 @@ def from_run(metrics: Mapping[str, Any]) -> Trained:
         method=metrics["method"],
         classes=classes,
         threshold=1 / len(classes),  # as fairser.metrics.positive
-        encoder={name: made["settings"][name] for name in SETTINGS if name in made["settings"]},
+        encoder={name: v for name, v in made["settings"].items() if name not in MODEL},
         waves=made.get("waves", {"mean": 0.0, "std": 1.0}),
         pretrained=made["model"],
         adapters=metrics["config"]["lora"] if own["finetune"] else None,
@@ -171,6 +172,11 @@ def _check_names(trained: Trained, folder: Path) -> None:
             raise InputError(
                 f"{folder}: this code has no {what} {name!r}. Use the code that trained the model."
             )
+    if unknown := sorted(set(trained.encoder) - set(SETTINGS)):
+        raise InputError(
+            f"{folder}: the features have a setting '{unknown[0]}', which predictions of this code "
+            "do not follow. Use the code that trained the model."
+        )
     method = find_method(trained.method)
     if method.build is not Method.build or method.logits is not Method.logits:
         raise InputError(
