@@ -192,3 +192,13 @@ def test_commit(outside: Path) -> None:
     assert commit() == git("rev-parse", "HEAD")
     write(outside / "a.py", "A = 2\n")
     assert commit() == git("rev-parse", "HEAD") + "-dirty"
+
+
+def test_closure_names_what_is_imported(package: Path) -> None:
+    write(package / "crown/twig.py", "def late():\n    import plant.root\n")
+    write(package / "trunk.py", "import json\n\nfrom plant.crown import twig\n")
+    clear()
+    found = {"plant.trunk", "plant.crown", "plant.crown.twig", "plant.root"}
+    assert provenance.closure(["plant.trunk"]) == found
+    assert provenance.closure(["plant.trunk"], ["plant.root"]) == found - {"plant.root"}
+    assert provenance.closure(["plant.leaf"]) == {"plant.leaf"}

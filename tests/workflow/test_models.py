@@ -167,7 +167,7 @@ def test_a_killed_extraction_goes_on_where_it_stopped(
     killed.root = copy_workflow(tmp_path / "copy")
     for name, old, new in (
         ("shards", "FLUSHED = 2.0", "FLUSHED = 0.0"),
-        ("extraction", '"cpu": 10', '"cpu": 0.1'),
+        ("encoding", '"cpu": 10', '"cpu": 0.1'),
     ):
         module = killed.root / f"workflow/fairser/{name}.py"
         assert old in module.read_text()

@@ -16,6 +16,7 @@ import yaml
 from sklearn.metrics import accuracy_score, f1_score
 
 from fairser.commands.check_corpus import main
+from workflow.conftest import EMOTIONS, SPEAKERS, TAKES
 from workflow.runner import ROOT, Workflow
 
 RUN = "runs/erm/none/k1/fold1/seed0"
@@ -65,6 +66,22 @@ def test_a_run_records_where_it_comes_from(finished: Workflow) -> None:
     history = pl.read_csv(finished.results / RUN / "history.csv")
     assert history["epoch"].to_list() == [1, 2, 3, 4, 5]
     assert metrics["best_epoch"] == history.sort("development_loss")["epoch"][0]
+
+
+def test_its_models_predict_what_they_predicted(finished: Workflow, tones: Path) -> None:
+    """From the audio of the corpus, by the script and by an exported package."""
+    run, audio = finished.results / RUN, tones.parent / "audio"
+    package, scripts = finished.folder / "package", ROOT / "scripts"
+    subprocess.run([sys.executable, scripts / "export.py", run, package], check=True)
+    expected = pl.read_parquet(run / "predictions.parquet").sort("clip")
+    for command in ([scripts / "predict.py", "--run", run], [package / "predict.py"]):
+        done = subprocess.run([sys.executable, *command, audio], capture_output=True, check=True)
+        clip = pl.col("clip").str.strip_prefix(f"{tones.parent}/").str.strip_suffix(".wav")
+        found = pl.read_csv(done.stdout).with_columns(clip)
+        assert found.height == SPEAKERS * len(EMOTIONS) * TAKES
+        found = expected.select("clip").join(found, on="clip", how="left", maintain_order="left")
+        shares, wanted = (x.select(sorted(EMOTIONS)).to_numpy() for x in (found, expected))
+        np.testing.assert_allclose(shares, wanted, rtol=0, atol=1e-5)
 
 
 def test_the_same_numbers_on_one_core(finished: Workflow, workflow: Workflow) -> None:

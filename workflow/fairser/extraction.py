@@ -13,7 +13,7 @@ import torch
 from fairser import devices
 from fairser.encoders.base import Encoder, Settings, make_encoder
 from fairser.encoders.store import DTYPES, write_clips
-from fairser.errors import InputError
+from fairser.encoding import BATCH_SECONDS, encode
 from fairser.files import read_json, sha256_text, write_json
 from fairser.jobs import Progress, logger
 from fairser.models import Record, locate, read_record
@@ -21,8 +21,6 @@ from fairser.provenance import commit, versions
 from fairser.reading import Audio, check_faults
 from fairser.shards import Partial, write_faults
 
-# Seconds of audio in a batch; beyond that a device gains no speed, but needs more memory.
-BATCH_SECONDS = {"cpu": 10, "mps": 60, "cuda": 120}
 STORED = {"float32": DTYPES["F32"], "float16": DTYPES["F16"]}
 
 
@@ -144,22 +142,9 @@ def _encode(
     faults: dict[int, str] = {}
     plan = audio.plan(waiting, batch_seconds)
     with Progress(len(waiting), "clips") as shown:
-        for batch in audio.batches(plan, readers):
+        for batch in encode(encoder, audio, plan, readers, unfinished.dtype):
             faults |= batch.faults
-            for numbers, waves in batch.waves:
-                try:
-                    with np.errstate(over="ignore"):  # beyond float16; told as not finite
-                        values = encoder(waves).numpy().astype(unfinished.dtype)
-                except InputError as fault:  # such as a wave shorter than the encoder's frame
-                    faults |= {number: f"{audio.files[number]}: {fault}" for number in numbers}
-                    continue
-                finite = np.isfinite(values).all(axis=(1, 2))
-                faults |= {
-                    number: f"{audio.files[number]}: its features are not finite"
-                    for number, fine in zip(numbers, finite, strict=True)
-                    if not fine
-                }
-                good = [number for number, fine in zip(numbers, finite, strict=True) if fine]
-                unfinished.write(good, values[finite])
+            for numbers, values in batch.features:
+                unfinished.write(numbers, values)
             shown.add(len(batch))
     return faults

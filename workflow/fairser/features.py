@@ -7,29 +7,11 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from fairser.batches import Features, Statistics
 from fairser.encoders.store import CHUNK, FeatureStore, train_statistics
 from fairser.jobs import logger
 
 MEMORY_MB = 2000
-
-
-class Batches(Protocol):
-    """Features that exist only batch by batch.
-
-    Attributes:
-        shape: N clips, L layers, D values.
-        at_once: rows that may be asked for together where no gradient is needed.
-    """
-
-    shape: tuple[int, int, int]
-    at_once: int
-
-    def batch(self, rows: torch.Tensor) -> torch.Tensor:
-        """Features [B, L, D] of the rows [B], float32 on the CPU."""
-
-
-Features = torch.Tensor | Batches
-Statistics = dict[str, torch.Tensor]
 
 
 class Inputs(Protocol):
@@ -104,7 +86,7 @@ class MappedFeatures:
         self.last: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def batch(self, rows: torch.Tensor) -> torch.Tensor:
-        """See :class:`Batches`; a batch that is asked for twice in a row is read once."""
+        """See :class:`fairser.batches.Batches`; one asked for twice in a row is read once."""
         if self.last is None or self.last[0] is not rows:
             self.last = (rows, torch.from_numpy(self._read(self.rows[rows.numpy()])))
         return self.last[1]

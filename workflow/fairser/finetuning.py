@@ -8,15 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from fairser.batches import Statistics
 from fairser.encoders.transformers import SpeechEncoder
 from fairser.errors import InputError
-from fairser.features import Statistics
 from fairser.reading import Audio
 
 from peft import LoraConfig, inject_adapter_in_model  # isort: skip
@@ -57,6 +56,38 @@ class FinetunedInputs:
         return AdaptedEncoder(self.encoder, audio, self.options, seed), {}
 
 
+def add_adapters(model: nn.Module, options: Options, seed: int = 0) -> dict[str, nn.Parameter]:
+    """Put adapters into a frozen model, in place; returns their parameters by name.
+
+    Args:
+        model: of an encoder.
+        options: settings of the adapters.
+        seed: of their initial weights.
+
+    Raises:
+        InputError: the model has no such layers.
+    """
+    linears = [n for n, m in model.named_modules() if isinstance(m, nn.Linear)]
+    known = sorted({name.split(".")[-1] for name in linears})
+    for wanted in options.modules:
+        if wanted not in known:
+            raise InputError(
+                f"'lora.modules' names '{wanted}', which the encoder does not have; its linear "
+                f"layers are: {', '.join(known)}."
+            )
+    config = LoraConfig(
+        r=options.rank, lora_alpha=options.alpha, target_modules=list(options.modules)
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        inject_adapter_in_model(config, model)
+    adapters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    for parameter in adapters.values():  # small steps would be lost in 16 bits
+        parameter.data = parameter.data.float()
+    model.eval()  # no dropout: the same batch gives the same features
+    return adapters
+
+
 class AdaptedEncoder:
     """Pooled features of an encoder with adapters, which get their gradients.
 
@@ -79,34 +110,8 @@ class AdaptedEncoder:
         """
         self.encoder, self.audio = encoder, audio
         self.shape = (len(audio.files), encoder.layers, encoder.dim)
-        self._inject(options, seed)
-        named: Any = encoder.model.named_parameters()
-        self.adapters: dict[str, nn.Parameter] = {
-            name: parameter for name, parameter in named if parameter.requires_grad
-        }
+        self.adapters = add_adapters(encoder.model, options, seed)
         self._check_gradients()
-
-    def _inject(self, options: Options, seed: int) -> None:
-        config = LoraConfig(
-            r=options.rank, lora_alpha=options.alpha, target_modules=list(options.modules)
-        )
-        known = sorted({name.split(".")[-1] for name in self._linears()})
-        for wanted in options.modules:
-            if wanted not in known:
-                raise InputError(
-                    f"'lora.modules' names '{wanted}', which the encoder does not have; its linear "
-                    f"layers are: {', '.join(known)}."
-                )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            inject_adapter_in_model(config, self.encoder.model)
-        for parameter in self.encoder.model.parameters():
-            if parameter.requires_grad:  # small steps would be lost in 16 bits
-                parameter.data = parameter.data.float()
-        self.encoder.model.eval()  # no dropout: the same batch gives the same features
-
-    def _linears(self) -> list[str]:
-        return [n for n, m in self.encoder.model.named_modules() if isinstance(m, nn.Linear)]
 
     def _check_gradients(self) -> None:
         """Refuse adapters that no gradient reaches: they would train nothing and not tell.

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fairser.corpora.clips import ClipTable, clip_name
+from fairser.corpora.clips import ClipTable
 from fairser.corpora.demographics import read_csv
+from fairser.corpora.names import clip_name
 from fairser.encoders.store import CHUNK, FeatureStore, train_statistics
 from fairser.errors import InputError, nearest
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.functional import embedding_bag
 
-from fairser.features import Features
+from fairser.batches import Features
 
 HIDDEN = 256
 

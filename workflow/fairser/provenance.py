@@ -4,6 +4,7 @@ import ast
 import hashlib
 import platform
 import subprocess
+from collections.abc import Collection, Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -33,7 +34,7 @@ def code_hash(*modules: str) -> str:
         modules: full names, such as ``fairser.training``.
     """
     digest = hashlib.sha256()
-    for name in sorted(_closure(modules)):
+    for name in sorted(closure(modules, NEUTRAL)):
         digest.update(f"{name}\n{_meaning(name)}\n".encode())
     return digest.hexdigest()[:12]
 
@@ -60,12 +61,18 @@ def commit() -> str | None:
     return answer.stdout.strip()
 
 
-def _closure(modules: tuple[str, ...]) -> set[str]:
+def closure(modules: Iterable[str], without: Collection[str] = ()) -> set[str]:
+    """Names of the modules and of all modules of this package that they import, at any distance.
+
+    Args:
+        modules: full names, such as ``fairser.training``.
+        without: modules that are left out, with what only they import.
+    """
     found: set[str] = set()
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name not in found and name not in NEUTRAL:
+        if name not in found and name not in without:
             found.add(name)
             waiting += _imports(name)
     return found

@@ -1,5 +1,6 @@
 """Reading the audio of many clips ahead of what works on it, in batches of equal length."""
 
+import os
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -44,9 +45,13 @@ class Audio:
     files: Sequence[str]
     seconds: float
 
+    def path(self, number: int) -> Path:
+        """Where the file of a clip is; InputError where it leads out of the folder."""
+        return locate(self.folder, self.files[number])
+
     def read(self, number: int) -> torch.Tensor:
         """The wave [sample] of a clip at 16 kHz; InputError where it can't be used."""
-        return audio.read(locate(self.folder, self.files[number]), self.seconds)
+        return audio.read(self.path(number), self.seconds)
 
     def read_batch(self, numbers: Iterable[int]) -> Batch:
         """The waves of clips, and what is wrong with those that can't be used."""
@@ -64,7 +69,7 @@ class Audio:
     def length(self, number: int) -> float:
         """Seconds that will be read, by the file's header alone; 0 where it can't be read."""
         try:
-            info = soundfile.info(str(locate(self.folder, self.files[number])))
+            info = soundfile.info(os.fsencode(self.path(number)))
         except (InputError, soundfile.LibsndfileError, OSError):
             return 0.0  # reading it will tell why
         return min(info.frames / info.samplerate, self.seconds)

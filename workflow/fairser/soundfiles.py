@@ -1,5 +1,6 @@
 """Audio files as they are: header, samples, and what keeps one from being used."""
 
+import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from fairser.corpora.clips import ALIASES
+from fairser.corpora.names import ALIASES
 from fairser.errors import InputError
 from fairser.files import is_lfs_pointer, leads_out
 
@@ -110,7 +111,7 @@ def _check_length(path: str | Path, seconds: float) -> None:
     if seconds < SHORTEST:
         raise InputError(
             f"{path}: holds {seconds:.4f} s of audio; at least {SHORTEST} s are needed. Remove the "
-            "clip from the labels or fetch it again."
+            "clip or fetch it again."
         )
 
 
@@ -133,8 +134,10 @@ def _check_file(path: Path) -> None:
         )
 
 
-def _with_size(path: Path) -> Path | BytesIO:
-    """A wav whose header gives its samples 0 bytes, as written to a pipe, with an open size.
+def _with_size(path: Path) -> bytes | BytesIO:
+    """A file for soundfile: its name, in bytes since names may be in any encoding.
+
+    But a wav whose header gives its samples 0 bytes, as written to a pipe, with an open size.
 
     libsndfile reads one of 0xFFFFFFFF to the end of the file, but one of 0 as empty.
     """
@@ -142,7 +145,7 @@ def _with_size(path: Path) -> Path | BytesIO:
         start = file.read(4096)
     data = start.find(b"data", 12)
     if start[:8] != b"RIFF" + bytes(4) or data < 0 or start[data + 4 : data + 8] != bytes(4):
-        return path
+        return os.fsencode(path)
     content = path.read_bytes()
     return BytesIO(content[: data + 4] + b"\xff" * 4 + content[data + 8 :])
 

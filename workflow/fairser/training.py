@@ -9,10 +9,11 @@ import polars as pl
 import torch
 from torch import nn
 
+from fairser.batches import Statistics
 from fairser.checkpoints import Checkpoint
 from fairser.corpora.clips import SPLITS, ClipTable
 from fairser.errors import InputError
-from fairser.features import Inputs, Statistics
+from fairser.features import Inputs
 from fairser.fitting import Options, Progress, Weights, at_once, fit
 from fairser.groups import encode_groups
 from fairser.methods.base import FoldData, Method, find_method

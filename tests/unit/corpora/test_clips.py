@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from fairser.corpora.clips import ClipTable, build, clip_name, numeric, select_classes
+from fairser.corpora.clips import ClipTable, build, numeric, select_classes
+from fairser.corpora.names import clip_name
 from unit.corpora.builders import assert_refused, at_once
 
 CLASSES = ["angry", "happy", "sad"]

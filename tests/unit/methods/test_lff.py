@@ -80,7 +80,7 @@ def test_loss_is_the_sum_of_both_heads_and_the_weights_have_no_gradient() -> Non
     loss = method.loss(model, ROWS, 0.0)
     loss.backward()
 
-    z_b, z_d = (head(data.features, ROWS) for head in (model["biased"], model["debiased"]))
+    z_b, z_d = (head(data.features, ROWS) for head in (model.biased, model.debiased))
     l_b, l_d = method.clip_losses(z_b, ROWS), method.clip_losses(z_d, ROWS)
     b, d = (found.detach().numpy() for found in (l_b, l_d))
     old = averages.numpy()
@@ -94,7 +94,7 @@ def test_loss_is_the_sum_of_both_heads_and_the_weights_have_no_gradient() -> Non
     assert loss.item() == pytest.approx((easy + hard).item(), rel=1e-5)
     # The gradient of each head is that of its own loss alone.
     for name, part in (("biased", easy), ("debiased", hard)):
-        parameters = list(model[name].parameters())
+        parameters = list(getattr(model, name).parameters())
         expected = torch.autograd.grad(part, parameters)
         assert all(gradient.any() for gradient in expected[1:])
         for parameter, gradient in zip(parameters, expected, strict=True):
@@ -116,5 +116,5 @@ def test_predictions_are_those_of_the_debiased_head() -> None:
     method = LfF(data, torch.Generator())
     model = method.build()
     found = method.logits(model, ROWS)
-    assert torch.equal(found, model["debiased"](data.features, ROWS))
-    assert not torch.equal(found, model["biased"](data.features, ROWS))
+    assert torch.equal(found, model.debiased(data.features, ROWS))
+    assert not torch.equal(found, model.biased(data.features, ROWS))

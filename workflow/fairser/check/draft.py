@@ -5,7 +5,7 @@ import io
 import re
 from pathlib import Path
 
-from fairser.corpora.clips import AUDIO_SUFFIXES
+from fairser.corpora.names import AUDIO_SUFFIXES
 from fairser.errors import InputError
 
 NEEDED = ("file", "speaker", "emotion")

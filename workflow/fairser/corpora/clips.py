@@ -18,12 +18,13 @@ one per attribute         demographic group of the clip as text (``gender``, ``r
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from fairser.corpora.faults import Faults
+from fairser.corpora.names import clip_name
 from fairser.errors import InputError, nearest
 from fairser.files import complete
 
@@ -34,20 +35,6 @@ MAJORITY_THRESHOLD = 0.5
 # Label values are shares printed with six digits: an honest row sums to 1 within 1e-5, a row of
 # percentages, counts or with a missing rater does not.
 SUM_TOLERANCE = 0.005
-
-# A widespread mirror of CREMA-D dropped the last letter of one name.
-ALIASES = {"1040_ITH_SAD_X": "1040_ITH_SAD_XX"}
-
-
-# Endings of audio files; another dot belongs to the name, as in `speaker1.take2`.
-AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aif", ".aiff", ".au", ".sph")
-
-
-def clip_name(file: str) -> str:
-    """Name of the clip of an audio file, or of a clip: the relative path without an extension."""
-    path = PurePosixPath(file)
-    name = str(path.with_suffix("")) if path.suffix.lower() in AUDIO_SUFFIXES else file
-    return ALIASES.get(name, name)
 
 
 @dataclass(frozen=True)

@@ -103,5 +103,5 @@ def check_length(waves: torch.Tensor, shortest: int, name: str) -> None:
     if samples < shortest:
         raise InputError(
             f"A clip of {samples} samples at 16 kHz is too short for {name}, which needs "
-            f"{shortest}; remove the clip from the labels."
+            f"{shortest}; remove the clip."
         )

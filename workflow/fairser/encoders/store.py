@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from fairser.corpora.clips import clip_name
 from fairser.corpora.demographics import read_csv
+from fairser.corpora.names import clip_name
 from fairser.errors import InputError
 from fairser.files import complete
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from fairser.features import Features
+from fairser.batches import Features
 from fairser.head import Head
 from fairser.losses import class_balanced_weights, clip_losses
 
@@ -68,10 +68,19 @@ class Method:
         """Rows of the train clips to use; all by default."""
         return train
 
+    @staticmethod
+    def new_model(layers: int, dim: int, classes: int) -> nn.Module:
+        """A model for features of L x D, initialised from torch's global generator.
+
+        Its call with features [N, L, D] and rows [B] gives the logits [B, C] of the prediction: a
+        trained model predicts without its method.
+        """
+        return Head(layers, dim, classes)
+
     def build(self) -> nn.Module:
-        """The model, initialised from torch's global generator."""
+        """The model for the clips of the fold."""
         _, layers, dim = self.data.features.shape
-        return Head(layers, dim, self.data.targets.shape[1])
+        return self.new_model(layers, dim, self.data.targets.shape[1])
 
     def parts(self, model: nn.Module) -> list[list[nn.Parameter]]:
         """Parameters whose gradients are clipped together; all in one by default."""

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from fairser.batches import Features
 from fairser.head import HIDDEN, LayerEncoder
 from fairser.methods.base import FoldData, Method
 from fairser.methods.lff import RelativeDifficulty, generalised
@@ -43,6 +44,10 @@ class Disentangled(nn.Module):
         self.classify_intrinsic = nn.Linear(2 * HIDDEN, classes)
         self.classify_bias = nn.Linear(2 * HIDDEN, classes)
 
+    def forward(self, features: Features, rows: torch.Tensor) -> torch.Tensor:
+        z = torch.cat([self.intrinsic(features, rows), self.bias(features, rows)], dim=1)
+        return self.classify_intrinsic(z)
+
 
 class DisEnt(Method):
     Options = Options
@@ -51,9 +56,9 @@ class DisEnt(Method):
         super().__init__(data, generator, options)
         self.difficulty = RelativeDifficulty(data, self.rows, self.options.momentum)
 
-    def build(self) -> nn.Module:
-        _, layers, dim = self.data.features.shape
-        return Disentangled(layers, dim, self.data.targets.shape[1])
+    @staticmethod
+    def new_model(layers: int, dim: int, classes: int) -> nn.Module:
+        return Disentangled(layers, dim, classes)
 
     def loss(self, model: Any, rows: torch.Tensor, progress: float) -> torch.Tensor:
         options, features = self.options, self.data.features
@@ -89,11 +94,6 @@ class DisEnt(Method):
     def resume(self, state: dict[str, torch.Tensor]) -> None:
         super().resume(state)
         self.difficulty.averages = state["averages"]
-
-    def logits(self, model: Any, rows: torch.Tensor) -> torch.Tensor:
-        features = self.data.features
-        z = torch.cat([model.intrinsic(features, rows), model.bias(features, rows)], dim=1)
-        return model.classify_intrinsic(z)
 
 
 METHOD = DisEnt

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from fairser.batches import Features
+from fairser.head import Head
 from fairser.methods.base import FoldData, Method
 
 
@@ -27,6 +29,17 @@ class Options:
 
     q: float = 0.7
     momentum: float = 0.7
+
+
+class TwoHeads(nn.Module):
+    """The biased head and the debiased one, which predicts."""
+
+    def __init__(self, layers: int, dim: int, classes: int) -> None:
+        super().__init__()
+        self.biased, self.debiased = Head(layers, dim, classes), Head(layers, dim, classes)
+
+    def forward(self, features: Features, rows: torch.Tensor) -> torch.Tensor:
+        return self.debiased(features, rows)
 
 
 class RelativeDifficulty:
@@ -75,8 +88,9 @@ class LfF(Method):
         super().__init__(data, generator, options)
         self.difficulty = RelativeDifficulty(data, self.rows, self.options.momentum)
 
-    def build(self) -> nn.Module:
-        return nn.ModuleDict({"biased": super().build(), "debiased": super().build()})
+    @staticmethod
+    def new_model(layers: int, dim: int, classes: int) -> nn.Module:
+        return TwoHeads(layers, dim, classes)
 
     def parts(self, model: nn.Module) -> list[list[nn.Parameter]]:
         return [list(head.parameters()) for head in model.children()]
@@ -96,9 +110,6 @@ class LfF(Method):
     def resume(self, state: dict[str, torch.Tensor]) -> None:
         super().resume(state)
         self.difficulty.averages = state["averages"]
-
-    def logits(self, model: Any, rows: torch.Tensor) -> torch.Tensor:
-        return model["debiased"](self.data.features, rows)
 
 
 METHOD = LfF

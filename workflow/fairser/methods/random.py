@@ -9,7 +9,8 @@ from fairser.methods.base import Method
 class Random(Method):
     trains = False
 
-    def build(self) -> nn.Module:
+    @staticmethod
+    def new_model(layers: int, dim: int, classes: int) -> nn.Module:
         return nn.Module()
 
     def logits(self, model: nn.Module, rows: torch.Tensor) -> torch.Tensor:

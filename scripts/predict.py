@@ -1,0 +1,10 @@
+"""Emotion probabilities of audio files by a trained model, as csv; --help says more."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
+
+from fairser.commands.predict import main
+
+sys.exit(main())

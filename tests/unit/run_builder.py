@@ -1,0 +1,108 @@
+"""Runs on small waves, made as the workflow's rules make them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from fairser.configuration import resolve
+from fairser.corpora.clips import ClipTable
+from fairser.encoders.key import is_standardised, store_settings
+from fairser.evaluation import evaluate, speaker_counts
+from fairser.extraction import Source, extract
+from fairser.files import complete, read_json, write_json
+from fairser.fitting import Options
+from fairser.hub import fetch
+from fairser.models import write_record
+from fairser.reading import Audio, wave_statistics
+from fairser.runs import make_inputs, write_run
+from fairser.training import train_and_predict
+from unit.builders import clip_table
+
+COUNT = 24
+SPLITS = ["train", "train", "development", "test"] * (COUNT // 4)
+KIND = np.random.default_rng(1).integers(3, size=COUNT)
+
+
+def write_tones(folder: Path) -> None:
+    """Stereo tones whose pitch tells the class, of several lengths, at 22,050 Hz."""
+    random = np.random.default_rng(2)
+    folder.mkdir(parents=True)
+    for number, kind in enumerate(KIND):
+        time = np.arange(5000 + 700 * (number % 3)) / 22_050
+        wave = 0.3 * np.sin(2 * np.pi * [150, 500, 1500][kind] * time) + 0.02
+        waves = wave[:, None] + random.normal(0, 0.05, (len(time), 2))
+        soundfile.write(folder / f"c{number:03d}.wav", waves, 22_050)
+
+
+def make_run(folder: Path, method: str = "erm", model: Path | None = None, **given: Any) -> Path:
+    """Train on the tones; returns the folder of the run.
+
+    Args:
+        folder: of all files: ``audio``, ``results`` and what lies between.
+        method: that trains.
+        model: folder of an encoder's model, None for fbank.
+        given: the configuration; the encoder's kind and model are filled in.
+    """
+    if not (folder / "audio").is_dir():
+        write_tones(folder / "audio")
+    encoder = {"kind": "transformers", "model": str(model)} if model else {"kind": "fbank"}
+    given["encoder"] = encoder | given.get("encoder", {})
+    base: dict[str, Any] = {"corpus": {"kind": "demo"}, "device": "cpu"}
+    config = resolve({**base, "grid": {"methods": [method]}, **given})
+    genders = [("female", "male", None)[n % 3] for n in range(COUNT)]
+    table = clip_table(0.1 + 0.7 * np.eye(3)[KIND], SPLITS, gender=genders)
+    results = folder / "results"
+    table.write(results / "splits" / "fold1.parquet")
+    finetune = config["lora"] if config["encoder"]["finetune"] else None
+    settings = {
+        "standardise": is_standardised(config, "encoder"),
+        "finetune": finetune,
+        "encoder": store_settings(config, "encoder"),
+        "audio": str(folder / "audio"),
+    }
+    files = _ahead(folder, table, model, settings["encoder"])
+    if finetune is None:
+        files = _store(folder, table, settings["encoder"], files)
+    inputs, origin = make_inputs(files, settings, table, config, 1)
+    options = Options(epochs=3, batch_size=4, learning_rate=5e-3)
+    run = train_and_predict(method, table, inputs, options, 0)
+    place = results / "runs" / method / "none" / "k1" / "fold1" / "seed0"
+    names = {"predictions": "predictions.parquet", "model": "model.safetensors"}
+    names |= {"history": "history.csv", "run": "run.json"}
+    cell = {"method": method, "source": "none", "k": "1", "fold": "1", "seed": "0"}
+    write_run({n: str(place / file) for n, file in names.items()}, run, origin, cell, config)
+    metrics = read_json(place / "run.json") | evaluate(run.predictions, table)
+    write_json(place / "metrics.json", metrics)
+    with complete(place / "counts.parquet") as path:
+        speaker_counts(run.predictions, table).write_parquet(path)
+    return place
+
+
+def _ahead(
+    folder: Path, table: ClipTable, model: Path | None, settings: dict[str, Any]
+) -> dict[str, str]:
+    """The model's record and the statistics of the waves."""
+    files: dict[str, str] = {}
+    if model:
+        files["model"] = str(folder / "model.json")
+        write_record(files["model"], fetch(str(model), "main", "transformers"))
+    if settings.get("waves") == "corpus":
+        files["waves"] = str(folder / "waves.json")
+        audio = Audio(folder / "audio", table.frame["file"].to_list(), settings["seconds"])
+        mean, std, _ = wave_statistics(audio, 0)
+        write_json(files["waves"], {"mean": mean, "std": std})
+    return files
+
+
+def _store(
+    folder: Path, table: ClipTable, settings: dict[str, Any], files: dict[str, str]
+) -> dict[str, str]:
+    names = {"features": "features.safetensors", "clips": "clips.csv"}
+    names |= {"faults": "faults.csv", "source": "source.json"}
+    paths = {name: str(folder / "store" / file) for name, file in names.items()}
+    source = Source.read(settings, files.get("model"), files.get("waves"))
+    clips = table.frame.select("clip", "file")
+    extract(source, clips, folder / "audio", paths, folder / "part", "code", device="cpu")
+    return paths
