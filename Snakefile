@@ -14,6 +14,7 @@ configfile: "config.yaml"
 
 include: "workflow/common.smk"
 include: "workflow/inputs.smk"
+include: "workflow/last_words.smk"
 include: "workflow/rules/corpora.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/features.smk"
@@ -97,8 +98,9 @@ onstart:
 
 onsuccess:
     grid.write_state(STUDY_CELLS, RESULTS)
-    print(summary(RESULTS), file=sys.stderr, end="")
+    print(told_success(), file=sys.stderr, end="")
 
 
 onerror:
     grid.write_state(STUDY_CELLS, RESULTS)
+    print(told_failure(), file=sys.stderr, end="")

@@ -26,7 +26,6 @@ from fairser.jobs import prepare_processes
 from fairser.llm import configuration as llm
 from fairser.llm.grid import LANGUAGES, llm_cells
 from fairser.provenance import code_hash
-from fairser.summary import summary
 
 prepare_processes()
 
@@ -138,4 +137,5 @@ def prepare_cluster():
     except InputError as error:
         if not workflow.local_exec:
             sys.exit(str(error))
-        logger.warning(str(error))
+        reason = str(error).splitlines()[0]
+        logger.warning(f"Slurm does not answer; this local run goes on ({reason})")

@@ -15,11 +15,10 @@ def folder_of_listing(_, output):
 
 def audio_inputs(_):
     """What says that the audio is complete, for a corpus that the workflow fetches or makes."""
-    if CORPUS["audio"] is None:
-        sys.exit(
-            "'corpus.audio' is null, but every kind except precomputed reads audio. Name its "
-            "folder, or set 'embedding.kind' and 'pseudo.kind' to precomputed."
-        )
+    try:
+        configuration.check_audio(CORPUS)
+    except InputError as error:
+        sys.exit(str(error))
     made = configuration.made_folder(CORPUS)
     return [f"{made}/AudioWAV.tsv"] if made else []
 

@@ -10,7 +10,8 @@ import pytest
 import soundfile
 import torch
 
-from fairser.audio import SAMPLE_RATE, locate, read
+from fairser.audio import SAMPLE_RATE, read
+from fairser.soundfiles import Header, locate, read_header
 from unit.corpora.builders import assert_refused, sine
 
 
@@ -94,6 +95,8 @@ def test_spoilt_file(
     path = write(tmp_path / name, sine(SAMPLE_RATE))
     spoil(path)
     assert_refused((f"{path}: ", *told), read, path)
+    if name == "a.wav":  # the header of a cut flac is whole
+        assert_refused((f"{path}: ", *told), read_header, path)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -111,6 +114,11 @@ def test_shortest_clip(tmp_path: Path) -> None:
     assert_refused((str(path), "0.0249 s", "0.025 s", "Remove the clip"), read, path)
 
 
+def test_header(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.flac", np.stack([sine(22_050, 1.5)] * 2, axis=1), 22_050)
+    assert read_header(path) == Header(1.5, 22_050, 2, "flac pcm_16")
+
+
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
 def test_wav_written_to_a_pipe(tmp_path: Path, size: int) -> None:
     """A writer that can't go back leaves the sizes in the header open."""
@@ -121,6 +129,7 @@ def test_wav_written_to_a_pipe(tmp_path: Path, size: int) -> None:
         content[position : position + 4] = struct.pack("<I", size)
     path.write_bytes(content)
     assert torch.equal(read(path), whole)
+    assert read_header(path).seconds == 1.0
 
 
 def test_further_chunks_of_a_wav(tmp_path: Path) -> None:

@@ -77,6 +77,10 @@ def test_audio_that_cannot_be_used(own: Workflow) -> None:
     ]:
         assert f"{path}: {words}" in output
     assert "Traceback (most" not in output
+    last = output[output.index("1 job failed.") :]
+    assert "fbank of clips, shard 1 of 1: 4 of 144 clips can't be used:" in last
+    assert f"{truncated}: truncated" in last
+    assert "What is finished is kept (0 of 4 runs). Mend that; the same command" in last
 
 
 def test_features_with_nan(own: Workflow) -> None:
@@ -147,6 +151,10 @@ def test_a_loss_that_is_not_finite(own: Workflow) -> None:
     output = own.fail()
     assert "is not finite" in output
     assert "method erm, fold 1, seed 0" in output
+    last = output[output.index("2 jobs failed.") :]
+    assert "train erm: groups none, K 1, fold 1, seed 0: " in last
+    assert "is not finite" in last
+    assert "What is finished is kept (2 of 4 runs)." in last
 
 
 def test_download_from_nowhere(tmp_path: Path) -> None:

@@ -2,6 +2,11 @@
 
 import json
 import os
+import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +15,7 @@ import pytest
 import yaml
 from sklearn.metrics import accuracy_score, f1_score
 
+from fairser.commands.check_corpus import main
 from workflow.runner import ROOT, Workflow
 
 RUN = "runs/erm/none/k1/fold1/seed0"
@@ -61,13 +67,6 @@ def test_a_run_records_where_it_comes_from(finished: Workflow) -> None:
     assert metrics["best_epoch"] == history.sort("development_loss")["epoch"][0]
 
 
-def test_it_ends_with_table_1_and_the_places(workflow: Workflow) -> None:
-    workflow.overlay["grid"] = {"methods": ["random"], "folds": [1]}
-    output = workflow.run()
-    assert "| method | source | f1" in output
-    assert "results/table1.csv" in output
-
-
 def test_the_same_numbers_on_one_core(finished: Workflow, workflow: Workflow) -> None:
     workflow.run(cores=1)
     for name in ("table1.csv", f"{RUN}/history.csv"):
@@ -81,8 +80,20 @@ def test_a_lost_file_alone_is_made_again(finished: Workflow) -> None:
     (finished.results / RUN / "metrics.json").unlink()
     once = ["evaluate", "table1", "table2", "tradeoff", "tpr_by_class", "all"]
     assert finished.jobs() == {**dict.fromkeys(once, 1), "total": 6}
-    finished.run()
+    output = finished.run()
     assert finished.jobs() == {}
+    last = output[output.index("Done in ") :]
+    assert "Made: 1 run, 2 tables, 2 figures." in last
+    table = pl.read_csv(finished.results / "table1.csv").to_dicts()
+    for row in table:
+        assert re.search(rf"^  {row['method']} +none +{row['f1']:.3f} \[", last, re.MULTILINE)
+    assert f"ERM's tpr_gap, between groups of gender, is {table[0]['tpr_gap']:.3f}" in last
+    assert "results/*.csv, also .md and .tex: table1, table2\n" in last
+
+
+def test_nothing_is_summed_up_where_nothing_is_made(finished: Workflow) -> None:
+    assert "Done in" not in finished.run("-n", "--forceall")
+    assert "Done in" not in finished.run()
 
 
 def test_touching_a_script_reruns_nothing(finished: Workflow) -> None:
@@ -113,7 +124,9 @@ def test_a_change_reruns_what_depends_on_it(
 
 
 def test_one_table_as_the_target(workflow: Workflow) -> None:
-    workflow.run("results/tableA3.csv")
+    output = workflow.run("results/tableA3.csv")
+    assert "Made: 1 table." in output
+    assert "Table 1" not in output
     made = {path.name for path in workflow.results.glob("table*")}
     assert made == {"tableA3.csv", "tableA3.md", "tableA3.tex"}
     table = pl.read_csv(workflow.results / "tableA3.csv")
@@ -153,3 +166,66 @@ def test_the_defaults_are_those_of_config_yaml() -> None:
     from fairser.configuration import resolve
 
     assert resolve(yaml.safe_load((ROOT / "config.yaml").read_text())) == resolve({})
+
+
+def test_an_interrupted_run(workflow: Workflow) -> None:
+    """Ctrl-C reaches Snakemake and its jobs."""
+    workflow.overlay["train"]["epochs"] = 1_000_000
+    workflow.overlay["grid"] = {"methods": ["erm"], "folds": [1]}
+    (workflow.folder / "overlay.yaml").write_text(yaml.safe_dump(workflow.overlay))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--cores", "1", "--configfile", str(ROOT / "config.yaml"), "overlay.yaml"]
+    train_log = workflow.results / "logs/runs/erm/none/k1/fold1/seed0/train.log"
+    with (workflow.folder / "log").open("w") as log:
+        running = subprocess.Popen(
+            command,
+            cwd=workflow.folder,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            # As at a terminal, whatever the tests themselves were started with.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+        try:
+            end = time.monotonic() + 300
+            while not train_log.exists() and time.monotonic() < end:
+                time.sleep(0.05)
+            time.sleep(0.5)
+        finally:
+            os.killpg(running.pid, signal.SIGINT)
+            running.wait(timeout=100)
+    output = (workflow.folder / "log").read_text()
+    assert "Stopped before the end." in output
+    assert "What is finished is kept (0 of 1 runs). The same command goes on" in output
+    assert "Traceback" not in output
+
+
+def test_the_check_says_what_the_run_makes(
+    finished: Workflow,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(finished.folder)
+    files = {path for path in finished.folder.rglob("*") if ".snakemake" not in path.parts}
+    assert main([str(ROOT / "config.yaml"), "overlay.yaml"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    clips = pl.read_parquet(finished.results / "clips.parquet")
+    assert f"{clips['clip'].n_unique()} of {clips['speaker'].n_unique()} speakers" in text
+    for fold in (1, 2):
+        sizes = {
+            name: dict(pl.read_parquet(path).filter(fold=fold)["split"].value_counts().iter_rows())
+            for name, path in (
+                ("left", finished.results / f"splits/fold{fold}.parquet"),
+                ("whole", finished.results / "clips.parquet"),
+            )
+        }
+        cells = [
+            f"{split} {sizes['left'][split]} of {sizes['whole'][split]}"
+            for split in ("train", "development", "test")
+        ]
+        assert f"fold {fold}: {', '.join(cells)}" in text
+    assert "4: random, erm; 2 folds, 1 seed" in text
+    assert "144 x wav pcm_16, 22.05 kHz, mono" in text
+    assert "Nothing is wrong." in text
+    after = {path for path in finished.folder.rglob("*") if ".snakemake" not in path.parts}
+    assert after == files

@@ -1,40 +1,16 @@
 """Reading audio: any format, rate and number of channels in, 16 kHz mono out."""
 
-import struct
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 
-import soundfile
 import torch
 
 from fairser import torchaudio_cpu  # noqa: F401  before torchaudio
-from fairser.corpora.clips import ALIASES
-from fairser.errors import InputError
-from fairser.files import is_lfs_pointer, leads_out
+from fairser.soundfiles import read_samples
 
 from torchaudio.transforms import Resample  # isort: skip
 
 SAMPLE_RATE = 16_000
-SHORTEST = 0.025  # seconds; one frame of the encoders
-STREAMED = (0, 0xFFFFFFFF)  # sizes that programs write which do not know the length yet
-
-
-def locate(folder: str | Path, file: str) -> Path:
-    """Path of an audio file of the corpus, whichever of its names the copy at hand uses.
-
-    Raises:
-        InputError: the file leads out of the folder.
-    """
-    if leads_out(file):
-        raise InputError(f"{file}: lies outside the audio folder {folder}; give a path inside it.")
-    path = Path(folder) / file
-    if not path.exists():
-        for other, name in ALIASES.items():
-            alias = path.with_name(other + path.suffix)
-            if path.stem == name and alias.exists():
-                return alias
-    return path
 
 
 def read(path: str | Path, seconds: float | None = None) -> torch.Tensor:
@@ -45,88 +21,13 @@ def read(path: str | Path, seconds: float | None = None) -> torch.Tensor:
         seconds: read only so much of the start.
 
     Raises:
-        InputError: missing, empty, truncated, unreadable or too short; a Git LFS pointer; samples
-            that are not finite.
+        InputError: see :func:`fairser.soundfiles.read_samples`.
     """
-    path = Path(path)
-    try:
-        _check_file(path)
-        with soundfile.SoundFile(_with_size(path)) as file:
-            rate, frames = file.samplerate, file.frames
-            wanted = frames if seconds is None else min(frames, round(seconds * rate))
-            samples = file.read(wanted, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise InputError(
-            f"{path}: not readable as audio ({error.error_string.strip()}); fetch or convert it "
-            "again."
-        ) from error
-    except OSError as error:
-        raise InputError(
-            f"{path}: can't be read ({error.strerror}); mend its permissions."
-        ) from error
-    if len(samples) < wanted:
-        raise InputError(
-            f"{path}: truncated, {len(samples)} of {wanted} samples are there; fetch it again."
-        )
+    samples, rate = read_samples(path, seconds)
     wave = torch.from_numpy(samples).mean(dim=1)
-    if not wave.isfinite().all():
-        raise InputError(f"{path}: holds samples that are no finite numbers; convert it again.")
-    if len(wave) < SHORTEST * rate:
-        raise InputError(
-            f"{path}: holds {len(wave) / rate:.4f} s of audio; at least {SHORTEST} s are "
-            "needed. Remove the clip from the labels or fetch it again."
-        )
     return wave if rate == SAMPLE_RATE else _resampler(rate)(wave)
 
 
 @cache
 def _resampler(rate: int) -> Resample:
     return Resample(rate, SAMPLE_RATE)  # its filter costs more to make than to use
-
-
-def _check_file(path: Path) -> None:
-    if not path.is_file():
-        raise InputError(f"{path}: no such audio file; mend 'corpus.audio' or fetch the file.")
-    size = path.stat().st_size
-    if size == 0:
-        raise InputError(f"{path}: the file is empty (0 bytes); fetch it again.")
-    if is_lfs_pointer(path):
-        raise InputError(
-            f"{path}: a Git LFS pointer of {size} bytes in place of audio. Run `git lfs pull` in "
-            "its repository, or `snakemake download_cremad` for CREMA-D."
-        )
-    missing = _missing_wav_bytes(path, size)
-    if missing > 0:
-        raise InputError(
-            f"{path}: truncated, the last {missing} bytes of its samples are missing; fetch it "
-            "again."
-        )
-
-
-def _with_size(path: Path) -> Path | BytesIO:
-    """A wav whose header gives its samples 0 bytes, as written to a pipe, with an open size.
-
-    libsndfile reads one of 0xFFFFFFFF to the end of the file, but one of 0 as empty.
-    """
-    with path.open("rb") as file:
-        start = file.read(4096)
-    data = start.find(b"data", 12)
-    if start[:8] != b"RIFF" + bytes(4) or data < 0 or start[data + 4 : data + 8] != bytes(4):
-        return path
-    content = path.read_bytes()
-    return BytesIO(content[: data + 4] + b"\xff" * 4 + content[data + 8 :])
-
-
-def _missing_wav_bytes(path: Path, size: int) -> int:
-    """Bytes by which the data of a wav end before its header says; libsndfile does not tell."""
-    with path.open("rb") as file:
-        if file.read(4) != b"RIFF":
-            return 0
-        position = 12
-        while position + 8 <= size:
-            file.seek(position)
-            name, length = struct.unpack("<4sI", file.read(8))
-            if name == b"data":
-                return 0 if length in STREAMED else position + 8 + length - size
-            position += 8 + length + length % 2  # chunks are padded to even sizes
-    return 0

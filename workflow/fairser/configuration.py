@@ -6,12 +6,13 @@ The JSON schema beside the workflow is the one list of keys, types and defaults.
 import os
 import tempfile
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from fairser.errors import InputError, nearest
+from fairser.errors import InputError, nearest, not_there
 from fairser.llm import configuration as llm
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
@@ -36,7 +37,9 @@ FINETUNED = ("erm", "rw", "ds", "gdro", "gadro", "pgdro", "minmaxgap")
 Config = dict[str, Any]
 
 
+@cache
 def load_schema() -> Config:
+    """The schema; who changes it changes it for all."""
     return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
 
 
@@ -96,13 +99,26 @@ def check_inputs(config: Config) -> None:
         paths["corpus.audio"] = corpus["audio"]
     made = f"{made_folder(corpus)}/"
     lines = [
-        f"'{key}' is '{path}', which does not exist (relative to {Path.cwd()})."
+        not_there(key, path)
         for key, path in paths.items()
         if path is not None and not path.startswith(made) and not Path(path).exists()
     ]
     if not lines and list_key(corpus) == "labels":
         lines = _missing_folds(config["grid"]["folds"], label_files(corpus))
     _refuse(lines + llm.missing(config))
+
+
+def check_audio(corpus: Config) -> None:
+    """Refuse a corpus without audio where features are computed from it.
+
+    Raises:
+        InputError: says what to name.
+    """
+    if corpus["audio"] is None:
+        raise InputError(
+            "'corpus.audio' is null, but every kind except precomputed reads audio. Name its "
+            "folder, or set 'embedding.kind' and 'pseudo.kind' to precomputed."
+        )
 
 
 def check_results(folder: str | Path) -> None:

@@ -125,10 +125,7 @@ def kmeans(
 
     rows = store.rows(table.frame["clip"])
     train = rows[(table.frame["split"] == "train").to_numpy()]
-    if len(train) < k:
-        raise InputError(
-            f"K = {k} clusters from {len(train)} train clips are too many; lower 'grid.k'."
-        )
+    check_clusters(k, len(train))
     mean, std = train_statistics(_vectors(store, _parts(train))) if standardise else (0.0, 1.0)
     model = MiniBatchKMeans(
         n_clusters=k,
@@ -152,6 +149,16 @@ def kmeans(
     return table.frame.select("clip", "split").with_columns(
         pl.Series("group", np.concatenate(labels).astype(np.int64)).cast(pl.String)
     )
+
+
+def check_clusters(k: int, clips: int) -> None:
+    """Refuse more clusters than train clips.
+
+    Raises:
+        InputError: names both numbers.
+    """
+    if clips < k:
+        raise InputError(f"K = {k} clusters from {clips} train clips are too many; lower 'grid.k'.")
 
 
 def _parts(rows: np.ndarray, least: int = CHUNK) -> list[np.ndarray]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from fairser.errors import InputError
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+INTERRUPTED = 130  # exit status of a process that Ctrl-C ended
 LOG_EVERY = 30  # seconds between two lines of progress in a log
 
 logger = logging.getLogger("fairser")
@@ -48,6 +49,9 @@ def job(log: str | Path) -> Iterator[None]:
         message = f"Error: {error}" if known else traceback.format_exc()
         logger.error("%s", message)
         sys.exit(f"\n{message}\n(log: {log})\n")
+    except KeyboardInterrupt:
+        logger.error("Error: interrupted.")
+        sys.exit(INTERRUPTED)
 
 
 class Progress:

@@ -13,6 +13,7 @@ import torch
 from fairser import audio
 from fairser.errors import InputError
 from fairser.jobs import Progress
+from fairser.soundfiles import locate
 
 AHEAD = 3  # batches that are read in advance
 SHOWN = 20  # faults listed in a message
@@ -45,7 +46,7 @@ class Audio:
 
     def read(self, number: int) -> torch.Tensor:
         """The wave [sample] of a clip at 16 kHz; InputError where it can't be used."""
-        return audio.read(audio.locate(self.folder, self.files[number]), self.seconds)
+        return audio.read(locate(self.folder, self.files[number]), self.seconds)
 
     def read_batch(self, numbers: Iterable[int]) -> Batch:
         """The waves of clips, and what is wrong with those that can't be used."""
@@ -63,7 +64,7 @@ class Audio:
     def length(self, number: int) -> float:
         """Seconds that will be read, by the file's header alone; 0 where it can't be read."""
         try:
-            info = soundfile.info(str(audio.locate(self.folder, self.files[number])))
+            info = soundfile.info(str(locate(self.folder, self.files[number])))
         except (InputError, soundfile.LibsndfileError, OSError):
             return 0.0  # reading it will tell why
         return min(info.frames / info.samplerate, self.seconds)

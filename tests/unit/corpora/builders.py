@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from fairser.corpora.clips import ClipTable, build
+from fairser.corpora.faults import Faults
 from fairser.errors import InputError
 
 Rows = list[dict[str, Any]]
@@ -88,6 +89,14 @@ def sine(rate: int, seconds: float = 1.0, frequency: float = 440.0) -> np.ndarra
     """A sine of amplitude 0.5, float32 [sample]."""
     time = np.arange(round(seconds * rate)) / rate
     return (0.5 * np.sin(2 * np.pi * frequency * time)).astype(np.float32)
+
+
+def at_once(check: Callable[..., Any], *args: Any) -> Any:
+    """The result of a check that notes faults; those that it notes are raised."""
+    faults = Faults()
+    found = check(*args, faults)
+    faults.refuse()
+    return found
 
 
 def assert_refused(

@@ -8,7 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from fairser.corpora.clips import ClipTable, build, clip_name, numeric, select_classes
-from unit.corpora.builders import assert_refused
+from unit.corpora.builders import assert_refused, at_once
 
 CLASSES = ["angry", "happy", "sad"]
 
@@ -120,4 +120,4 @@ def test_classes_can_be_chosen() -> None:
 def test_value_that_is_no_number(value: str) -> None:
     frame = pl.DataFrame({"angry": ["1", value], "row": ["a.csv, row 2", "a.csv, row 3"]})
     told = ("a.csv, row 3", "'angry'", repr(value), "a number from 0 to 1")
-    assert_refused(told, numeric, frame, ["angry"])
+    assert_refused(told, at_once, numeric, frame, ["angry"])

@@ -12,6 +12,7 @@ from fairser.audit import files
 from fairser.audit.decisions import Decisions, Sources
 from fairser.corpora.clips import clip_names
 from fairser.corpora.demographics import RESERVED, attribute_name, order_groups, tidy
+from fairser.corpora.faults import Faults
 from fairser.errors import InputError, nearest
 
 MOST_GROUPS = 20  # of an attribute: more are no groups but names or measurements
@@ -123,7 +124,10 @@ def _attributes(
             )
     frame = frame.rename(dict(zip(columns, names, strict=True)))
     frame = frame.with_columns(files.text(name) for name in names)
-    return tidy(frame, names, path), names
+    faults = Faults()
+    frame = tidy(frame, names, faults)
+    faults.refuse()
+    return frame, names
 
 
 def _join(

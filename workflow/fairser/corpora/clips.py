@@ -17,10 +17,13 @@ one per attribute         demographic group of the clip as text (``gender``, ``r
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import polars as pl
 
+from fairser.corpora.faults import Faults
 from fairser.errors import InputError, nearest
 from fairser.files import complete
 
@@ -99,7 +102,11 @@ class ClipTable:
 
 
 def build(
-    frame: pl.DataFrame, classes: list[str], attributes: list[str], origin: str | Path
+    frame: pl.DataFrame,
+    classes: list[str],
+    attributes: list[str],
+    origin: str | Path,
+    faults: Faults | None = None,
 ) -> ClipTable:
     """Check the rows of a reader and make the clip table of them.
 
@@ -109,18 +116,25 @@ def build(
         classes: the C class names, two at least.
         attributes: the demographic columns.
         origin: the file or folder that messages name.
+        faults: what the reader found in the rows before, which it left out.
 
     Raises:
-        InputError: a label row that does not sum to 1, a clip twice in a fold, a speaker in two
-            splits of a fold, an unknown split.
+        InputError: with all that was found: a label row that does not sum to 1, a clip twice in a
+            fold, a speaker in two splits of a fold, an unknown split.
     """
-    if len(classes) < 2:
-        raise InputError(f"{origin}: only the class columns {classes} were found, two are needed.")
+    faults = faults or Faults()
     clash = set(classes) & {*KEYS, *attributes, "majority", AGE_YEARS}
     if clash:
-        raise InputError(f"{origin}: a class cannot have the name of another column: {clash}.")
-    _check_labels(frame, classes)
-    _check_splits(frame, classes)
+        raise InputError(
+            *faults.told, f"{origin}: a class cannot have the name of another column: {clash}."
+        )
+    if len(classes) < 2:
+        faults.told.append(
+            f"{origin}: only the class columns {classes} were found, two are needed."
+        )
+    _check_labels(frame, classes, faults)
+    _check_splits(frame, classes, faults)
+    faults.refuse()
     majority = pl.coalesce(
         pl.when(pl.col(name) > MAJORITY_THRESHOLD).then(pl.lit(name)) for name in classes
     )
@@ -132,33 +146,36 @@ def build(
 
 def select_classes(found: list[str], wanted: list[str] | None, origin: str | Path) -> list[str]:
     """The wanted classes (``corpus.classes``), all of which must be among the columns found."""
-    for name in wanted or []:
-        if name not in found:
-            raise InputError(
-                f"{origin}, row 1: no column '{name}', which 'corpus.classes' names as a class."
-                f"{nearest(name, found)} The columns are: {', '.join(found)}."
-            )
+    missing = [
+        f"{origin}, row 1: no column '{name}', which 'corpus.classes' names as a class."
+        f"{nearest(name, found)} The columns are: {', '.join(found)}."
+        for name in wanted or []
+        if name not in found
+    ]
+    if missing:
+        raise InputError(*missing)
     return wanted or found
 
 
-def numeric(frame: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
-    """Text columns as float64; a value that is no finite number is an :class:`InputError`."""
-    numbers = frame.with_columns(pl.col(columns).cast(pl.Float64, strict=False))
+def numeric(frame: pl.DataFrame, columns: list[str], faults: Faults) -> pl.DataFrame:
+    """Text columns as float64; rows with a value that is no finite number are left out."""
     for name in columns:
-        bad = frame.filter(~numbers[name].is_finite().fill_null(False))
-        if bad.height:
-            value, row = bad[name][0], bad["row"][0]
-            raise InputError(
-                f"{row}: column '{name}' holds {value!r}, a number from 0 to 1 is needed."
-            )
-    return numbers
+        finite = pl.col(name).cast(pl.Float64, strict=False).is_finite().fill_null(False)
+        frame = faults.without(frame, ~finite, partial(_no_number, name), name)
+    return frame.with_columns(pl.col(columns).cast(pl.Float64, strict=False))
 
 
-def require_text(frame: pl.DataFrame, column: str) -> None:
-    """Refuse a column of a csv with an empty value."""
-    empty = frame.filter(pl.col(column).str.strip_chars() == "")
-    if empty.height:
-        raise InputError(f"{empty['row'][0]}: column '{column}' is empty; give every row a value.")
+def _no_number(name: str, row: dict[str, Any]) -> str:
+    return f"{row['row']}: column '{name}' holds {row[name]!r}, a number from 0 to 1 is needed."
+
+
+def require_text(frame: pl.DataFrame, column: str, faults: Faults) -> pl.DataFrame:
+    """The rows of a csv that have a value in a column."""
+    return faults.without(
+        frame,
+        pl.col(column).str.strip_chars() == "",
+        lambda row: f"{row['row']}: column '{column}' is empty; give every row a value.",
+    )
 
 
 def clip_names(column: str) -> pl.Expr:
@@ -166,67 +183,69 @@ def clip_names(column: str) -> pl.Expr:
     return pl.col(column).map_elements(clip_name, return_dtype=pl.String).alias("clip")
 
 
-def _check_labels(frame: pl.DataFrame, classes: list[str]) -> None:
+def _check_labels(frame: pl.DataFrame, classes: list[str], faults: Faults) -> None:
+    def message(row: dict[str, Any]) -> str:
+        values = ", ".join(f"{name} {row[name]:g}" for name in classes)
+        return (
+            f"{row['row']}: the label values of clip '{row['clip']}' ({values}) sum to "
+            f"{row['total']:.4g}; they must not be negative and must sum to 1. Divide vote counts "
+            "by the number of votes, percentages by 100; if 'corpus.classes' leaves classes out, "
+            "divide the rest by their sum."
+        )
+
     total = pl.sum_horizontal(classes)
-    lowest = pl.min_horizontal(classes)
-    bad = frame.filter(((total - 1).abs() > SUM_TOLERANCE) | (lowest < 0)).with_columns(
-        total.alias("total")
-    )
-    if bad.height:
-        first = bad.row(0, named=True)
-        values = ", ".join(f"{name} {first[name]:g}" for name in classes)
-        raise InputError(
-            f"{first['row']}: the label values of clip '{first['clip']}' ({values}) sum to "
-            f"{first['total']:.4g}; they must not be negative and must sum to 1. {bad.height} "
-            "row(s) are like this. Divide vote counts by the number of votes, percentages by 100; "
-            "if 'corpus.classes' leaves classes out, divide the rest by their sum."
-        )
+    wrong = ((total - 1).abs() > SUM_TOLERANCE) | (pl.min_horizontal(classes) < 0)
+    faults.note(frame.filter(wrong).with_columns(total.alias("total")), message)
 
 
-def _check_splits(frame: pl.DataFrame, classes: list[str]) -> None:
-    unknown = frame.filter(~pl.col("split").is_in(SPLITS))
-    if unknown.height:
-        first = unknown.row(0, named=True)
-        raise InputError(
-            f"{first['row']}: split '{first['split']}' of clip '{first['clip']}' is unknown; "
+def _check_splits(frame: pl.DataFrame, classes: list[str], faults: Faults) -> None:
+    frame = faults.without(
+        frame,
+        ~pl.col("split").is_in(SPLITS),
+        lambda row: (
+            f"{row['row']}: split '{row['split']}' of clip '{row['clip']}' is unknown; "
             f"allowed: {', '.join(SPLITS)}."
-        )
-    twice = frame.filter(pl.struct("clip", "fold").is_duplicated())
-    if twice.height:
-        first = twice.row(0, named=True)
-        raise InputError(
-            f"{first['row']}: clip '{first['clip']}' stands twice in fold {first['fold']}; "
+        ),
+        "split",
+    )
+    faults.note(
+        frame.filter(pl.struct("clip", "fold").is_duplicated()),
+        lambda row: (
+            f"{row['row']}: clip '{row['clip']}' stands twice in fold {row['fold']}; "
             "keep one of the rows."
-        )
-    differing = (
-        frame.group_by("clip", maintain_order=True)
-        .agg(pl.struct("speaker", *classes).n_unique().alias("kinds"), pl.col("row").last())
-        .filter(pl.col("kinds") > 1)
+        ),
+        "clip",
     )
-    if differing.height:
-        first = differing.row(0, named=True)
-        raise InputError(
-            f"{first['row']}: clip '{first['clip']}' has another speaker or other label values "
+    frame = frame.unique(["clip", "fold"], keep="first", maintain_order=True)
+    differing = frame.group_by("clip", maintain_order=True).agg(
+        pl.struct("speaker", *classes).n_unique().alias("kinds"), pl.col("row").last()
+    )
+    faults.note(
+        differing.filter(pl.col("kinds") > 1),
+        lambda row: (
+            f"{row['row']}: clip '{row['clip']}' has another speaker or other label values "
             "than in another fold; a clip has the same in all folds."
-        )
-    crossing = (
-        frame.group_by("fold", "speaker")
-        .agg(pl.col("split").unique().sort(), pl.col("row").first())
-        .filter(pl.col("split").list.len() > 1)
-        .sort("fold", "speaker")
+        ),
+        "clip",
     )
-    if crossing.height:
-        first = crossing.row(0, named=True)
-        raise InputError(
-            f"{first['row']}: speaker '{first['speaker']}' is in the splits "
-            f"{' and '.join(first['split'])} of fold {first['fold']} ({crossing.height} such "
-            "speaker(s)); a speaker may be in one split of a fold only. Move all clips of the "
-            "speaker to one split."
-        )
+    splits = frame.group_by("fold", "speaker").agg(
+        pl.col("split").unique().sort(), pl.col("row").first()
+    )
+    faults.note(
+        splits.filter(pl.col("split").list.len() > 1).sort("fold", "speaker"),
+        lambda row: (
+            f"{row['row']}: speaker '{row['speaker']}' is in the splits "
+            f"{' and '.join(row['split'])} of fold {row['fold']}; a speaker may be in one split "
+            "of a fold only. Move all clips of the speaker to one split."
+        ),
+        "speaker",
+    )
+    if faults.told:
+        return  # the rows that were left out may be those of a whole split
     for fold, part in frame.group_by("fold", maintain_order=True):
         missing = set(SPLITS) - set(part["split"])
         if missing:
-            raise InputError(
+            faults.told.append(
                 f"{part['row'][0]}: fold {fold[0]} has no clip in {', '.join(sorted(missing))}; "
                 "every fold needs all three splits."
             )

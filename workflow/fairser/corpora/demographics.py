@@ -5,11 +5,14 @@ empty and unknown values are null. Ages become the groups of the Interspeech 202
 5.3: young 20-35, middle 36-49, elderly 50 and older.
 """
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from fairser.corpora.clips import AGE_YEARS
+from fairser.corpora.faults import Faults
 from fairser.errors import InputError
 
 KNOWN = ("gender", "race", "age", "ethnicity")
@@ -17,6 +20,7 @@ RESERVED = ("clip", "file", "fold", "split", "emotion", "majority", AGE_YEARS)
 UNKNOWN = ("", "unknown", "na", "n/a", "nan", "none", "null", "?", "-")
 UNKNOWN_SPEAKER = "unknown "  # start of the names that stand for speakers nobody knows
 SPEAKER_COLUMNS = ("speaker", "SpkrID", "ActorID")
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 COLUMN_ALIASES = {"sex": "gender"}
 MEN, WOMEN = ("m", "man", "men"), ("f", "woman", "women")
 VALUE_ALIASES = {"gender": dict.fromkeys(MEN, "male") | dict.fromkeys(WOMEN, "female")}
@@ -27,14 +31,14 @@ def is_known(column: pl.Expr) -> pl.Expr:
     return ~column.str.strip_chars().str.to_lowercase().is_in(UNKNOWN).fill_null(True)
 
 
-def tidy(frame: pl.DataFrame, attributes: list[str], origin: str | Path) -> pl.DataFrame:
+def tidy(frame: pl.DataFrame, attributes: list[str], faults: Faults) -> pl.DataFrame:
     """Attribute columns (text) in the form of the clip table; ``age`` adds ``age_years``."""
     text = [pl.when(is_known(pl.col(name))).then(_words(name)).alias(name) for name in attributes]
     frame = frame.with_columns(text)
-    return _group_ages(frame, origin) if "age" in attributes else frame
+    return _group_ages(frame, faults) if "age" in attributes else frame
 
 
-def read_speakers(path: str | Path) -> tuple[pl.DataFrame, list[str]]:
+def read_speakers(path: str | Path, faults: Faults) -> tuple[pl.DataFrame, list[str]]:
     """Demographics by speaker from a csv such as CREMA-D's ``VideoDemographics.csv``.
 
     Returns:
@@ -57,36 +61,38 @@ def read_speakers(path: str | Path) -> tuple[pl.DataFrame, list[str]]:
                 "rename it or leave it out."
             )
     frame = frame.rename({speaker: "speaker", **names})
-    twice = frame.filter(pl.col("speaker").is_duplicated())
-    if twice.height:
-        raise InputError(
-            f"{twice['row'][0]}: speaker '{twice['speaker'][0]}' has more than one row; keep one."
-        )
+    faults.note(
+        frame.filter(pl.col("speaker").is_duplicated()),
+        lambda row: f"{row['row']}: speaker '{row['speaker']}' has more than one row; keep one.",
+        "speaker",
+    )
+    frame = frame.unique("speaker", keep="first", maintain_order=True)
     attributes = list(names.values())
-    return tidy(frame, attributes, path).drop("row"), attributes
+    return tidy(frame, attributes, faults).drop("row"), attributes
 
 
 def join_speakers(
-    clips: pl.DataFrame, attributes: list[str], path: str | Path
+    clips: pl.DataFrame, attributes: list[str], path: str | Path, faults: Faults
 ) -> tuple[pl.DataFrame, list[str]]:
     """Add the speakers' demographics to clips that may have attributes of their own.
 
-    Where both have an attribute they must agree.
+    Noted are a speaker without a row in the demographics, and values of the two that contradict.
 
     Raises:
-        InputError: a speaker without a row in the demographics, or with contradicting values.
+        InputError: the file or its columns can't be used.
     """
-    speakers, added = read_speakers(path)
+    speakers, added = read_speakers(path, faults)
     lost = clips.filter(~pl.col("speaker").str.starts_with(UNKNOWN_SPEAKER)).join(
         speakers, on="speaker", how="anti"
     )
-    if lost.height:
-        first = lost.row(0, named=True)
-        raise InputError(
-            f"{path}: no row for speaker '{first['speaker']}' ({first['row']}); "
-            f"{lost['speaker'].n_unique()} speaker(s) are missing. Add a row for each; leave "
-            "unknown values empty."
-        )
+    faults.note(
+        lost.unique("speaker", keep="first", maintain_order=True),
+        lambda row: (
+            f"{path}: no row for speaker '{row['speaker']}' ({row['row']}). Add a row for each "
+            "speaker; leave unknown values empty."
+        ),
+        "speaker",
+    )
     joined = clips.join(speakers, on="speaker", how="left", suffix=" of the speaker")
     if AGE_YEARS in clips.columns and AGE_YEARS in speakers.columns:
         other = f"{AGE_YEARS} of the speaker"
@@ -94,14 +100,20 @@ def join_speakers(
     for name in set(attributes) & set(added):
         other = f"{name} of the speaker"
         wrong = joined.filter(pl.col(name) != pl.col(other))
-        if wrong.height:
-            first = wrong.row(0, named=True)
-            raise InputError(
-                f"{first['row']}: {name} of speaker '{first['speaker']}' is '{first[name]}' here "
-                f"and '{first[other]}' in {path}; mend one of them."
-            )
+        faults.note(
+            wrong.unique("speaker", keep="first", maintain_order=True),
+            partial(_contradiction, path, name, other),
+            "speaker",
+        )
         joined = joined.with_columns(pl.coalesce(other, name).alias(name)).drop(other)
     return joined, [*attributes, *(name for name in added if name not in attributes)]
+
+
+def _contradiction(path: str | Path, name: str, other: str, row: dict[str, Any]) -> str:
+    return (
+        f"{row['row']}: {name} of speaker '{row['speaker']}' is '{row[name]}' here and "
+        f"'{row[other]}' in {path}; mend one of them."
+    )
 
 
 def read_csv(path: str | Path, separator: str = ",") -> pl.DataFrame:
@@ -114,14 +126,38 @@ def read_csv(path: str | Path, separator: str = ",") -> pl.DataFrame:
     try:
         frame = pl.read_csv(path, separator=separator, infer_schema=False).fill_null("")
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not readable as a csv in UTF-8: {reason}") from error
+        raise InputError(f"{path}: not readable as a csv in UTF-8. {_hint(path, error)}") from error
+    other = next((s for s in OTHER_SEPARATORS if s in frame.columns[0]), None)
+    if len(frame.columns) == 1 and other:
+        raise InputError(
+            f"{path}, row 1: the columns are separated by {OTHER_SEPARATORS[other]}; save the "
+            "file with commas."
+        )
     if frame.height == 0:
         raise InputError(f"{path}: the file has no rows below its header.")
     if "row" in frame.columns:
         frame = frame.rename({"row": "row of the file"})
     number = pl.int_range(2, pl.len() + 2).cast(pl.String)
     return frame.with_columns((pl.lit(f"{path}, row ") + number).alias("row"))
+
+
+def _hint(path: str | Path, error: Exception) -> str:
+    """What to do with a file that is no csv in UTF-8."""
+    content = Path(path).read_bytes()
+    if not content.strip():
+        return "The file is empty."
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as fault:
+        row = content.count(b"\n", 0, fault.start) + 1
+        return (
+            f"Row {row} has a character of another encoding, such as Latin-1 or UTF-16: save the "
+            "file as 'CSV UTF-8'."
+        )
+    return (
+        f"The reason: {str(error).splitlines()[0]}. Every row needs as many values as the header; "
+        "a value with a comma stands in double quotes."
+    )
 
 
 def order_groups(attribute: str, groups: list[str]) -> list[str]:
@@ -145,17 +181,17 @@ def _words(name: str) -> pl.Expr:
     return text.replace(VALUE_ALIASES.get(name, {}))
 
 
-def _group_ages(frame: pl.DataFrame, origin: str | Path) -> pl.DataFrame:
+def _group_ages(frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:
     years = pl.col("age").cast(pl.Float64, strict=False)
-    known = frame.filter(pl.col("age").is_not_null())
-    numbers = known.filter(years.is_not_null()).height
-    if numbers == 0:  # the corpus has age groups of its own
+    if not frame.select(years.is_not_null().any()).item():  # the corpus has age groups of its own
         return frame
-    if numbers < known.height:
-        bad = known.filter(years.is_null()).row(0, named=True)
-        raise InputError(
-            f"{bad['row']}: age '{bad['age']}' is no number, but other ages are; use one form."
-        )
+    faults.note(
+        frame.filter(pl.col("age").is_not_null() & years.is_null()),
+        lambda row: (
+            f"{row['row']}: age '{row['age']}' is no number, but other ages are; use one form."
+        ),
+        "age",
+    )
     # The paper defines no group below 20: such ages are unknown to the age metrics.
     group = (
         pl.when(years >= 50)

@@ -16,6 +16,7 @@ import polars as pl
 
 from fairser.corpora import clips, demographics
 from fairser.corpora.clips import ClipTable
+from fairser.corpora.faults import Faults
 from fairser.errors import InputError, nearest
 
 DIMENSIONS = ("EmoAct", "EmoVal", "EmoDom")
@@ -43,7 +44,10 @@ def read_emosuperb(
     files = fold_files(folder)
     settings = _family_settings(folder)
     wanted = classes or settings["classes"]
-    parts = [_read_fold(path, fold, wanted, settings["splits"]) for fold, path in files.items()]
+    faults = Faults()
+    parts = [
+        _read_fold(path, fold, wanted, settings["splits"], faults) for fold, path in files.items()
+    ]
     frames, names = zip(*parts, strict=True)
     for path, found in zip(files.values(), names, strict=True):
         if found != names[0]:
@@ -53,10 +57,10 @@ def read_emosuperb(
             )
     frame = pl.concat(frames, how="diagonal").filter(~pl.col("clip").is_in(drop))
     attributes = ["gender"] if "gender" in frame.columns else []
-    frame = demographics.tidy(frame, attributes, folder)
+    frame = demographics.tidy(frame, attributes, faults)
     if speakers is not None:
-        frame, attributes = demographics.join_speakers(frame, attributes, speakers)
-    return clips.build(frame, names[0], attributes, folder)
+        frame, attributes = demographics.join_speakers(frame, attributes, speakers, faults)
+    return clips.build(frame, names[0], attributes, folder, faults)
 
 
 def fold_files(folder: Path) -> dict[int, Path]:
@@ -94,7 +98,7 @@ def _family_settings(folder: Path) -> dict:
 
 
 def _read_fold(
-    path: Path, fold: int, wanted: list[str] | None, splits: dict[str, str]
+    path: Path, fold: int, wanted: list[str] | None, splits: dict[str, str], faults: Faults
 ) -> tuple[pl.DataFrame, list[str]]:
     frame = demographics.read_csv(path)
     header = [name for name in frame.columns if name != "row"]
@@ -107,8 +111,8 @@ def _read_fold(
     between = header[1 : header.index("SpkrID")]
     found = [name for name in between if name not in DIMENSIONS]
     names = clips.select_classes(found, wanted, path)
-    frame = clips.numeric(frame.rename({header[0]: "file"}), names)
-    clips.require_text(frame, "file")
+    frame = clips.require_text(frame.rename({header[0]: "file"}), "file", faults)
+    frame = clips.numeric(frame, names, faults)
     known = demographics.is_known(pl.col("SpkrID"))
     split = {splits["train"]: "train", splits["dev"]: "development", splits["test"]: "test"}
     columns = [

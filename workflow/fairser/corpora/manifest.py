@@ -17,6 +17,7 @@ import polars as pl
 
 from fairser.corpora import clips, demographics
 from fairser.corpora.clips import ClipTable
+from fairser.corpora.faults import Faults
 from fairser.errors import InputError, nearest
 from fairser.files import leads_out
 
@@ -47,71 +48,116 @@ def read_manifest(
     """
     frame = demographics.read_csv(path)
     header = [name for name in frame.columns if name != "row"]
+    columns = _class_columns(header, classes, path)
+    faults = Faults()
     for name in ("file", "speaker"):
-        if name not in header:
-            raise InputError(
-                f"{path}, row 1: no column '{name}'.{nearest(name, header)} A manifest needs "
-                "'file', 'speaker' and either 'emotion' or one column per class."
-            )
-        clips.require_text(frame, name)
-    _check_paths(frame)
-    frame, names = _read_labels(frame, header, classes, path)
-    own = _attributes(header, attributes, names, path)
-    frame = demographics.tidy(frame, own, path)
+        frame = clips.require_text(frame, name, faults)
+    frame = _inside(frame, faults)
+    if columns is None:
+        frame, names = _spread_emotions(frame, classes, faults)
+    else:
+        frame, names = clips.numeric(frame, columns, faults), columns
+    own: list[str] = []
+    with faults.gather():
+        own = _attributes(header, attributes, names, path)
+    frame = demographics.tidy(frame, own, faults)
     if "clip" not in header:
         frame = frame.with_columns(clips.clip_names("file"))
     if speakers is not None:
-        frame, own = demographics.join_speakers(frame, own, speakers)
-    _check_speakers(frame, own)
-    frame = _assign_folds(frame, header, folds, stratify if stratify in own else None, path)
-    return clips.build(frame, names, own, path)
+        with faults.gather():
+            frame, own = demographics.join_speakers(frame, own, speakers, faults)
+    _check_speakers(frame, own, faults)
+    stratified = stratify if stratify in own else None
+    frame = _assign_folds(frame, header, folds, stratified, path, faults)
+    return clips.build(frame, names, own, path, faults)
 
 
-def _check_speakers(frame: pl.DataFrame, attributes: list[str]) -> None:
-    """Refuse a speaker of two genders; other attributes, such as age, may change."""
-    for name in {"gender"} & set(attributes):
-        values = frame.drop_nulls(name).with_columns(
-            pl.col(name).first().over("speaker").alias("first")
+def listed_files(path: str | Path) -> list[str]:
+    """The audio files of a manifest whose rows may need mending, without those that lie outside."""
+    try:
+        frame = demographics.read_csv(path)
+    except InputError:
+        return []
+    if "file" not in frame.columns:
+        return []
+    files = frame["file"].unique(maintain_order=True)
+    return [file for file in files if file.strip() and not leads_out(file)]
+
+
+def _class_columns(
+    header: list[str], classes: list[str] | None, path: str | Path
+) -> list[str] | None:
+    """The class columns of a manifest, None where it has an ``emotion`` column.
+
+    Raises:
+        InputError: the header lacks columns; tells each of them.
+    """
+    missing = [
+        f"{path}, row 1: no column '{name}'.{nearest(name, header)} A manifest needs "
+        "'file', 'speaker' and either 'emotion' or one column per class."
+        for name in ("file", "speaker")
+        if name not in header
+    ]
+    names = None
+    if "emotion" not in header and classes is None:
+        missing.append(
+            f"{path}, row 1: no column 'emotion', and 'corpus.classes' names no class columns. "
+            f"Name them; the columns are: {', '.join(header)}."
         )
-        wrong = values.filter(pl.col(name) != pl.col("first"))
-        if wrong.height:
-            first = wrong.row(0, named=True)
-            raise InputError(
-                f"{first['row']}: {name} of speaker '{first['speaker']}' is '{first[name]}' here "
-                f"and '{first['first']}' in an earlier row; mend one of them."
-            )
-
-
-def _check_paths(frame: pl.DataFrame) -> None:
-    for file, row in frame.select("file", "row").iter_rows():
-        if leads_out(file):
-            raise InputError(
-                f"{row}: file '{file}' lies outside the audio folder; give a path inside it, "
-                "relative to it ('corpus.audio' names the folder)."
-            )
-
-
-def _read_labels(
-    frame: pl.DataFrame, header: list[str], classes: list[str] | None, path: str | Path
-) -> tuple[pl.DataFrame, list[str]]:
+    if missing:
+        raise InputError(*missing)
     if "emotion" not in header:
-        if classes is None:
-            raise InputError(
-                f"{path}, row 1: no column 'emotion', and 'corpus.classes' names no class "
-                f"columns. Name them; the columns are: {', '.join(header)}."
-            )
         names = clips.select_classes([c for c in header if c not in RESERVED], classes, path)
-        return clips.numeric(frame, names), names
-    clips.require_text(frame, "emotion")
+    return names
+
+
+def _check_speakers(frame: pl.DataFrame, attributes: list[str], faults: Faults) -> None:
+    """Note speakers of two genders; other attributes, such as age, may change."""
+    if "gender" in attributes:
+        values = frame.drop_nulls("gender").with_columns(
+            pl.col("gender").first().over("speaker").alias("first")
+        )
+        faults.note(
+            values.filter(pl.col("gender") != pl.col("first")).unique(
+                "speaker", keep="first", maintain_order=True
+            ),
+            lambda row: (
+                f"{row['row']}: gender of speaker '{row['speaker']}' is '{row['gender']}' here "
+                f"and '{row['first']}' in an earlier row; mend one of them."
+            ),
+            "speaker",
+        )
+
+
+def _inside(frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:
+    """The rows whose file lies in the audio folder."""
+    return faults.without(
+        frame,
+        pl.col("file").map_elements(leads_out, return_dtype=pl.Boolean),
+        lambda row: (
+            f"{row['row']}: file '{row['file']}' lies outside the audio folder; give a path "
+            "inside it, relative to it ('corpus.audio' names the folder)."
+        ),
+        "file",
+    )
+
+
+def _spread_emotions(
+    frame: pl.DataFrame, classes: list[str] | None, faults: Faults
+) -> tuple[pl.DataFrame, list[str]]:
+    """The rows with a column per class in place of ``emotion``, and the names of the classes."""
+    frame = clips.require_text(frame, "emotion", faults)
     frame = frame.with_columns(pl.col("emotion").str.strip_chars())
     names = classes or frame["emotion"].unique().sort().to_list()
-    unknown = frame.filter(~pl.col("emotion").is_in(names))
-    if unknown.height:
-        value, row = unknown["emotion"][0], unknown["row"][0]
-        raise InputError(
-            f"{row}: emotion '{value}' is not among 'corpus.classes' ({', '.join(names)})."
-            f"{nearest(value, names)}"
-        )
+    frame = faults.without(
+        frame,
+        ~pl.col("emotion").is_in(names),
+        lambda row: (
+            f"{row['row']}: emotion '{row['emotion']}' is not among 'corpus.classes' "
+            f"({', '.join(names)}).{nearest(row['emotion'], names)}"
+        ),
+        "emotion",
+    )
     hot = [(pl.col("emotion") == name).cast(pl.Float64).alias(name) for name in names]
     return frame.with_columns(hot), names
 
@@ -122,38 +168,50 @@ def _attributes(
     free = [name for name in header if name not in (*RESERVED, *classes)]
     if wanted is None:
         return [name for name in free if name in demographics.KNOWN]
-    for name in wanted:
-        if name not in free:
-            raise InputError(
-                f"{path}, row 1: no column '{name}', which 'corpus.attributes' names."
-                f"{nearest(name, free)} The columns are: {', '.join(free)}."
-            )
+    missing = [
+        f"{path}, row 1: no column '{name}', which 'corpus.attributes' names."
+        f"{nearest(name, free)} The columns are: {', '.join(free)}."
+        for name in wanted
+        if name not in free
+    ]
+    if missing:
+        raise InputError(*missing)
     return wanted
 
 
 def _assign_folds(
-    frame: pl.DataFrame, header: list[str], folds: int, stratify: str | None, path: str | Path
+    frame: pl.DataFrame,
+    header: list[str],
+    folds: int,
+    stratify: str | None,
+    path: str | Path,
+    faults: Faults,
 ) -> pl.DataFrame:
     if "split" in header:
         words = pl.col("split").str.strip_chars().str.to_lowercase()
         frame = frame.with_columns(words.replace(SPLIT_WORDS).alias("split"))
     if "fold" in header:
-        frame = frame.with_columns(_whole_number(frame, "fold"))
+        frame = _whole_number(frame, "fold", faults)
     if "split" in header:
         return frame if "fold" in header else frame.with_columns(pl.lit(1).alias("fold"))
-    if "fold" in header:
+    try:
+        if "fold" not in header:
+            frame = frame.with_columns(_speaker_folds(frame, folds, stratify, path))
         return rotate(frame, path)
-    return rotate(frame.with_columns(_speaker_folds(frame, folds, stratify, path)), path)
+    except InputError as error:
+        # Too few folds or speakers are left: without folds there is nothing more to check.
+        raise InputError(*faults.told, *error.faults) from None
 
 
-def _whole_number(frame: pl.DataFrame, name: str) -> pl.Series:
-    number = frame[name].str.strip_chars().cast(pl.Int64, strict=False)
-    bad = frame.filter(number.is_null() | (number < 1))
-    if bad.height:
-        raise InputError(
-            f"{bad['row'][0]}: {name} '{bad[name][0]}' is no whole number from 1 on; mend it."
-        )
-    return number
+def _whole_number(frame: pl.DataFrame, name: str, faults: Faults) -> pl.DataFrame:
+    number = pl.col(name).str.strip_chars().cast(pl.Int64, strict=False)
+    frame = faults.without(
+        frame,
+        number.is_null() | (number < 1),
+        lambda row: f"{row['row']}: {name} '{row[name]}' is no whole number from 1 on; mend it.",
+        name,
+    )
+    return frame.with_columns(number.alias(name))
 
 
 def rotate(frame: pl.DataFrame, path: str | Path) -> pl.DataFrame:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from fairser.errors import not_there
+
 DEMO = "resources/demo_llm"  # made by the workflow
 DEMO_MODEL = f"{DEMO}/model"
 DEMO_PATHS = {"metadata": DEMO, "audio": f"{DEMO}/audio", "genders": f"{DEMO}/speakers.tsv"}
@@ -46,7 +48,7 @@ def missing(config: dict[str, Any]) -> list[str]:
     corpus = config["llm"]["corpus"]
     paths = {f"llm.corpus.{name}": corpus[name] for name in DEMO_PATHS}
     return [
-        f"'{key}' is '{path}', which does not exist (relative to {Path.cwd()})."
+        not_there(key, path)
         for key, path in paths.items()
         if not str(path).startswith(DEMO) and not Path(path).exists()
     ]

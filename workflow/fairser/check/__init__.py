@@ -1,0 +1,1 @@
+"""What a corpus holds and what is wrong with it, told before anything runs."""

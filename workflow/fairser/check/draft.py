@@ -1,0 +1,47 @@
+"""A first manifest from the names of audio files."""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+from fairser.corpora.clips import AUDIO_SUFFIXES
+from fairser.errors import InputError
+
+NEEDED = ("file", "speaker", "emotion")
+
+
+def draft_manifest(folder: str | Path, pattern: str | None = None) -> str:
+    """A manifest (csv) of the audio files below a folder; what their names don't tell is empty.
+
+    Args:
+        folder: of the audio.
+        pattern: regular expression searched in each relative path; each of its named groups
+            becomes a column. Without one, the first folder of a path is the speaker.
+
+    Raises:
+        InputError: no audio there, no regular expression, or a file that it does not match.
+    """
+    root = Path(folder)
+    paths = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]
+    files = sorted(str(p) for p in paths if p.suffix.lower() in AUDIO_SUFFIXES)
+    if not files:
+        raise InputError(
+            f"{folder}: no audio files in it or below; known are {', '.join(AUDIO_SUFFIXES)}."
+        )
+    try:
+        expression = re.compile(r"^(?P<speaker>[^/]+)/" if pattern is None else pattern)
+    except re.error as error:
+        raise InputError(f"--pattern '{pattern}' is no regular expression: {error}.") from None
+    rows = []
+    for file in files:
+        match = expression.search(file)
+        if not match and pattern is not None:
+            raise InputError(f"--pattern '{pattern}' does not match '{file}'; mend it.")
+        rows.append({"file": file, **(match.groupdict() if match else {})})
+    columns = list(dict.fromkeys([*NEEDED[:2], *expression.groupindex, *NEEDED]))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,176 @@
+"""The audio of a corpus: headers of all files, or every sample of them."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from fairser.check.report import Report, count, shortened
+from fairser.errors import InputError
+from fairser.jobs import Progress
+from fairser.soundfiles import locate, read_header, read_samples
+
+READERS = 8  # threads; most of the time goes to waiting for the file system
+SHOWN = 10  # faulty files in a message
+MODEL_RATE = 16_000  # Hz, of what encoders get
+SHORT = 0.3  # seconds; hardly a syllable
+SILENT = 0.001  # largest sample; -60 dB
+FULL_SCALE = 0.999
+CLIPPED = 0.001  # share of samples at full scale
+MANY = 0.05  # share of clips
+
+SCHEMA = {
+    "file": pl.String,
+    "fault": pl.String,
+    "seconds": pl.Float64,
+    "rate": pl.Int64,
+    "channels": pl.Int64,
+    "form": pl.String,
+    "peak": pl.Float64,
+    "clipped": pl.Float64,
+    "digest": pl.String,
+}
+
+
+def scan(folder: str | Path, files: Sequence[str], decode: bool = False) -> pl.DataFrame:
+    """A row per file with the columns of :data:`SCHEMA`; ``fault`` says why it can't be used.
+
+    Args:
+        folder: of the audio.
+        files: relative to it.
+        decode: read every sample: ``peak``, ``clipped`` (share of samples at full scale) and
+            ``digest`` (of the samples) are null otherwise.
+    """
+    look = partial(_look, Path(folder), decode)
+    with ThreadPoolExecutor(READERS) as pool, Progress(len(files), "files") as shown:
+        rows = []
+        for row in pool.map(look, files):
+            rows.append(row)
+            shown.add(1)
+    return pl.DataFrame(rows, SCHEMA)
+
+
+def _look(folder: Path, decode: bool, file: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"file": file}
+    try:
+        path = locate(folder, file)
+        row |= vars(read_header(path))
+        if decode:
+            samples, _ = read_samples(path)
+            loud = np.abs(samples)
+            row |= {"peak": float(loud.max()), "clipped": float((loud >= FULL_SCALE).mean())}
+            row |= {"digest": hashlib.sha256(samples.tobytes()).hexdigest()}
+    except InputError as error:
+        row |= {"fault": str(error)}
+    return row
+
+
+def tell(sounds: pl.DataFrame, folder: str, seconds: float, key: str, report: Report) -> None:
+    """Tell what a :func:`scan` found.
+
+    Args:
+        sounds: of the scan.
+        folder: that was scanned.
+        seconds: of a clip that are used.
+        key: of the configuration that says so.
+        report: takes what is found.
+    """
+    good = sounds.filter(pl.col("fault").is_null())
+    bad = sounds.drop_nulls("fault")["fault"].to_list()
+    if bad:
+        more = [f"and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else []
+        lines = "".join(f"\n    {line}" for line in [*bad[:SHOWN], *more])
+        hint = _other_spelling(Path(folder), sounds.drop_nulls("fault")["file"].to_list())
+        report.faults.told.append(
+            f"{len(bad)} of {count(sounds.height, 'audio file')} can't be used.{hint}{lines}"
+        )
+    if good.is_empty():
+        report.found.append(("audio", f"none that can be used in {folder}"))
+        return
+    length = good["seconds"]
+    lowest, middle, highest = (length.quantile(q) for q in (0.0, 0.5, 1.0))
+    report.found += [
+        ("audio", f"{_duration(float(length.sum()))} in {count(good.height, 'file')}: {folder}"),
+        ("length", f"{lowest:.1f} to {highest:.1f} s, in the middle {middle:.1f} s"),
+        ("", _used(good.filter(length > seconds).height, seconds, key)),
+        ("format", _forms(good)),
+    ]
+    _warn(good, seconds, key, report.warnings)
+
+
+def _used(longer: int, seconds: float, key: str) -> str:
+    if not longer:
+        return f"every clip is used whole ('{key}' is {seconds:g})"
+    return f"{count(longer, 'clip')} longer than the {seconds:g} s that are used ('{key}')"
+
+
+def _warn(good: pl.DataFrame, seconds: float, key: str, warnings: list[str]) -> None:
+    """Warn of what lets a run pass: cut, short, narrow, silent, clipped and doubled clips."""
+    for which, share, text in (
+        (
+            pl.col("seconds") > seconds,
+            MANY,
+            f"are longer than {seconds:g} s, of which only the start is used; raise "
+            f"'{key}' if the emotion comes later.",
+        ),
+        (pl.col("seconds") < SHORT, 0, f"are shorter than {SHORT} s. Is there speech in them?"),
+        (
+            pl.col("rate") < MODEL_RATE,
+            0,
+            f"have a sampling rate below the {MODEL_RATE // 1000} kHz of the models: their upper "
+            "frequencies are empty.",
+        ),
+        (pl.col("peak") < SILENT, 0, "are silent."),
+        (
+            pl.col("clipped") > CLIPPED,
+            0,
+            f"are clipped: more than {CLIPPED:.1%} of their samples are at full scale.",
+        ),
+    ):
+        files = good.filter(which)["file"].to_list()
+        if len(files) > share * good.height:
+            number = f"{len(files):,} of {count(good.height, 'clip')}"
+            warnings.append(f"{number} ({shortened(files, 3)}) {text}")
+    doubled = good.drop_nulls("digest").group_by("digest").agg(pl.col("file").sort())
+    doubled = doubled.filter(pl.col("file").list.len() > 1).sort(pl.col("file").list.first())
+    if doubled.height:
+        names = [" = ".join(files) for files in doubled["file"].to_list()]
+        warnings.append(
+            f"{count(doubled.height, 'recording')} under several names: {shortened(names, 3)}. In "
+            "two splits they would make a test easier than it is."
+        )
+
+
+def _other_spelling(folder: Path, files: Sequence[str]) -> str:
+    """A hint at a missing file that is there in other letters or with another ending."""
+    for parent in dict.fromkeys((folder / file).parent for file in files):
+        if parent.is_dir():
+            there = {path.stem.casefold(): path.name for path in parent.iterdir()}
+            for file in files:
+                path = folder / file
+                other = there.get(path.stem.casefold(), path.name)
+                if path.parent == parent and other != path.name and not path.exists():
+                    return f" Should '{path.name}' be '{other}'?"
+    return ""
+
+
+def _forms(good: pl.DataFrame) -> str:
+    """Such as ``535 files of flac pcm_16, 16 kHz, mono``, the most frequent first."""
+    forms = Counter(good.select("form", "rate", "channels").iter_rows())
+    told = []
+    for (form, rate, channels), number in forms.most_common(4):
+        sides = {1: "mono", 2: "stereo"}.get(channels, f"{channels} channels")
+        told.append(f"{number:,} x {form}, {rate / 1000:g} kHz, {sides}")
+    return "; ".join(told) + ("; and others" if len(forms) > len(told) else "")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} minutes" if seconds < 3600 else f"{seconds / 3600:.1f} hours"
