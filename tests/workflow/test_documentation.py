@@ -58,6 +58,13 @@ ELSEWHERE = {
     "workflow/test_llm.py::test_the_model_is_downloaded_for_this_study": [
         "snakemake --configfile config.yaml workflow/grids/minmaxgap.yaml download_models",
     ],
+    "unit/commands/test_audit.py::test_commands_of_the_documentation": [
+        "python scripts/audit.py predictions.csv --groups speakers.csv",
+        "python scripts/audit.py predictions.csv --groups speakers.csv --cross gender race "
+        "--out results/audit",
+        "python scripts/audit.py results/runs/erm/none/k1/fold*/seed0/predictions.parquet "
+        "--labels results/clips.parquet --cross gender race --out results/audit",
+    ],
     "slurm/test_grid.py::test_the_demo_grid": [
         "snakemake --profile slurm",
         "snakemake --profile slurm --configfile config.yaml workflow/grids/minmaxgap.yaml",

@@ -16,6 +16,7 @@ from fairser.corpora.clips import ClipTable
 from fairser.files import sha256
 from fairser.metrics import fairness
 from unit.audit.builders import made_up, one, written
+from unit.builders import clip_table
 from workflow.runner import ROOT
 
 FILES = {
@@ -160,6 +161,51 @@ def test_a_failure_while_writing_leaves_the_earlier_audit(
         run("--seed", "1")
     assert tree(folder) == before
     assert {path.name for path in folder.iterdir()} == {"audit", "predictions.csv", "speakers.csv"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "predictions.csv --groups speakers.csv",
+        "predictions.csv --groups speakers.csv --cross gender race --out results/audit",
+        "results/runs/erm/none/k1/fold*/seed0/predictions.parquet --labels results/clips.parquet "
+        "--cross gender race --out results/audit",
+        "results/demo/runs/erm/none/k1/fold*/seed0/predictions.parquet "
+        "--labels results/demo/clips.parquet --attributes gender",
+    ],
+)
+def test_commands_of_the_documentation(folder: Path, line: str) -> None:
+    """In a folder with the files that the documentation names: two folds, all clips in each."""
+    random = np.random.default_rng(0)
+    splits = ["test"] * 30 + ["development"] * 10 + ["train"] * 20
+    groups = {"gender": ["female", "male"] * 30, "race": ["asian", "white", "white"] * 20}
+    tables = [
+        clip_table(random.dirichlet([1, 1, 1], 60), order, fold=fold, **groups)
+        for fold, order in ((1, splits), (2, splits[::-1]))
+    ]
+    for results in (folder / "results", folder / "results/demo"):
+        for fold, table in enumerate(tables, start=1):
+            run = results / f"runs/erm/none/k1/fold{fold}/seed0"
+            run.mkdir(parents=True)
+            shares = random.dirichlet([1, 1, 1], 60).astype(np.float32)
+            found = table.frame.select("clip", "split").hstack(
+                [pl.Series(name, shares[:, c]) for c, name in enumerate(table.classes)]
+            )
+            found.filter(pl.col("split") != "train").write_parquet(run / "predictions.parquet")
+        labels = tables[0].frame
+        both = [
+            labels,
+            labels.with_columns(fold=pl.lit(2, pl.Int64), split=tables[1].frame["split"]),
+        ]
+        pl.concat(both).write_parquet(results / "clips.parquet")
+    script = f"{sys.executable} {ROOT / 'scripts/audit.py'} {line} --resamples 50"
+    done = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(
+        (folder / (line.partition("--out ")[2] or "audit") / "audit.json").read_text()
+    )
+    assert record["clips"] == (60 if "clips.parquet" in line else 480)
+    assert "gender" in record["attributes"]
 
 
 def test_cremad(cremad_table: ClipTable, cremad: Path, tmp_path: Path) -> None:
