@@ -219,3 +219,17 @@ def llm_run_files(cells):
         "metrics": [f"{RESULTS}/{cell.folder}/metrics.json" for cell in cells],
         "counts": [f"{RESULTS}/{cell.folder}/counts.parquet" for cell in cells],
     }
+
+
+def page_inputs(_):
+    """What the pages of the report are made from."""
+    files = {"metrics": METRICS_FILES, "tables": STUDY_TABLES}
+    files |= {"figures": [file for file in STUDY_FIGURES if file.endswith(".svg")]}
+    if config["study"] == "minmaxgap":
+        return files | llm_inputs(_)
+    splits = [
+        f"{RESULTS}/splits/fold{f}.parquet" for f in sorted(config["grid"]["folds"])
+    ]
+    groups = [f"{RESULTS}/{cell}.json" for cell in GROUP_CELLS]
+    clips = f"{RESULTS}/clips.parquet"
+    return files | {"clips": clips, "splits": splits, "groups": groups}

@@ -21,4 +21,6 @@ def summary(results: str | Path) -> str:
     lines += [f"  {path}" for path in sorted(folder.glob("*.csv"))]
     places = {"Figures (svg, png)": "figures", "Runs (predictions, model, metrics)": "runs"}
     lines += [f"{what}: {folder / name}" for what, name in (places | {"Logs": "logs"}).items()]
+    report = folder / "report.html"
+    lines += [f"Report: {report}"] if report.is_file() else []
     return "\n".join(lines) + "\n"
