@@ -42,7 +42,8 @@ def cells(column: str, **more: object) -> dict:
 def test_better_and_worse_depend_on_the_column() -> None:
     marks = {name: (cells("f1")[name].mark, cells("gap")[name].mark) for name in "ABC"}
     assert marks == {"A": (BETTER, BETTER), "B": (WORSE, WORSE), "C": (None, None)}
-    assert cells("f1")["ERM"].mark is None
+    assert cells("f1")["ERM"].mark is None and cells("f1")["ERM"].test == ""
+    assert cells("f1")["C"].test == "p = 0.05 against ERM, Holm-corrected"
 
 
 def test_a_cell_says_value_and_uncertainty() -> None:
@@ -62,11 +63,11 @@ def test_the_interval_is_on_the_scale_of_its_column() -> None:
 def test_published_numbers_and_those_outside_the_interval() -> None:
     published = {("ERM", "f1"): (0.65, -0.15), ("A", "f1"): (0.55, 0.05), ("B", "f1"): (0.4, 0.0)}
     found = cells("f1", published=published)
-    assert found["ERM"].published == "published 0.65, ours \N{MINUS SIGN}0.15"
+    assert found["ERM"].published == "published 0.65, Δ \N{MINUS SIGN}0.15"
     assert found["ERM"].published_mark is APART
-    assert found["A"].published == "published 0.55, ours +0.05"
+    assert found["A"].published == "published 0.55, Δ +0.05"
     assert found["A"].published_mark is None
-    assert found["B"].published == "published 0.40, ours 0.00"
+    assert found["B"].published == "published 0.40, Δ 0.00"
     assert found["C"].published == "" and found["C"].published_mark is None
     assert found["ERM"].scale["p"] == pytest.approx(87.5)
 

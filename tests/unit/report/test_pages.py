@@ -88,7 +88,8 @@ def test_a_cell_with_everything(tmp_path: Path) -> None:
         text="0.500",
         value=0.5,
         spread="(0.010) [0.480, 0.520]",
-        published="published 0.600, ours −0.100",  # noqa: RUF001
+        published="published 0.600, Δ +0.100",
+        test="p = 0.04",
         mark=Mark("✗", "worse", "worse than ERM"),
         published_mark=Mark("≠", "apart", "outside"),
         scale={"a": 10, "b": 30, "v": 20, "e": 40, "p": 100},

@@ -10,15 +10,15 @@ from fairser.report.pages import Cell, Mark, Row, plain, text
 from fairser.tables import SIGNIFICANT
 
 Published = Mapping[tuple[Any, ...], tuple[float, float]]  # published, difference
-BETTER = Mark("✓", "better", "better than ERM, Holm-corrected p < 0.05")
-WORSE = Mark("✗", "worse", "worse than ERM, Holm-corrected p < 0.05")
+BETTER = Mark("✓", "better", "better than ERM")
+WORSE = Mark("✗", "worse", "worse than ERM")
 APART = Mark("≠", "apart", "the published number lies outside our 95 % interval")
 SIGNS = (
     "✓ better and ✗ worse than ERM, Holm-corrected p < 0.05. The line beside a number is its 95 % "
     "interval on the scale of the column (bootstrap over speakers), the thin rule is ERM."
 )
 SIGNS_PUBLISHED = (
-    "The ring is the published number, with the difference of ours to it; ≠ marks a published "
+    "The ring is the published number, Δ ours minus the published one; ≠ marks a published "
     "number outside of our 95 % interval. Published numbers carry no uncertainty of their own."
 )
 
@@ -115,14 +115,16 @@ def _cell(
     spread += [f"[{plain(low, digits)}, {plain(high, digits)}]"] if low is not None else []
     published = ""
     if known:
-        published = f"published {plain(known[0], digits)}, ours {_signed(known[1], digits)}"
+        published = f"published {plain(known[0], digits)}, Δ {_signed(known[1], digits)}"
+    p = line.get(f"{name}_p")
     outside = known is not None and low is not None and not low <= known[0] <= high
     return Cell(
         text=plain(value, digits),
         value=value,
         spread=" ".join(spread),
         published=published,
-        mark=_mark(line.get(f"{name}_p"), value, erm, name in estimates.higher),
+        test="" if p is None else f"p = {p:.2g} against ERM, Holm-corrected",
+        mark=_mark(p, value, erm, name in estimates.higher),
         published_mark=APART if outside else None,
         scale=_places(scale, value, low, high, erm, known and known[0]) if scale else {},
         opens=opens,

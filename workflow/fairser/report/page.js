@@ -110,7 +110,8 @@
     // A long path breaks after its slashes.
     record.path.split(/(?<=\/)/).forEach((part) => code.append(part, element("wbr")));
     if (!standalone) return code;
-    const link = element("a", null, { href: encodeURI(record.link), target: "_blank" });
+    const href = record.link.split("/").map(encodeURIComponent).join("/");
+    const link = element("a", null, { href, target: "_blank" });
     link.append(code);
     return link;
   };
@@ -148,16 +149,13 @@
       .map(label).filter(Boolean);
     document.getElementById("origin-title").textContent = `${named.join(", ")}: ${title}`;
     const content = document.getElementById("origin-body");
+    // All that the cell says, its signs in words.
+    const cell = row.cells[column].cloneNode(true);
+    cell.querySelectorAll("[aria-hidden]").forEach((sign) => sign.remove());
     const told = element("p", null, { class: "told" });
     told.append(element("strong", button.textContent));
-    for (const part of row.cells[column].querySelectorAll("small, .mark .unseen")) {
-      if (!part.closest("small") || part.tagName === "SMALL") {
-        const words = part.tagName === "SMALL"
-          ? [...part.childNodes].map((node) =>
-            node.nodeType === 1 ? ` (${node.querySelector(".unseen").textContent.trim()})` : node.textContent).join("")
-          : part.textContent.trim();
-        told.append(element("span", words));
-      }
+    for (const part of [...cell.children].slice(1)) {
+      told.append(element("span", part.textContent.replace(/^, /, "")));
     }
     content.replaceChildren(told, records(found, behind.v[button.dataset.c], title));
     const sections = new Map();
@@ -170,7 +168,8 @@
     for (const [i, names] of order) {
       const [heading, pairs] = data.sections[i];
       const details = element("details");
-      const whose = names.length < found.length ? ` of ${names.join("; ")}` : "";
+      const more = names.length > 2 ? `; ${names.length - 2} more` : "";
+      const whose = names.length < found.length ? ` of ${names.slice(0, 2).join("; ")}${more}` : "";
       details.append(element("summary", heading + whose), facts(pairs));
       content.append(details);
     }

@@ -60,6 +60,7 @@ class Cell:
         value: what the column is sorted by; None comes last.
         spread: the number's uncertainty, on a line of its own.
         published: the published number and the difference to it, likewise.
+        test: of the difference to ERM, for those who open the cell.
         mark, published_mark: what statistics say of the difference to ERM and to the published.
         scale: places of the interval and the numbers in it, in percent of the column's range.
         opens: whether the cell opens what lies behind it.
@@ -69,6 +70,7 @@ class Cell:
     value: float | str | None
     spread: str = ""
     published: str = ""
+    test: str = ""
     mark: Mark | None = None
     published_mark: Mark | None = None
     scale: Mapping[str, float] = field(default_factory=dict)
