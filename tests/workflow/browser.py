@@ -24,9 +24,9 @@ def find_browser() -> str:
 
 @contextmanager
 def opened_browser() -> Iterator[Any]:
+    path = find_browser()
     from playwright.sync_api import sync_playwright
 
-    path = find_browser()
     with sync_playwright() as playwright:
         # Chromium's sandbox does not start for root.
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
@@ -38,13 +38,13 @@ def opened_browser() -> Iterator[Any]:
 def opened(browser: Any, path: Path, width: int = 1280, height: int = 860) -> Iterator[Any]:
     """A page that must say nothing in the console and ask for nothing but its own file."""
     heard: list[str] = []
+    asked: list[str] = []
     page = browser.new_page(viewport={"width": width, "height": height})
     page.set_default_timeout(10_000)
     page.on("console", lambda message: heard.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: heard.append(f"error: {error}"))
     page.on("requestfailed", lambda request: heard.append(f"failed: {request.url[:200]}"))
     page.on("request", lambda request: asked.append(request.url))
-    asked: list[str] = []
     page.goto(path.as_uri())
     yield page
     page.close()
