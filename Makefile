@@ -1,5 +1,5 @@
-# make demo    environment, then the whole workflow on the embedded demo corpus
-# make demo-llm  environment, then the second study on a tiny model and its own demo corpus
+# make demo    environment, then the whole workflow on the embedded demo corpus, and its report
+# make demo-llm  environment, then the second study on a tiny model and its own demo corpus, likewise
 # make test    environment, then the tests
 # make lint    environment, then formatting, style, workflow and type checks
 # make slurm-check   what a first run on a Slurm cluster lacks (see the README)
@@ -15,10 +15,10 @@ BIN := $(VENV)/bin
 .PHONY: demo demo-llm test lint slurm-check test-slurm setup clean
 
 demo: setup
-	$(BIN)/snakemake --cores $(CORES) --quiet rules --configfile config.yaml workflow/grids/demo.yaml
+	$(BIN)/snakemake report --cores $(CORES) --quiet rules --configfile config.yaml workflow/grids/demo.yaml
 
 demo-llm: setup
-	$(BIN)/snakemake --cores $(CORES) --quiet rules --configfile config.yaml workflow/grids/demo_llm.yaml
+	$(BIN)/snakemake report --cores $(CORES) --quiet rules --configfile config.yaml workflow/grids/demo_llm.yaml
 
 test: setup
 	$(BIN)/python -m pytest $(PYTEST)

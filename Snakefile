@@ -3,6 +3,7 @@
 #   snakemake -n                                      list the grid of config.yaml
 #   snakemake --configfile config.yaml mine.yaml      run it with your changes
 #   snakemake results/table1.csv                      one target
+#   snakemake report                                  all of it, and results/report.html
 #   snakemake --profile slurm                         on a cluster
 from snakemake.utils import min_version
 
@@ -10,6 +11,9 @@ min_version("9.0")
 
 
 configfile: "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
 
 
 include: "workflow/common.smk"
@@ -51,6 +55,9 @@ rule all:
         lambda w: METRICS_FILES,
     message:
         "all tables, figures and runs"
+
+
+include: "workflow/rules/report.smk"
 
 
 rule tables:

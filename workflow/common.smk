@@ -1,4 +1,5 @@
 # Loads and validates the configuration, enumerates the grid, and holds what the rules share.
+import json
 import os
 import sys
 
@@ -22,10 +23,12 @@ from fairser.encoders.key import (
     waves_name,
 )
 from fairser.errors import InputError
+from fairser.files import sha256_text
 from fairser.jobs import prepare_processes
 from fairser.llm import configuration as llm
 from fairser.llm.grid import LANGUAGES, llm_cells
 from fairser.provenance import code_hash
+from fairser.report import captions, shell
 
 prepare_processes()
 

@@ -211,3 +211,16 @@ def llm_settings(wildcards):
         "train": {k: v for k, v in LLM["train"].items() if k != neutral},
         "gap": gap if wildcards.objective == "minmaxgap" else None,
     }
+
+
+def page_inputs(_):
+    """What the pages of the report are made from."""
+    files = {"metrics": METRICS_FILES, "tables": STUDY_TABLES}
+    files |= {"figures": [file for file in STUDY_FIGURES if file.endswith(".svg")]}
+    if config["study"] == "minmaxgap":
+        return files | llm_inputs(_)
+    folds = sorted({1, *config["grid"]["folds"]})  # Table A3 is about the first
+    splits = [f"{RESULTS}/splits/fold{fold}.parquet" for fold in folds]
+    groups = [f"{RESULTS}/{cell}.json" for cell in GROUP_CELLS]
+    clips = f"{RESULTS}/clips.parquet"
+    return files | {"clips": clips, "splits": splits, "groups": groups}

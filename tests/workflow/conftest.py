@@ -1,5 +1,6 @@
 """A small corpus of tones in a manifest, on which the whole workflow runs in seconds."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import polars as pl
 import pytest
 import soundfile
 
+from workflow.browser import opened_browser
 from workflow.runner import Workflow
 
 RATE = 22_050
@@ -65,3 +67,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tones: Path) -> Workflow:
     done = Workflow(tmp_path_factory.mktemp("finished"), overlay(tones))
     done.run()
     return done
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    with opened_browser() as started:
+        yield started

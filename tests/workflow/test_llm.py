@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from fairser.corpora.demo_meldst import make_demo_meldst
 from unit.hub_server import HubServer, Repository
 from unit.llm.builders import both_pairs, write_meldst
+from workflow.browser import opened
 from workflow.conftest import overlay
 from workflow.runner import ROOT, Workflow
 
@@ -102,6 +103,30 @@ def test_a_run_says_what_it_was_and_saves_adapters_alone(done: Workflow) -> None
     assert not (done.results / RUN / "checkpoint.pt").exists()
     erm = done.results / "runs/eng-deu/speech_text/erm/p0/none/seed0/history.csv"
     assert pl.read_csv(erm)["train_loss"].is_sorted(descending=True)
+
+
+def test_the_report_has_its_tables(done: Workflow, browser: Any) -> None:
+    assert "Report: results/report.html" in done.run("report")
+    record = json.loads((done.results / RUN / "metrics.json").read_text())
+    pages = {path.stem for path in (done.results / "report").iterdir()}
+    assert {"performance", "ablation", "gains_vs_paper", "statistics", "rates", "figures"} < pages
+    with opened(browser, done.results / "report.html") as page:
+        assert page.locator(".contents a").count() == len(pages)
+        page.click(".contents >> text=Performance and gender gaps")
+        frame = page.frame_locator("iframe")
+        frame.locator("select[data-name=objective]").select_option("ERM-MinMaxGAP")
+        frame.locator("select[data-name=language]").select_option("deu")
+        frame.locator("tr:visible button[data-c=tpr_gap]").click()
+        assert f"results/{RUN}/metrics.json" in frame.locator("dialog").inner_text()
+        value = frame.locator("dialog .value").inner_text()
+        assert value == f"{record['test']['deu']['tpr_gap']:.4f}"
+    for name in sorted(pages):
+        with opened(browser, done.results / f"report/{name}.html", width=360) as page:
+            wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+            assert not page.evaluate(wide), name
+            # Each opens with rows to see, whatever is chosen at first.
+            rows = page.locator("#table tbody tr:visible")
+            assert rows.count() > 0 or name == "figures", name
 
 
 def test_a_killed_training_comes_to_the_same(done: Workflow, corpus: Path, tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ rule tsne:
             f"{RESULTS}/figures/tsne.svg",
             caption="../report/tsne.rst",
             category="Figures",
+            labels={"Page": captions.TITLES["tsne"]},
         ),
         png=f"{RESULTS}/figures/tsne.png",
     log:
@@ -72,6 +73,7 @@ rule metrics_by_k:
             f"{RESULTS}/figures/metrics_by_k.svg",
             caption="../report/metrics_by_k.rst",
             category="Figures",
+            labels={"Page": captions.TITLES["metrics_by_k"]},
         ),
         png=f"{RESULTS}/figures/metrics_by_k.png",
     log:
@@ -95,6 +97,7 @@ rule tradeoff:
             f"{RESULTS}/figures/tradeoff.svg",
             caption="../report/tradeoff.rst",
             category="Figures",
+            labels={"Page": captions.TITLES["tradeoff"]},
         ),
         png=f"{RESULTS}/figures/tradeoff.png",
     log:
@@ -118,6 +121,7 @@ rule tpr_by_class:
             f"{RESULTS}/figures/tpr_by_class.svg",
             caption="../report/tpr_by_class.rst",
             category="Figures",
+            labels={"Page": captions.TITLES["tpr_by_class"]},
         ),
         png=f"{RESULTS}/figures/tpr_by_class.png",
     log:

@@ -79,6 +79,7 @@ rule rounds:
             f"{RESULTS}/figures/rounds.svg",
             caption="../report/rounds.rst",
             category="Figures",
+            labels={"Page": captions.TITLES["rounds"]},
         ),
         png=f"{RESULTS}/figures/rounds.png",
     log:

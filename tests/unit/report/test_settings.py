@@ -1,0 +1,54 @@
+"""The configuration beside its defaults."""
+
+from fairser.configuration import load_schema, resolve
+from fairser.report.settings import changes, configuration_page, keys, said
+
+
+def changed(config: dict) -> dict:
+    return {key.name: (key.value, key.default) for key in changes(resolve(config))}
+
+
+def test_the_defaults_are_unchanged() -> None:
+    assert changed({}) == {}
+
+
+def test_only_what_differs_is_changed() -> None:
+    config = {"train": {"epochs": 3}, "corpus": {"kind": "demo"}, "grid": {"folds": [2]}}
+    assert changed(config) == {
+        "train.epochs": (3, 50),
+        "corpus.kind": ("demo", "cremad"),
+        "grid.folds": ([2], [1, 2, 3, 4, 5]),
+    }
+
+
+def test_paths_of_the_users_own_are_changed() -> None:
+    """Those that follow from the kind of the corpus are not: null stands for them."""
+    found = changed({"corpus": {"kind": "manifest", "manifest": "/data/clips.csv"}})
+    assert found["corpus.manifest"] == ("/data/clips.csv", None)
+    assert found["corpus.audio"] == ("/data", None)
+    assert "corpus.labels" not in found
+    mine = {"labels": "/data", "audio": "/data/wav"}
+    assert changed({"corpus": mine}) == {f"corpus.{k}": (path, None) for k, path in mine.items()}
+
+
+def test_every_key_of_the_schema_is_there() -> None:
+    def count(schema: dict) -> int:
+        parts = schema["properties"].values()
+        return sum(count(part) if "properties" in part else 1 for part in parts)
+
+    found = keys(resolve({}))
+    assert len(found) == count(load_schema()) > 100
+    assert all(key.description for key in found)
+
+
+def test_the_page_counts_what_differs() -> None:
+    page = configuration_page(resolve({"train": {"epochs": 3}}), ["config.yaml"])
+    assert page.lede.startswith(f"Every key as this run had it; 1 of {len(page.rows)} differ")
+    marked = [row.cells["key"].text for row in page.rows if row.cells["value"].mark]
+    assert marked == ["train.epochs"]
+
+
+def test_values_are_said_as_they_are_read() -> None:
+    values = ["a", 0.0001, None, True, [1, 2], ["a", "b"], [["eng", "deu"]], {"a": 1}]
+    words = ["a", "0.0001", "null", "true", "1, 2", "a, b", '[["eng", "deu"]]', '{"a": 1}']
+    assert [said(value) for value in values] == words

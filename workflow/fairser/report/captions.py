@@ -1,0 +1,40 @@
+"""What the parts of the report are called. The Snakefile reads it: it imports nothing heavy."""
+
+from pathlib import Path
+
+CAPTIONS = Path(__file__).parents[2] / "report"  # one caption for each part
+# In the order in which the report lists them.
+TITLES = {
+    "overview": "What was run",
+    "table1": "Table 1: methods and group sources",
+    "table2": "Table 2: race and age",
+    "performance": "Performance and gender gaps",
+    "ablation": "Variants of the gap",
+    "gains_vs_paper": "Gains beside the published ones",
+    "rates": "Rates by emotion and group",
+    "groups": "Group quality",
+    "tableA3": "Table A3: clips by emotion and group",
+    "tableA4": "Table A4: clips by fold and split",
+    "statistics": "Clips of the corpus",
+    "figures": "All figures with captions",
+    "tradeoff": "Performance against gaps",
+    "tpr_by_class": "Rates by class",
+    "metrics_by_k": "Metrics by number of clusters",
+    "tsne": "Speaker embeddings",
+    "rounds": "Course of the rounds",
+    "runs": "All runs",
+    "configuration": "Configuration",
+}
+CATEGORIES = {
+    "Tables": (
+        *("table1", "table2", "performance", "ablation", "gains_vs_paper", "rates", "groups"),
+        *("tableA3", "tableA4", "statistics"),
+    ),
+    "Figures": ("figures",),
+    "Runs and configuration": ("overview", "runs", "configuration"),
+}
+
+
+def category(page: str) -> str:
+    """Where the report lists a page."""
+    return next(name for name, pages in CATEGORIES.items() if page in pages)
