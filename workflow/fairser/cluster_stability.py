@@ -27,6 +27,7 @@ from fairser.groups import kmeans_model, train_vectors
 from fairser.metrics import Floats
 
 SHARE = 0.8  # of the speakers in a subsample
+REFERENCE_RESAMPLES = 5  # subsamples of each reference corpus: ten pairs
 LARGEST = 20_000  # clips; of more, those of some speakers are looked at
 SILHOUETTE_CLIPS = 5000  # of which silhouettes are taken: their time grows with the square
 
@@ -50,7 +51,7 @@ def measure(
         ks: numbers of clusters.
         standardise: whether to give each dimension mean 0 and standard deviation 1 over train.
         resamples: subsamples of the speakers, all pairs of which are compared.
-        references: reference corpora, each with one pair of subsamples.
+        references: reference corpora, each with :data:`REFERENCE_RESAMPLES` subsamples.
         seed: of all draws.
 
     Returns:
@@ -86,9 +87,9 @@ def measure(
         measured[k] |= {"stability": stability(vectors, parts, k), "references": []}
     draw = reference(vectors, speakers)
     for _ in range(references):
-        made, pair = draw(generator), subsamples(2)
+        made, drawn_parts = draw(generator), subsamples(REFERENCE_RESAMPLES)
         for k in ks:
-            measured[k]["references"].append(stability(made, pair, k))
+            measured[k]["references"].append(stability(made, drawn_parts, k))
     return {"clips": len(train), "speakers": count, "numbers": list(measured.values())}
 
 
