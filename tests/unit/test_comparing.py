@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from fairser.cell_differences import seed_margin
+from fairser.cell_differences import training_noise
 from fairser.comparing import Comparison, compare
 from fairser.comparison_report import text, verdict, write
 from fairser.errors import InputError
@@ -45,7 +45,7 @@ def test_a_known_shift_is_beyond_noise_and_nothing_else(tmp_path: Path) -> None:
     assert gap["difference"] == pytest.approx(gap["b"] - gap["a"])
     assert 0 < gap["low"] < gap["difference"] < gap["high"]
     assert (gap["folds"], gap["paired"], gap["a_seeds"], gap["b_seeds"]) == (2, 2, 1, 1)
-    assert verdict(found) == "1 of 2 cells differ beyond noise, 1 are identical, byte for byte."
+    assert verdict(found) == "1 of 2 cells differ beyond noise (identical byte for byte: 1)."
     assert found.differences == []
     assert "not of other trainings" in found.notes[-1]
 
@@ -131,7 +131,7 @@ def test_paired_and_unpaired_intervals_against_scipy(tmp_path: Path) -> None:
     assert unpaired["high"] - unpaired["low"] == pytest.approx(width, rel=0.05)
     assert unpaired["high"] - unpaired["low"] > 1.3 * (paired["high"] - paired["low"])
     assert (unpaired["paired"], unpaired["folds"]) == (0, 1)
-    assert any("1 cells have folds with other test speakers" in note for note in found.notes)
+    assert any("test speakers are others in a than in b: 1;" in note for note in found.notes)
 
 
 def test_enough_resamples_for_holm(tmp_path: Path) -> None:
@@ -152,26 +152,46 @@ def test_the_spread_over_seeds_is_a_second_condition(tmp_path: Path) -> None:
     write_run(tmp_path / "b", ERM, counts(1, 0.9), seed=0)
     found = compared(tmp_path)
     gap = row(found, "tpr_gap")
-    assert gap["p_holm"] < 0.05
+    assert gap["p_value"] < 0.05 / 4
+    assert gap["p_training"] > 0.05
     assert gap["seed_margin"] > abs(gap["difference"]) > 0
     assert found.beyond.height == 0
     assert (gap["a_seeds"], gap["b_seeds"], gap["b_seed_std"]) == (2, 1, None)
-    assert "seed_margin" in found.notes[-1]
+    assert "other trainings; the larger of the two p-values counts" in found.notes[-1]
+    assert "half the 95 % interval over trainings" not in text(found, "a", "b")
 
 
-def test_seed_margin_is_that_of_a_t_test(tmp_path: Path) -> None:
+def test_the_noise_of_training_is_that_of_a_t_test(tmp_path: Path) -> None:
     values = np.array([0.50, 0.53, 0.47]), np.array([0.41, 0.44, 0.38])
-    for name, size in (("a", 3), ("b", 3)):
-        for seed in range(size):
+    for name in "ab":
+        for seed in range(3):
             write_run(tmp_path / name, ERM, counts(1), seed=seed)
     runs = read_folder(tmp_path / "a"), read_folder(tmp_path / "b")
     nothing = np.zeros(0)
     one, other = (Estimate(v.mean(), np.nan, v.std(ddof=1), nothing) for v in values)
-    known = stats.ttest_ind(values[1], values[0]).confidence_interval(0.95)
-    half = (known.high - known.low) / 2
-    assert seed_margin((one, other), runs) == pytest.approx(half)
-    alone = Estimate(0.4, np.nan, np.nan, nothing)
-    assert np.isnan(seed_margin((alone, alone), runs))
+    known = stats.ttest_ind(values[1], values[0])
+    interval = known.confidence_interval(0.95)
+    half = (interval.high - interval.low) / 2
+    assert training_noise((one, other), runs) == pytest.approx((half, known.pvalue))
+    alone, calm = (Estimate(0.4, np.nan, spread, nothing) for spread in (np.nan, 0.0))
+    assert np.isnan(training_noise((alone, alone), runs)).all()
+    assert training_noise((calm, calm), runs) == (0, 1)
+    assert training_noise((calm, Estimate(0.5, np.nan, 0.0, nothing)), runs) == (0, 0)
+
+
+def test_a_shift_beyond_both_kinds_of_noise(tmp_path: Path) -> None:
+    """Seeds that hardly differ, on two folds; the shift of women in b is large."""
+    for fold in (1, 2):
+        for seed in (0, 1):
+            for name, worse in (("a", 0.0), ("b", 0.9)):
+                frame = counts(fold, worse)
+                hits = pl.col("hits") - ((pl.col("speaker") == "s00") & (pl.col("hits") > seed))
+                write_run(tmp_path / name, ERM, frame.with_columns(hits), fold, seed)
+    found = compared(tmp_path)
+    gap = row(found, "tpr_gap")
+    assert gap["beyond_noise"] and 0 < gap["seed_margin"] < gap["difference"]
+    assert gap["p_holm"] >= max(gap["p_value"], gap["p_training"])
+    assert "margin: half the 95 % interval over trainings" in text(found, "a", "b")
 
 
 def test_cells_of_one_folder_alone_and_other_folds(tmp_path: Path) -> None:
@@ -187,7 +207,7 @@ def test_cells_of_one_folder_alone_and_other_folds(tmp_path: Path) -> None:
     assert row(found, "f1")["folds"] == 1
     assert found.table["method"].unique().to_list() == ["erm"]
     assert "gdro/kmeans/2: no fold is in both folders." in found.notes
-    assert "1 cells were run on other folds; those in both folders count." in found.notes
+    assert "Cells with other folds in a than in b: 1; the folds in both count." in found.notes
     told = text(found, "a", "b")
     assert "Only in a:\n  rw/kmeans/2\n" in told and "Only in b:\n  ds/kmeans/4\n" in told
 
@@ -210,10 +230,8 @@ def test_the_same_decisions_from_other_probabilities(tmp_path: Path) -> None:
         folder = write_run(tmp_path / name, ERM, counts(1))
     (folder / "predictions.parquet").write_bytes(b"others")
     found = compared(tmp_path)
-    assert (found.identical, found.decided_alike) == ([], [ERM])
-    assert verdict(found).endswith(
-        "0 of 1 cells differ beyond noise, 1 decided the same for every clip."
-    )
+    assert (found.identical, found.same) == ([], [ERM])
+    assert verdict(found) == "0 of 1 cells differ beyond noise (same counts: 1)."
 
 
 def test_what_differs_is_told_first_and_what_changes_no_number_is_not(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def compare_cell(
         )
         low, high = difference.interval
         exists = difference.value == difference.value
+        margin, p_training = training_noise((left, right), (one, other))
         rows.append(
             {
                 "metric": name,
@@ -62,7 +63,8 @@ def compare_cell(
                 "p_value": p_value(right, left) if exists else float("nan"),
                 "a_seed_std": left.seed_std,
                 "b_seed_std": right.seed_std,
-                "seed_margin": seed_margin((left, right), (one, other)),
+                "seed_margin": margin,
+                "p_training": p_training,
                 "folds": len(folds),
                 "a_seeds": len({run.counts.seed for run in one}),
                 "b_seeds": len({run.counts.seed for run in other}),
@@ -72,12 +74,13 @@ def compare_cell(
     return rows
 
 
-def seed_margin(
+def training_noise(
     estimates: tuple[Estimate, Estimate], runs: tuple[Sequence[StoredRun], Sequence[StoredRun]]
-) -> float:
-    """Half the 95 % interval of a difference over trainings: Student's t times its standard error.
+) -> tuple[float, float]:
+    """A difference against other trainings: half its 95 % interval, and a two-sided p-value.
 
-    A folder with one seed is taken to have the spread of the other; NaN where both have one.
+    Student's t with the spread over seeds. A folder with one seed is taken to have the spread of
+    the other; both are NaN where both have one.
 
     Args:
         estimates: of a and b, means over folds of means over seeds.
@@ -88,9 +91,13 @@ def seed_margin(
     spread, error, freedom = [one.seed_std for one in estimates], 0.0, 0
     known = [value for value in spread if value == value]
     if not known:
-        return float("nan")
+        return float("nan"), float("nan")
     for found, part in zip(spread, runs, strict=True):
         # The mean over F folds of means over n seeds has the variance s^2 / (F n).
         error += (found if found == found else known[0]) ** 2 / len(part)
         freedom += len(part) - len(folds_of(part))
-    return float(t.ppf((1 + LEVEL) / 2, freedom) * error**0.5)
+    margin = float(t.ppf((1 + LEVEL) / 2, freedom) * error**0.5)
+    difference = abs(estimates[1].value - estimates[0].value)
+    if not error:
+        return margin, float(difference == 0)
+    return margin, float(2 * t.sf(difference / error**0.5, freedom))

@@ -2,14 +2,16 @@
 
 The noise of the speakers is that of :mod:`fairser.statistics`: where both runs of a fold tested the
 same speakers they get the same resamples, so that the difference is taken speaker by speaker;
-elsewhere they get independent ones. P-values are corrected by Holm over all differences. The noise
-of training shows where a folder has several seeds: it is a second condition then.
+elsewhere they get independent ones. The noise of training shows where a folder has several seeds:
+a difference must then exceed it, too, so that the larger of the two p-values counts. Holm corrects
+over all differences.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from fairser.cell_differences import compare_cell, values_of
@@ -24,7 +26,7 @@ from fairser.result_folders import (
     folds_of,
     partners,
     same_bytes,
-    same_decisions,
+    same_counts,
     what_differs,
 )
 from fairser.statistics import Gap, holm
@@ -43,7 +45,7 @@ class Comparison:
         table: a row per compared cell and metric; see :func:`compare`.
         differences: what differs in the runs' records, ``key: a -> b``.
         identical: cells with the same predictions, byte for byte.
-        decided_alike: cells with other probabilities and the same decisions.
+        same: cells with other probabilities and the same counts of every speaker and class.
         only_a, only_b: cells that the other folder lacks.
         notes: what limits the comparison, a sentence each.
     """
@@ -52,7 +54,7 @@ class Comparison:
     table: pl.DataFrame
     differences: list[str]
     identical: list[Cell] = field(default_factory=list)
-    decided_alike: list[Cell] = field(default_factory=list)
+    same: list[Cell] = field(default_factory=list)
     only_a: list[Cell] = field(default_factory=list)
     only_b: list[Cell] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -82,9 +84,10 @@ def compare(
 
     Returns:
         With a table of the cell's keys, ``metric``, ``a``, ``b``, ``difference`` (b - a), ``low``
-        and ``high`` (95 % interval over speakers), ``p_value``, ``p_holm``, ``a_seed_std``,
-        ``b_seed_std``, ``seed_margin`` (half a 95 % interval over trainings, from the spread over
-        seeds), ``folds``, ``a_seeds``, ``b_seeds``, ``paired`` (folds) and ``beyond_noise``.
+        and ``high`` (95 % interval over speakers), ``p_value`` (likewise), ``a_seed_std``,
+        ``b_seed_std``, ``seed_margin`` and ``p_training`` (half a 95 % interval over trainings and
+        its p-value, where there are several seeds), ``p_holm`` (of the larger p-value), ``folds``,
+        ``a_seeds``, ``b_seeds``, ``paired`` (folds) and ``beyond_noise`` (``p_holm`` < 0.05).
 
     Raises:
         InputError: other studies, classes or corpora, no cell in common, an unknown attribute.
@@ -103,8 +106,8 @@ def compare(
     result.only_b = [cell for cell, (one, _) in cells.items() if not one]
     tested = []
     for cell, (one, other) in shared.items():
-        if same_decisions(one, other):
-            alike = result.identical if same_bytes(one, other) else result.decided_alike
+        if same_counts(one, other):
+            alike = result.identical if same_bytes(one, other) else result.same
             alike.append(cell)
         elif folds_of(one) & folds_of(other):
             tested.append(cell)
@@ -168,13 +171,13 @@ def _metrics(
 
 def _finished(rows: list[dict[str, Any]], keys: Sequence[str]) -> pl.DataFrame:
     """The table with Holm's correction and the verdict of each row."""
-    for row, p in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
-        row["p_holm"] = p
-        margin = row["seed_margin"]
-        row["beyond_noise"] = p < SIGNIFICANT and not abs(row["difference"]) <= margin
-    names = [*keys, "metric", "a", "b", "difference", "low", "high", "p_value", "p_holm"]
-    names += ["a_seed_std", "b_seed_std", "seed_margin", "folds", "a_seeds", "b_seeds", "paired"]
-    names += ["beyond_noise"]
+    # Beyond both kinds of noise: as little sure as the one that is less sure.
+    larger = [float(np.fmax(row["p_value"], row["p_training"])) for row in rows]
+    for row, p in zip(rows, holm(larger), strict=True):
+        row |= {"p_holm": p, "beyond_noise": p < SIGNIFICANT}
+    names = [*keys, "metric", "a", "b", "difference", "low", "high", "p_value", "a_seed_std"]
+    names += ["b_seed_std", "seed_margin", "p_training", "p_holm", "folds", "a_seeds", "b_seeds"]
+    names += ["paired", "beyond_noise"]
     if not rows:
         return pl.DataFrame(schema=dict.fromkeys(names, pl.String) | {"beyond_noise": pl.Boolean})
     return pl.DataFrame(rows, infer_schema_length=None).select(names).fill_nan(None)
@@ -190,18 +193,20 @@ def _notes(
     notes = []
     fewer = [cell for cell in tested if folds_of(shared[cell][0]) != folds_of(shared[cell][1])]
     if fewer:
-        notes.append(f"{len(fewer)} cells were run on other folds; those in both folders count.")
+        notes.append(
+            f"Cells with other folds in a than in b: {len(fewer)}; the folds in both count."
+        )
     apart = table.filter(pl.col("paired") < pl.col("folds"))
     if apart.height:
         cells = apart.select(pl.struct(table.columns[: table.columns.index("metric")]).n_unique())
         notes.append(
-            f"{cells.item()} cells have folds with other test speakers in a than in b: these are "
-            "compared unpaired, which sees less."
+            f"Cells with folds whose test speakers are others in a than in b: {cells.item()}; "
+            "these folds are compared unpaired, which sees less."
         )
     if table["seed_margin"].count():
         notes.append(
-            "Beyond noise is what exceeds the noise of the speakers (Holm-corrected p < 0.05) and "
-            "that of training (seed_margin, from the spread over seeds)."
+            "Several seeds: a difference is beyond noise if it exceeds that of other speakers and "
+            "that of other trainings; the larger of the two p-values counts."
         )
     else:
         notes.append(

@@ -39,17 +39,15 @@ def text(found: Comparison, a: str, b: str) -> str:
 
 
 def verdict(found: Comparison) -> str:
-    """Such as ``3 of 24 cells differ beyond noise, 2 are identical.``"""
+    """Such as ``3 of 24 cells differ beyond noise (identical byte for byte: 2).``"""
     keys = list(found.keys)
     compared = found.table.select(keys).unique().height
-    total = compared + len(found.identical) + len(found.decided_alike)
+    total = compared + len(found.identical) + len(found.same)
     beyond = found.beyond.select(keys).unique().height
-    parts = [f"{beyond} of {total} cells differ beyond noise"]
-    if found.identical:
-        parts.append(f"{len(found.identical)} are identical, byte for byte")
-    if found.decided_alike:
-        parts.append(f"{len(found.decided_alike)} decided the same for every clip")
-    return f"{', '.join(parts)}."
+    alike = {"identical byte for byte": found.identical, "same counts": found.same}
+    told = [f"{what}: {len(cells)}" for what, cells in alike.items() if cells]
+    more = f" ({', '.join(told)})" if told else ""
+    return f"{beyond} of {total} cells differ beyond noise{more}."
 
 
 def write(found: Comparison, folder: str | Path) -> list[Path]:

@@ -125,7 +125,7 @@ def partners(one: Sequence[StoredRun], other: Sequence[StoredRun]) -> list[Pair]
     return [(run, partner) for run, partner in found if partner]
 
 
-def same_decisions(one: Sequence[StoredRun], other: Sequence[StoredRun]) -> bool:
+def same_counts(one: Sequence[StoredRun], other: Sequence[StoredRun]) -> bool:
     """Whether two sides of a cell have the same folds and seeds, and equal counts in each."""
     if {_place(run) for run in one} != {_place(run) for run in other}:
         return False

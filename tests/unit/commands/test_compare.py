@@ -31,7 +31,7 @@ def test_nothing_is_written_unless_asked_for(
     folder = write_run(tmp_path / "a", ERM, counts(1))
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert main([str(tmp_path / "a"), str(tmp_path / "a")]) == 0
-    assert "1 are identical, byte for byte" in capsys.readouterr().out
+    assert "(identical byte for byte: 1)" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert folder.is_dir()
 
