@@ -4,9 +4,9 @@ A grouping is a table with a row per clip of a fold: ``clip``, ``split``, ``grou
 where it is unknown) and, where the source has them, probabilities ``p_{group}``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,9 @@ from fairser.corpora.demographics import read_csv
 from fairser.corpora.names import clip_name
 from fairser.encoders.store import CHUNK, FeatureStore, train_statistics
 from fairser.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from sklearn.cluster import MiniBatchKMeans
 
 PROBABILITY = "p_"
 PSEUDO_COLUMNS = ("p_female", "p_male")
@@ -122,23 +125,11 @@ def kmeans(
     Raises:
         InputError: fewer train clips than clusters.
     """
-    from sklearn.cluster import MiniBatchKMeans
-
     rows = store.rows(table.frame["clip"])
     train = rows[(table.frame["split"] == "train").to_numpy()]
     check_clusters(k, len(train))
-    mean, std = train_statistics(_vectors(store, _parts(train))) if standardise else (0.0, 1.0)
-    model = MiniBatchKMeans(
-        n_clusters=k,
-        init="k-means++",
-        n_init="auto",
-        random_state=42,
-        max_iter=1000,
-        batch_size=32,
-        compute_labels=True,
-        reassignment_ratio=0.01,
-        tol=0.0,
-    )
+    mean, std = _moments(store, train, standardise)
+    model = kmeans_model(k)
     size = len(train) * int(np.prod(store.array.shape[1:])) * np.dtype(np.float64).itemsize
     if size > memory_mb * 1e6:
         shuffled = np.random.default_rng(42).permutation(train)
@@ -160,6 +151,35 @@ def check_clusters(k: int, clips: int) -> None:
     """
     if clips < k:
         raise InputError(f"K = {k} clusters from {clips} train clips are too many; lower 'grid.k'.")
+
+
+def kmeans_model(k: int) -> "MiniBatchKMeans":
+    """K-means that is not fitted yet, with the settings of Table A1 (Interspeech 2025)."""
+    from sklearn.cluster import MiniBatchKMeans
+
+    return MiniBatchKMeans(
+        n_clusters=k,
+        init="k-means++",
+        n_init="auto",
+        random_state=42,
+        max_iter=1000,
+        batch_size=32,
+        compute_labels=True,
+        reassignment_ratio=0.01,
+        tol=0.0,
+    )
+
+
+def train_vectors(store: FeatureStore, clips: Iterable[str], standardise: bool) -> np.ndarray:
+    """Vectors [N, D], float64, of train clips as :func:`kmeans` clusters them."""
+    rows = store.rows(clips)
+    mean, std = _moments(store, rows, standardise)
+    return (np.concatenate([*_vectors(store, _parts(rows))]) - mean) / std
+
+
+def _moments(store: FeatureStore, train: np.ndarray, standardise: bool) -> tuple[Any, Any]:
+    """What is taken from each dimension of the vectors, and what it is divided by then."""
+    return train_statistics(_vectors(store, _parts(train))) if standardise else (0.0, 1.0)
 
 
 def _parts(rows: np.ndarray, least: int = CHUNK) -> list[np.ndarray]:

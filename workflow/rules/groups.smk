@@ -2,8 +2,12 @@
 GROUPS = f"{RESULTS}/{GROUP_CELL}"
 
 
+CHOOSE_K = config["choose_k"]
+
+
 localrules:
     groups_table,
+    choose_k,
 
 
 rule grouping:
@@ -39,3 +43,50 @@ rule groups_table:
         code=code_hash("fairser.groups", "fairser.writing"),
     script:
         "../../scripts/groups_table.py"
+
+
+# How many clusters the corpus supports, without demographic labels; asked for by name.
+rule cluster_stability:
+    input:
+        unpack(lambda w: store_inputs("embedding")),
+        split=f"{RESULTS}/splits/fold{{fold}}.parquet",
+    output:
+        f"{RESULTS}/choose_k/fold{{fold}}.json",
+    log:
+        f"{RESULTS}/logs/choose_k/fold{{fold}}.log",
+    conda:
+        "../../envs/groups.yaml"
+    params:
+        ks=sorted(CHOOSE_K["k"] or config["grid"]["k"]),
+        standardise=is_standardised(config, "embedding"),
+        draws={name: CHOOSE_K[name] for name in ("resamples", "references", "seed")},
+        code=code_hash("fairser.cluster_stability"),
+    message:
+        "silhouette and stability by K, fold {wildcards.fold}"
+    script:
+        "../../scripts/cluster_stability.py"
+
+
+rule choose_k:
+    input:
+        expand(
+            f"{RESULTS}/choose_k/fold{{fold}}.json",
+            fold=sorted(config["grid"]["folds"]),
+        ),
+    output:
+        tables=multiext(f"{RESULTS}/choose_k", ".csv", ".md", ".tex"),
+        svg=report(
+            f"{RESULTS}/figures/choose_k.svg",
+            caption="../report/choose_k.rst",
+            category="Figures",
+        ),
+        png=f"{RESULTS}/figures/choose_k.png",
+    log:
+        f"{RESULTS}/logs/choose_k.log",
+    conda:
+        "../../envs/figures.yaml"
+    params:
+        smallest={name: CHOOSE_K[name] for name in ("clips", "speakers")},
+        code=code_hash("fairser.choosing_k_figure", "fairser.writing"),
+    script:
+        "../../scripts/choose_k.py"

@@ -1,0 +1,16 @@
+"""Rule choose_k: the number of clusters that the corpus supports, as a table and a figure."""
+
+from fairser.choosing_k import LEGEND, choose, readable, verdict
+from fairser.choosing_k_figure import figure
+from fairser.files import read_json
+from fairser.jobs import job, logger
+from fairser.style import save
+from fairser.writing import write_table
+
+with job(snakemake.log[0]):
+    smallest = snakemake.params.smallest
+    table = choose([read_json(path) for path in snakemake.input], **smallest)
+    said = verdict(table, **smallest)
+    logger.info(said)
+    write_table(snakemake.output.tables[0], table, readable(table), f"{said}\n\n{LEGEND}")
+    save(figure(table, **smallest), snakemake.output.svg, snakemake.output.png)
