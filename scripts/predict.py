@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
+sys.path[0] = str(Path(__file__).parents[1] / "workflow")
 
 from fairser.commands.predict import main
 

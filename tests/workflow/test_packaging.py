@@ -78,6 +78,8 @@ def test_a_command_explains_itself(name: str, tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"usage: scripts/{name}.py")
+    # Its own folder has a statistics.py, which would hide the one of the standard library.
+    assert "sys.path[0] = " in (ROOT / "scripts" / f"{name}.py").read_text()
     module = importlib.import_module(f"fairser.commands.{name}")
     assert module.__doc__ and module.__doc__.splitlines()[0] in done.stdout
     bare = [action.dest for action in module.parser()._actions if not action.help]
