@@ -93,7 +93,7 @@ def finished(folder: Path, *rows: dict[str, str]) -> Made:
         path.write_text("s\th:m:s\n60.5\t0:01:00\n")
         benchmarks.append(("train", str(path)))
     benchmarks.append(("train", str(folder / "none.tsv")))
-    paths = [str(folder / file) for file in files]
+    paths = [f"{folder}//{file}" for file in files]  # as of a folder that is given with a slash
     return Made(str(folder), [*paths, "resources/a.wav"], benchmarks, 125.0, ["config.yaml"])
 
 

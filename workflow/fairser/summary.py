@@ -55,12 +55,13 @@ def success(made: Made, attribute: str, synthetic: bool) -> str:
     parts = [f"Done in {_duration(made.seconds)}. {_counts(made)}{_where_time_went(made)}"]
     folder = Path(made.results)
     table1, ablation = folder / "table1.csv", folder / "ablation.md"
-    if str(table1) in made.files:
+    files = {Path(file) for file in made.files}
+    if table1 in files:
         with table1.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         parts += [_table(rows, attribute), headline(rows, attribute)]
         parts += [SYNTHETIC] if synthetic else []
-    elif str(folder / "ablation.csv") in made.files:
+    elif folder / "ablation.csv" in files:
         parts.append(f"{ABLATION}\n\n{ablation.read_text(encoding='utf-8').rstrip()}")
         parts += [SYNTHETIC] if synthetic else []
     parts += [_places(made), _next(made)]

@@ -230,6 +230,17 @@ def test_a_class_that_a_group_lacks_in_test(tmp_path: Path, look: Look) -> None:
     assert "train has no clip of 3 cells of class and group (fold 1 joy female" in text
 
 
+def test_a_draw_that_leaves_nothing_of_a_group(tmp_path: Path, look: Look) -> None:
+    write_corpus(tmp_path, corpus_rows())
+    status, text = look(bias={"ratio": 20})
+    assert status == 0
+    assert "20 clips of one gender for each of another" in text
+    # Of eight clips of a class in train four are of each gender, and 4 / 20 is less than one.
+    assert "fold 1: train 12 of 24, development 12 of 24, test 24 of 24" in text
+    assert "gender: train has no clip of 9 cells of class and group (fold 1 anger male" in text
+    assert "A lower 'bias.ratio' leaves more of them." in text
+
+
 def test_cells_are_those_of_the_metrics(cremad_table: ClipTable) -> None:
     """Positive test clips by class and group, counted one by one."""
     cells = positive_cells(cremad_table, [1], "race")

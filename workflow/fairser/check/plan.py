@@ -69,11 +69,14 @@ def _tell_bias(config: Config, table: ClipTable, report: Report) -> list[ClipTab
             cells = [f"{split} {left[split]:,} of {whole[split]:,}" for split in SPLITS]
             report.found.append(("", f"fold {one.folds[0]}: {', '.join(cells)}"))
     if attribute in table.attributes:
-        _warn_lost(table, made, attribute, report)
+        advice = "" if ratio is None else " A lower 'bias.ratio' leaves more of them."
+        _warn_lost(table, made, attribute, advice, report)
     return made
 
 
-def _warn_lost(table: ClipTable, made: list[ClipTable], attribute: str, report: Report) -> None:
+def _warn_lost(
+    table: ClipTable, made: list[ClipTable], attribute: str, advice: str, report: Report
+) -> None:
     """Warn of classes and groups that a biased train split no longer has."""
     lost = []
     names = sorted(table.clips()[attribute].drop_nulls().unique())
@@ -89,7 +92,7 @@ def _warn_lost(table: ClipTable, made: list[ClipTable], attribute: str, report: 
     if lost:
         report.warnings.append(
             f"{attribute}: train has no clip of {count(len(lost), 'cell')} of class and group "
-            f"({shortened(lost)}). Lower 'bias.ratio', set it to null, or accept it."
+            f"({shortened(lost)}).{advice}"
         )
 
 
