@@ -177,7 +177,7 @@ def test_commands_that_another_test_runs(test: str, line: str) -> None:
     assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
-DEMO = "snakemake --cores all --quiet rules --configfile config.yaml workflow/grids"
+DEMO = "snakemake report --cores all --quiet rules --configfile config.yaml workflow/grids"
 LINT = [
     "ruff format --check .",
     "ruff check .",
