@@ -1,7 +1,7 @@
 """The documentation as data: its fenced blocks, and the commands in them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from workflow.runner import ROOT
@@ -11,12 +11,12 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of a document, and the last file `NAME.yaml` that the page shows before it."""
+    """A fenced block of a document, and the files `NAME.yaml` that the page shows before it."""
 
     document: str
     language: str
     text: str
-    shown: str | None
+    shown: Mapping[str, str]
 
     @property
     def commands(self) -> list[str]:
@@ -28,12 +28,14 @@ class Block:
 
 def blocks() -> Iterator[Block]:
     for path in DOCUMENTS:
-        document, shown = str(path.relative_to(ROOT)), None
+        document = str(path.relative_to(ROOT))
+        shown: dict[str, str] = {}
         text = path.read_text(encoding="utf-8")
         for language, body in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S):
             yield Block(document, language, body, shown)
-            if language == "yaml" and re.match(r"# \S+\.yaml\n", body):
-                shown = body
+            name = re.match(r"# (\S+\.yaml)\n", body)
+            if language == "yaml" and name:
+                shown = shown | {name[1]: body}
 
 
 BLOCKS = list(blocks())
