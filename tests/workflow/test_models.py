@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 from unit.encoders import tiny
 from unit.hub_server import HubServer, Repository
 from workflow.conftest import make_tones, overlay
-from workflow.runner import Workflow, copy_workflow
+from workflow.runner import ROOT, Workflow, copy_workflow
 
 HUB = {
     "encoder": ("microsoft/wavlm-base-plus", tiny.write_wavlm),
@@ -227,17 +227,11 @@ def test_adapters_are_trained_with_the_head(
     tmp_path: Path, tones: Path, models: dict[str, Path]
 ) -> None:
     """On frames: no features are extracted, but the waves have their statistics."""
-    workflow = Workflow(tmp_path, overlay(tones))
-    workflow.overlay |= {
-        "encoder": {
-            "kind": "transformers",
-            "model": str(models["encoder"]),
-            "finetune": "lora",
-        },
-        "grid": {"methods": ["erm"], "folds": [1]},
-        "train": {"epochs": 1},
-    }
-    workflow.run("results/table1.csv")
+    settings = yaml.safe_load((ROOT / "workflow/grids/lora.yaml").read_text())
+    settings["encoder"]["model"] = str(models["encoder"])
+    small = {"grid": {"methods": ["erm"], "folds": [1]}, "train": {"epochs": 1}}
+    workflow = Workflow(tmp_path, overlay(tones) | settings | small)
+    workflow.run()
     (waves,) = workflow.results.glob("features/*")
     run = workflow.results / "runs/erm/none/k1/fold1/seed0"
     record = json.loads((run / "metrics.json").read_text())
