@@ -1,5 +1,6 @@
 """The last words of a run that succeeded: what was made, what it says, where, what next."""
 
+import os
 from pathlib import Path
 
 import polars as pl
@@ -123,8 +124,20 @@ def test_the_page_of_the_report(tmp_path: Path) -> None:
     with_rule = Made(**vars(made) | {"reported": True})
     told = "snakemake report --configfile config.yaml"
     assert told in success(with_rule, "gender", synthetic=False)
-    (tmp_path / "report.html").touch()
-    assert f"Open {tmp_path}/report.html" in success(with_rule, "gender", synthetic=False)
+    page = tmp_path / "report.html"
+    page.touch()
+    assert f"Open {page}" in success(with_rule, "gender", synthetic=False)
+    # One of an earlier run, before this run's Table 1.
+    before = (tmp_path / "table1.csv").stat().st_mtime - 1
+    os.utime(page, (before, before))
+    text = success(with_rule, "gender", synthetic=False)
+    assert told in text
+    assert "Open" not in text
+
+
+def test_a_run_leads_to_the_audit(tmp_path: Path) -> None:
+    line = "  python scripts/audit.py --help    audits any other model's predictions"
+    assert line in success(finished(tmp_path), "gender", synthetic=False).splitlines()
 
 
 def test_a_single_table_has_no_finding(tmp_path: Path) -> None:

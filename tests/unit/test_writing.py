@@ -109,3 +109,13 @@ def test_compare_takes_a_key_that_is_missing_in_every_row() -> None:
     published = pl.DataFrame({"method": ["ERM", "DS"], "k": [None, 16], "f1": [0.25, 0.75]})
     found = compare(ours, published, ["method", "k"])
     assert found.rows() == [("ERM", None, "f1", 0.5, 0.25, 0.25)]
+
+
+def test_a_bar_in_a_name_ends_no_cell() -> None:
+    table = pl.DataFrame({"class|group": ["joy|glee", "sad"], "f1": [0.5, 0.25]})
+    assert markdown(table).splitlines() == [
+        r"| class\|group | f1    |",
+        "| ------------ | ----- |",
+        r"| joy\|glee    | 0.500 |",
+        "| sad          | 0.250 |",
+    ]

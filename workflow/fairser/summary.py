@@ -188,14 +188,23 @@ def _places(made: Made) -> str:
 def _next(made: Made) -> str:
     page = Path(made.results, "report.html")
     lines = []
-    if page.is_file():
+    if _is_current(page, made.files):
         lines.append(f"  Open {page}: tables and figures on one page")
     elif made.reported:
         command = " ".join(["snakemake report --configfile", *made.config_files])
         lines.append(f"  {command}    puts all of it on one page")
     if any(Path(file).name == "metrics.json" for file in made.files):
         lines.append("  README.md, 'What comes out', says what each file and column is")
+        lines.append("  python scripts/audit.py --help    audits any other model's predictions")
     return "\n".join(["Next", *lines]) if lines else ""
+
+
+def _is_current(page: Path, files: Sequence[str]) -> bool:
+    """Whether there is a page and nothing that this run made is newer."""
+    if not page.is_file():
+        return False
+    times = [Path(file).stat().st_mtime for file in files if Path(file).exists()]
+    return page.stat().st_mtime >= max(times, default=0.0)
 
 
 def _duration(seconds: float) -> str:

@@ -61,7 +61,8 @@ def write_table(
 
 def markdown(table: pl.DataFrame) -> str:
     """A table in Markdown: shares with three decimals, empty cells for missing values."""
-    rows = _cells(table)
+    # A bar within a cell would end it.
+    rows = [[cell.replace("|", r"\|") for cell in row] for row in _cells(table)]
     widths = [max(len(row[i]) for row in rows) for i in range(table.width)]
     lines = [" | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
     lines.insert(1, " | ".join("-" * w for w in widths))
