@@ -1,6 +1,7 @@
 """The whole workflow on the demo corpus and, where it is there, on real data."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,15 @@ def test_the_demo_shows_a_gender_gap(tmp_path: Path) -> None:
     for name in ("tsne", "metrics_by_k", "tradeoff", "tpr_by_class"):
         for ending in ("svg", "png"):
             assert (demo.results / "figures" / f"{name}.{ending}").stat().st_size > 5000
+    # The README's table is this one, up to what another processor rounds differently.
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| (\w+) \| (\w+) \| (0.*) \|$", readme, re.M)
+    assert len(shown) == 14
+    for method, source, numbers in shown:
+        for name, cell in zip(
+            ("f1", "acc", "tpr_gap", "dp_gap"), numbers.split(" | "), strict=True
+        ):
+            assert rows[method, source][name] == pytest.approx(float(cell[:5]), abs=0.02), cell
 
 
 def test_erm_on_real_features(cremad: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from fairser import labels, style
 from fairser.corpora.clips import ClipTable
+from fairser.corpora.demographics import order_groups
 from fairser.statistics import Gap
 from fairser.summaries import ALL, CONFIGURATION, front
 from fairser.tables import PERFORMANCE, ordered
@@ -55,7 +56,10 @@ def tsne_figure(
 def _scatter(axes: Axes, shown: pl.DataFrame, column: str) -> None:
     """Points ``x``, ``y`` in the colour and marker of their value, rare values on top."""
     names = shown[column].drop_nulls().unique().to_list()
-    names.sort(key=lambda name: (len(name) if column == "group" else 0, name))  # 2 before 10
+    if column == "group":
+        names.sort(key=lambda name: (len(name), name))  # 2 before 10
+    else:
+        names = order_groups(column, names)
     sizes = shown[column].value_counts().sort("count", column, descending=[True, False])
     for value, count in sizes.sort(pl.col(column).is_not_null(), maintain_order=True).iter_rows():
         part = shown.filter(pl.col(column).eq_missing(value))
@@ -175,7 +179,7 @@ def tpr_by_class(rates: pl.DataFrame, attribute: str) -> Figure:
         attribute: demographic column, for the legend.
     """
     classes = rates["class"].unique(maintain_order=True).to_list()
-    groups = rates["group"].unique().sort().to_list()
+    groups = order_groups(attribute, rates["group"].unique().to_list())
     rates = rates.with_columns(pl.col("class").replace_strict(classes, range(len(classes))))
     means = rates.group_by(*CONFIGURATION, "group", "class").agg(pl.col("tpr").mean())
     heads = rates.select(CONFIGURATION).unique(maintain_order=True).rows()

@@ -21,6 +21,7 @@ TITLES = {
     "tradeoff": "Performance against gaps",
     "tpr_by_class": "Rates by class",
     "metrics_by_k": "Metrics by number of clusters",
+    "choose_k": "Number of clusters without labels",
     "tsne": "Speaker embeddings",
     "rounds": "Course of the rounds",
     "runs": "All runs",
