@@ -109,7 +109,8 @@ def test_the_report_has_its_tables(done: Workflow, browser: Any) -> None:
     assert "Open results/report.html" in done.run("report")
     record = json.loads((done.results / RUN / "metrics.json").read_text())
     pages = {path.stem for path in (done.results / "report").iterdir()}
-    assert {"performance", "ablation", "gains_vs_paper", "statistics", "rates", "figures"} < pages
+    tables = {"performance", "ablation", "gains_vs_paper", "statistics", "unknown_speakers"}
+    assert {*tables, "rates", "figures"} < pages
     with opened(browser, done.results / "report.html") as page:
         assert page.locator(".contents a").count() == len(pages)
         page.click(".contents >> text=Performance and gender gaps")
@@ -120,6 +121,9 @@ def test_the_report_has_its_tables(done: Workflow, browser: Any) -> None:
         assert f"results/{RUN}/metrics.json" in frame.locator("dialog").inner_text()
         value = frame.locator("dialog .value").inner_text()
         assert value == f"{record['test']['deu']['tpr_gap']:.4f}"
+    with opened(browser, done.results / "report/unknown_speakers.html") as page:
+        cells = page.locator("#table tbody tr").first.locator("td, th").all_inner_texts()
+        assert [cell.strip() for cell in cells[:2]] == ["Somebody", "yes"], cells
     for name in sorted(pages):
         with opened(browser, done.results / f"report/{name}.html", width=360) as page:
             wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"

@@ -88,7 +88,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    return text.replace("|", r"\|")  # a bar would end the cell
 
 
 def _is_number(text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fairser.configuration import Config
 from fairser.files import read_json
-from fairser.report import llm, study
+from fairser.report import llm, meldst, study
 from fairser.report.captions import CAPTIONS, TITLES
 from fairser.report.overview import overview_page
 from fairser.report.pages import Page, Picture, write_page, write_pictures
@@ -79,7 +79,13 @@ def _minmaxgap(given: Mapping[str, Any], runs: Runs, config: Config) -> list[Pag
     found = [
         make(tables[name], runs, config, model) for name, make in makers.items() if name in tables
     ]
-    found.append(llm.statistics_page(tables["statistics"], given["clips"], config))
+    found += [
+        make(tables[name], given["clips"], config)
+        for name, make in (
+            ("statistics", meldst.statistics_page),
+            ("unknown_speakers", meldst.unknown_speakers_page),
+        )
+    ]
     return [*found, llm.rates_page(runs, config, model), llm.runs_page(runs, config, model)]
 
 

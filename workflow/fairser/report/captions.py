@@ -16,6 +16,7 @@ TITLES = {
     "tableA3": "Table A3: clips by emotion and group",
     "tableA4": "Table A4: clips by fold and split",
     "statistics": "Clips of the corpus",
+    "unknown_speakers": "Speakers without a gender",
     "figures": "All figures with captions",
     "tradeoff": "Performance against gaps",
     "tpr_by_class": "Rates by class",
@@ -29,7 +30,7 @@ TITLES = {
 CATEGORIES = {
     "Tables": (
         *("table1", "table2", "performance", "ablation", "gains_vs_paper", "rates", "groups"),
-        *("tableA3", "tableA4", "statistics"),
+        *("tableA3", "tableA4", "statistics", "unknown_speakers"),
     ),
     "Figures": ("figures",),
     "Runs and configuration": ("overview", "runs", "configuration"),

@@ -124,44 +124,6 @@ def gains_page(path: str, runs: Runs, config: Config, model: Mapping[str, Any]) 
     )
 
 
-def statistics_page(path: str, clips: str, config: Config) -> Page:
-    """Clips of MELD-ST by language, split, emotion and gender.
-
-    Args:
-        path: of ``statistics.csv``.
-        clips: the clip table behind it.
-        config: the resolved configuration.
-    """
-    records = Records()
-    corpus = facts(config["llm"]["corpus"])
-    behind = [records.add("clip table", clips, [], [("Corpus", corpus)])]
-    table = pl.read_csv(path)
-    counts = [name for name in table.columns if name not in ("language", "split", "emotion")]
-    rows = [
-        Row(
-            {name: text(line[name]) for name in ("language", "split", "emotion")}
-            | {name: number(line[name], opens=True) for name in counts},
-            behind,
-            {name: [line[name]] for name in counts},
-        )
-        for line in table.to_dicts()
-    ]
-    return Page(
-        name="statistics",
-        title="Clips of the corpus",
-        lede="Clips by language, split, emotion and the gender of their speaker.",
-        columns=[
-            *(Column(n, n.capitalize(), choice=True) for n in ("language", "split", "emotion")),
-            *(Column(name, name.capitalize(), number=True) for name in counts),
-        ],
-        rows=rows,
-        records=records.records,
-        sections=records.sections,
-        files=[path],
-        source="file",
-    )
-
-
 def rates_page(runs: Runs, config: Config, model: Mapping[str, Any]) -> Page:
     """Rates by emotion and gender of every run; arguments as of :func:`performance_page`."""
     records = run_records(runs, config, model)
