@@ -65,8 +65,8 @@ def children_seconds() -> float:
 
 def parts(folder: Path, resamples: int) -> dict[str, float]:
     """Seconds of reading and computing, and of figures and writing, in this process."""
-    from fairser.audit.decisions import Sources
     from fairser.audit.report import write_audit
+    from fairser.audit.sources import Sources
     from fairser.audit.tables import make_audit
 
     crossings = [["gender", "race"]]

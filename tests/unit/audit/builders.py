@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fairser.audit.decisions import Sources
+from fairser.audit.sources import Sources
 from fairser.audit.tables import Audit, make_audit
 
 CLASSES = ("anger", "fear", "joy")

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fairser.audit.decisions import Decisions, Sources, read_decisions
+from fairser.audit.decisions import Decisions, read_decisions
+from fairser.audit.sources import Sources
 from fairser.errors import InputError
 from fairser.evaluation import evaluate
 from fairser.metrics import performance

@@ -6,8 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from fairser.audit.decisions import Sources, read_decisions
+from fairser.audit.decisions import read_decisions
 from fairser.audit.grouping import Attribute, Units, read_groups
+from fairser.audit.sources import Sources
 from fairser.errors import InputError
 from unit.audit.builders import sources_of
 

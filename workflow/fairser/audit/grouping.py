@@ -9,7 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fairser.audit import files
-from fairser.audit.decisions import Decisions, Sources
+from fairser.audit.decisions import Decisions
+from fairser.audit.sources import Sources
 from fairser.corpora.clips import clip_names
 from fairser.corpora.demographics import RESERVED, attribute_name, order_groups, tidy
 from fairser.corpora.faults import Faults

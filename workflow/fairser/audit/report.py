@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from fairser.audit import verdict
-from fairser.audit.decisions import Sources
 from fairser.audit.figures import RATES, differences_figure, rates_figure
+from fairser.audit.sources import Sources
 from fairser.audit.tables import Audit
 from fairser.audit.verdict import Finding
 from fairser.audit.wording import attribute_title, class_words, group_words, p_words

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fairser.audit.decisions import Decisions, Sources, read_decisions
+from fairser.audit.decisions import Decisions, read_decisions
 from fairser.audit.estimates import (
     FEWEST,
     Counts,
@@ -20,6 +20,7 @@ from fairser.audit.estimates import (
     standard_error,
 )
 from fairser.audit.grouping import Attribute, Units, read_groups
+from fairser.audit.sources import Sources
 from fairser.metrics import RATES, Floats, rates
 from fairser.statistics import COUNTS, holm, interval
 from fairser.tables import SIGNIFICANT

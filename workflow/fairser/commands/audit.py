@@ -138,8 +138,8 @@ def _names(given: Sequence[str]) -> tuple[list[str], list[list[str]]]:
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
-    from fairser.audit.decisions import Sources
     from fairser.audit.report import check_folder, write_audit
+    from fairser.audit.sources import Sources
     from fairser.audit.tables import make_audit
 
     attributes, crossings = _names(given.attributes)
