@@ -15,11 +15,11 @@ import torch
 
 from fairser import fitting
 from fairser.checkpoints import EVERY, Checkpoint, make_checkpoint
-from fairser.configuration import load_schema
 from fairser.corpora.clips import ClipTable
 from fairser.encoders.store import FeatureStore
 from fairser.features import StoreInputs
 from fairser.fitting import Options
+from fairser.schema import load_schema
 from fairser.training import Run, train_and_predict
 from unit.builders import CLASSES, assert_same_run, clip_table, feature_store
 

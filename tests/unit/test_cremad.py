@@ -11,7 +11,6 @@ import pytest
 import torch
 from polars.testing import assert_frame_equal
 
-from fairser.configuration import SCHEMA
 from fairser.corpora.clips import SPLITS, ClipTable
 from fairser.corpora.emosuperb import CREMAD_FAULTY, read_emosuperb
 from fairser.encoders.store import FeatureStore
@@ -20,6 +19,7 @@ from fairser.features import StoreInputs
 from fairser.fitting import Options
 from fairser.losses import class_balanced_weights
 from fairser.metrics import VARIANTS, positive
+from fairser.schema import SCHEMA
 from fairser.split_tables import table_a3, table_a4
 from fairser.splits import bias_fold, dominant_groups
 from fairser.training import train_and_predict

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from fairser.configuration import SCHEMA
 from fairser.reference import PAGE, page, values
+from fairser.schema import SCHEMA
 
 
 def leaves(part: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:

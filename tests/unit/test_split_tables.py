@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from fairser.configuration import SCHEMA
 from fairser.corpora.clips import ClipTable
+from fairser.schema import SCHEMA
 from fairser.split_tables import table_a3, table_a4
 from unit.builders import clip_table
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fairser.configuration import load_schema
+from fairser.schema import load_schema
 from workflow.runner import ROOT
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from fairser.configuration import Config, load_schema
 from fairser.errors import InputError
 from fairser.files import complete
+from fairser.schema import Config, load_schema
 
 # Number of groups of the sources whose number is not an axis of the grid.
 GROUPS = {"none": 1, "pseudo": 2}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fairser.configuration import Config, load_schema
+from fairser.schema import Config, load_schema
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 

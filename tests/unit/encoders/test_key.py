@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fairser.configuration import Config, resolve
+from fairser.configuration import resolve
 from fairser.encoders.key import (
     SECTIONS,
     is_standardised,
@@ -13,6 +13,7 @@ from fairser.encoders.key import (
     store_settings,
     waves_name,
 )
+from fairser.schema import Config
 
 CORPUS = {"kind": "emosuperb", "labels": "own/labels", "audio": "own/wavs"}
 MODELS: dict[str, Any] = {"corpus": CORPUS}

@@ -5,8 +5,9 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from fairser.configuration import load_schema, resolve
+from fairser.configuration import resolve
 from fairser.methods.base import Method, NoOptions, find_method
+from fairser.schema import load_schema
 from fairser.tables import DEBIASING, NAMES, TABLE2_METHODS
 
 SCHEMA = load_schema()["properties"]

@@ -1,7 +1,8 @@
 """The configuration beside its defaults."""
 
-from fairser.configuration import load_schema, resolve
+from fairser.configuration import resolve
 from fairser.report.settings import changes, configuration_page, keys, said
+from fairser.schema import load_schema
 
 
 def changed(config: dict) -> dict:

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from fairser.configuration import Config
 from fairser.errors import InputError, nearest
+from fairser.schema import Config
 
 SIGNALS = ("fbank", "mfcc", "pitch")
 # Kinds that load a model, and the family of files that it is made of (fairser.models.PATTERNS).

@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fairser.configuration import Config
 from fairser.files import read_json
 from fairser.report import llm, meldst, study
 from fairser.report.captions import CAPTIONS, TITLES
@@ -14,6 +13,7 @@ from fairser.report.pages import Page, Picture, write_page, write_pictures
 from fairser.report.records import Runs
 from fairser.report.settings import configuration_page
 from fairser.report.splits import counts_page, groups_page
+from fairser.schema import Config
 
 
 def write_pages(

@@ -5,10 +5,10 @@ from typing import Any
 
 import polars as pl
 
-from fairser.configuration import Config
 from fairser.report.pages import Column, Page, Row, text
 from fairser.report.records import Run, Runs
 from fairser.report.settings import said
+from fairser.schema import Config
 from fairser.tables import NAMES
 
 Lines = list[tuple[str, str]]

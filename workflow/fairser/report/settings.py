@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fairser.configuration import Config, load_schema, resolve
+from fairser.configuration import resolve
 from fairser.errors import InputError
 from fairser.report.pages import Cell, Column, Mark, Page, Row, text
+from fairser.schema import Config, load_schema
 
 CHANGED = Mark("●", "better", "differs from the default")
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import polars as pl
 
-from fairser.configuration import Config
 from fairser.report.estimates import Estimates, estimate_rows, legend, read_published
 from fairser.report.pages import Cell, Column, Page, Row, number, plain, text
 from fairser.report.rates import NO_RATE, Lines, rate_columns, rate_rows
 from fairser.report.records import Records, Run, Runs, run_record
+from fairser.schema import Config
 from fairser.statistics import Gap
 from fairser.tables import DEBIASING, NAMES, PERFORMANCE, TABLE2_ATTRIBUTES, table_gaps
 
