@@ -16,6 +16,7 @@ import yaml
 from fairser.encoders.store import write_store
 from fairser.exporting import export, requirements
 from fairser.files import read_json, sha256, write_json
+from fairser.model_card import table
 from fairser.predicting import load
 from fairser.trained import read_trained
 from unit.builders import CLASSES
@@ -387,3 +388,8 @@ def test_a_card_of_a_run_by_itself(run: Path, tmp_path: Path) -> None:
     assert "Nothing was drawn" in card
     assert "no gap was measured" in card
     assert front(card)["model-index"]
+
+
+def test_a_bar_in_a_name_ends_no_cell_of_the_card() -> None:
+    found = table(["class", "rate"], [["joy|glee", 0.5], ["sad", None]])
+    assert found.splitlines()[2:] == [r"| joy\|glee | 0.500 |", "| sad |  |"]
