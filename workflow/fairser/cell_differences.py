@@ -28,6 +28,15 @@ def compare_cell(
     independent: Values,
     columns: Sequence[str],
 ) -> list[dict[str, Any]]:
+    """The rows of a cell in the table of :func:`fairser.comparing.compare`, without its keys.
+
+    Args:
+        one: runs of the cell in a.
+        other: runs of the cell in b, with a fold in common with those.
+        paired: values of a run under the resamples that a and b share.
+        independent: the same under resamples of its own, for folds with other test speakers.
+        columns: metrics, a row each.
+    """
     folds = folds_of(one) & folds_of(other)
     one, other = ([run for run in runs if run.counts.fold in folds] for runs in (one, other))
     speakers = {run.counts.fold: run.speakers for run in one}

@@ -1,12 +1,13 @@
 """What every command does around its work."""
 
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import yaml
 
-from fairser.commands.base import BAD_INPUT, command, read_config
+from fairser.commands.base import BAD_INPUT, command, read_config, whole_number
 from fairser.errors import InputError
 from workflow.runner import ROOT
 
@@ -52,3 +53,12 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, text: str | None, messa
         mine.write_text(text)
     with pytest.raises(InputError, match=message):
         read_config([str(mine)])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("0", "0 is not at least 1"), ("-4", "-4 is not"), ("x", "x is no whole")]
+)
+def test_a_number_of_things_is_whole(text: str, message: str) -> None:
+    assert whole_number(1)("12") == 12
+    with pytest.raises(ArgumentTypeError, match=message):
+        whole_number(1)(text)

@@ -42,3 +42,13 @@ def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == BAD_INPUT
     assert "no: no such folder" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", [("--resamples", "0"), ("--seed", "-1"), ("--seed", "one")])
+def test_numbers_that_are_none(
+    option: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([str(tmp_path), str(tmp_path), *option])
+    assert ended.value.code == BAD_INPUT
+    assert f"argument {option[0]}: {option[1]} is no" in capsys.readouterr().err

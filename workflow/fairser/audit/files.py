@@ -37,7 +37,7 @@ def read_tables(paths: Sequence[str | Path]) -> pl.DataFrame:
 def _read(path: str | Path) -> pl.DataFrame:
     kind = Path(path).suffix.lower()
     if not Path(path).is_file():
-        raise InputError(f"{path}: no such file.{_neighbour(Path(path))}")
+        raise InputError(f"{path}: no such file.{_neighbour(Path(path)) or ' Mend its path.'}")
     if not Path(path).stat().st_size:
         raise InputError(f"{path}: the file is empty.")
     if kind in SEPARATORS:

@@ -21,7 +21,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from fairser.commands.base import command, new_parser
+from fairser.commands.base import command, new_parser, whole_number
 from fairser.errors import InputError
 
 
@@ -90,19 +90,19 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--smallest",
-        type=_count,
+        type=whole_number(1),
         default=1,
         metavar="N",
         help="leave out groups with fewer speakers than this (default: 1)",
     )
     add(
         "--resamples",
-        type=_count,
+        type=whole_number(1),
         default=1000,
         metavar="N",
         help="resamples of the speakers, and permutations (default: 1000)",
     )
-    add("--seed", type=int, default=0, help="of the resamples (default: 0)")
+    add("--seed", type=whole_number(0), default=0, help="of the resamples (default: 0)")
     add(
         "--out",
         type=Path,
@@ -117,13 +117,6 @@ def _share(text: str) -> float:
     value = float(text)
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not from 0 to below 1")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
     return value
 
 

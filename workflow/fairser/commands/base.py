@@ -46,6 +46,21 @@ def new_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
     )
 
 
+def whole_number(least: int) -> Callable[[str], int]:
+    """A type of argument: a whole number that is not below ``least``."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text} is no whole number") from None
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text} is not at least {least}")
+        return value
+
+    return convert
+
+
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Let a command take the configuration's files, as ``snakemake --configfile`` does."""
     parser.add_argument(

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from fairser.commands.base import command, new_parser
+from fairser.commands.base import command, new_parser, whole_number
 
 
 def parser() -> argparse.ArgumentParser:
@@ -28,11 +28,13 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--resamples",
-        type=int,
+        type=whole_number(1),
         default=1000,
         help="of the speakers, at least (default: 1000; more are drawn where many cells differ)",
     )
-    made.add_argument("--seed", type=int, default=0, help="of the resamples (default: 0)")
+    made.add_argument(
+        "--seed", type=whole_number(0), default=0, help="of the resamples (default: 0)"
+    )
     return made
 
 
