@@ -1,8 +1,8 @@
 """Rule ablation: the exponent and the weighting of the gap."""
 
-from fairser.jobs import job
+from fairser.core.jobs import job
 from fairser.llm.tables import LEGEND, Resamples, ablation, read_runs, readable
-from fairser.writing import write_table
+from fairser.results.writing import write_table
 
 with job(snakemake.log[0]):
     runs = read_runs(snakemake.input.metrics, snakemake.input.counts)

@@ -1,11 +1,11 @@
 """Rule choose_k: the number of clusters that the corpus supports, as a table and a figure."""
 
-from fairser.choosing_k import LEGEND, choose, readable, verdict
-from fairser.choosing_k_figure import figure
-from fairser.files import read_json
-from fairser.jobs import job, logger
-from fairser.style import save
-from fairser.writing import write_table
+from fairser.core.files import read_json
+from fairser.core.jobs import job, logger
+from fairser.results.choosing_k import LEGEND, choose, readable, verdict
+from fairser.results.choosing_k_figure import figure
+from fairser.results.style import save
+from fairser.results.writing import write_table
 
 with job(snakemake.log[0]):
     smallest = snakemake.params.smallest

@@ -1,7 +1,7 @@
 """Rule clips: read the corpus into the clip table."""
 
+from fairser.core.jobs import job, logger
 from fairser.corpora.readers import read_corpus
-from fairser.jobs import job, logger
 
 with job(snakemake.log[0]):
     table = read_corpus(snakemake.params.corpus, snakemake.params.stratify)

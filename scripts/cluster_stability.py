@@ -1,10 +1,10 @@
 """Rule cluster_stability: silhouette, stability and sizes of the groups of a fold, by K."""
 
-from fairser.cluster_stability import measure
+from fairser.core.files import write_json
+from fairser.core.jobs import job
 from fairser.corpora.clips import ClipTable
-from fairser.encoders.store import open_store
-from fairser.files import write_json
-from fairser.jobs import job
+from fairser.extraction.store import open_store
+from fairser.groups.cluster_stability import measure
 
 with job(snakemake.log[0]):
     given, settings = snakemake.input, snakemake.params

@@ -1,10 +1,10 @@
 """Rule coordinates: train clips of a fold in the plane by t-SNE of their speaker embeddings."""
 
+from fairser.core.files import complete
+from fairser.core.jobs import job
 from fairser.corpora.clips import ClipTable
-from fairser.encoders.store import open_store
-from fairser.files import complete
-from fairser.jobs import job
-from fairser.tsne import coordinates
+from fairser.extraction.store import open_store
+from fairser.results.tsne import coordinates
 
 with job(snakemake.log[0]):
     given = snakemake.input

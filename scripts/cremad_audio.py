@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from fairser.core.jobs import job
 from fairser.corpora.download import CREMA_D, download_audio
-from fairser.jobs import job
 
 with job(snakemake.log[0]):
     download_audio(snakemake.params.folder, replace(CREMA_D, url=snakemake.params.address))

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from fairser.core.jobs import job
 from fairser.corpora.download import CREMA_D, EMO_SUPERB, download_labels
-from fairser.jobs import job
 
 with job(snakemake.log[0]):
     addresses = snakemake.params.addresses

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from fairser.core.jobs import job
 from fairser.corpora.demo_meldst import make_demo_meldst
-from fairser.jobs import job
 
 with job(snakemake.log[0]):
     make_demo_meldst(Path(snakemake.params.folder))

@@ -2,10 +2,10 @@
 
 import polars as pl
 
+from fairser.core.files import complete, read_json, write_json
+from fairser.core.jobs import job
 from fairser.corpora.clips import ClipTable
-from fairser.evaluation import evaluate, speaker_counts
-from fairser.files import complete, read_json, write_json
-from fairser.jobs import job
+from fairser.evaluation.evaluate import evaluate, speaker_counts
 
 with job(snakemake.log[0]):
     table = ClipTable.read(snakemake.input.split)

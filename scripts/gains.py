@@ -2,9 +2,9 @@
 
 import polars as pl
 
-from fairser.jobs import job
+from fairser.core.jobs import job
 from fairser.llm.tables import gains
-from fairser.writing import write_table
+from fairser.results.writing import write_table
 
 LEGEND = "percentage points; the paper does not name its baseline, so that both stand here"
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from fairser.jobs import job
-from fairser.shards import gather
+from fairser.core.jobs import job
+from fairser.extraction.shards import gather
 
 with job(snakemake.log[0]):
     folders = dict.fromkeys(Path(file).parent for file in snakemake.input)

@@ -1,10 +1,10 @@
 """Rule grouping: groups of a fold's clips from one source, and how they meet the annotation."""
 
-from fairser import groups
+from fairser.core.files import complete, read_json, write_json
+from fairser.core.jobs import job
 from fairser.corpora.clips import ClipTable
-from fairser.encoders.store import open_store
-from fairser.files import complete, read_json, write_json
-from fairser.jobs import job
+from fairser.extraction.store import open_store
+from fairser.groups import grouping as groups
 
 with job(snakemake.log[0]):
     given, cell = snakemake.input, snakemake.wildcards

@@ -1,9 +1,9 @@
 """Rule groups_table: how the groups of every source meet the annotated attributes."""
 
-from fairser.files import read_json
-from fairser.groups import quality_table
-from fairser.jobs import job
-from fairser.writing import write_table
+from fairser.core.files import read_json
+from fairser.core.jobs import job
+from fairser.groups.grouping import quality_table
+from fairser.results.writing import write_table
 
 with job(snakemake.log[0]):
     write_table(snakemake.output[0], quality_table([read_json(path) for path in snakemake.input]))

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from fairser.files import complete, read_json, write_json
-from fairser.jobs import job
+from fairser.core.files import complete, read_json, write_json
+from fairser.core.jobs import job
 from fairser.llm.measures import evaluate, speaker_counts
 
 with job(snakemake.log[0]):

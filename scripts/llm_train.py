@@ -4,9 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from fairser.checkpoints import make_checkpoint
-from fairser.jobs import job
+from fairser.core.jobs import job
 from fairser.llm.run import Setup, train
+from fairser.training.checkpoints import make_checkpoint
 
 with job(snakemake.log[0]):
     given, settings = snakemake.input, snakemake.params.settings

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from fairser.jobs import job
+from fairser.core.jobs import job
 from fairser.llm.run import Setup, zero_shot
 
 with job(snakemake.log[0]):

@@ -1,9 +1,9 @@
 """Rule meldst: read MELD-ST and join the genders of its speakers."""
 
+from fairser.core.files import complete
+from fairser.core.jobs import job, logger
 from fairser.corpora.genders import unknown_speakers
 from fairser.corpora.meldst import read_meldst
-from fairser.files import complete
-from fairser.jobs import job, logger
 
 with job(snakemake.log[0]):
     corpus = {k: v for k, v in snakemake.params.corpus.items() if k != "kind"}

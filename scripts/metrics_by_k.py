@@ -1,11 +1,11 @@
 """Rule metrics_by_k: each metric against the number of clusters."""
 
-from fairser.figures import metrics_by_k
-from fairser.jobs import job
-from fairser.statistics import Bootstrap, read_counts
-from fairser.style import save
-from fairser.summaries import summaries
-from fairser.tables import table_gaps
+from fairser.core.jobs import job
+from fairser.evaluation.bootstrap import Bootstrap, read_counts
+from fairser.results.figures import metrics_by_k
+from fairser.results.style import save
+from fairser.results.summaries import summaries
+from fairser.results.tables import table_gaps
 
 with job(snakemake.log[0]):
     given = snakemake.params

@@ -1,6 +1,6 @@
 """Rule pages: the pages of the report."""
 
-from fairser.jobs import job
+from fairser.core.jobs import job
 from fairser.report.build import write_pages
 
 with job(snakemake.log[0]):

@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from fairser.jobs import job, logger
-from fairser.models import read_record
-from fairser.pins import pin
+from fairser.core.jobs import job, logger
+from fairser.pretrained.pins import pin
+from fairser.pretrained.records import read_record
 
 with job(snakemake.log[0]):
     records = {section: read_record(file) for section, file in snakemake.input.items()}

@@ -1,8 +1,8 @@
 """Rule precomputed: check features of the user's own and list their clips."""
 
+from fairser.core.jobs import job, logger
 from fairser.corpora.clips import ClipTable
-from fairser.encoders.store import check_finite, open_store, write_clips
-from fairser.jobs import job, logger
+from fairser.extraction.store import check_finite, open_store, write_clips
 
 with job(snakemake.log[0]):
     store = open_store(snakemake.input.features, snakemake.input.clips)

@@ -1,9 +1,9 @@
 """Rule probabilities: gender probabilities of every clip, from a store to a csv."""
 
-from fairser.encoders.store import open_store
-from fairser.files import complete
-from fairser.groups import store_probabilities
-from fairser.jobs import job
+from fairser.core.files import complete
+from fairser.core.jobs import job
+from fairser.extraction.store import open_store
+from fairser.groups.grouping import store_probabilities
 
 with job(snakemake.log[0]):
     store = open_store(snakemake.input.features, snakemake.input.clips)

@@ -7,9 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fairser.errors import InputError
-from fairser.files import write_text
-from fairser.jobs import job
+from fairser.core.errors import InputError
+from fairser.core.files import write_text
+from fairser.core.jobs import job
 from fairser.report.shell import finish
 
 with job(snakemake.log[0]), tempfile.TemporaryDirectory() as folder:

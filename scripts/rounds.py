@@ -2,10 +2,10 @@
 
 import polars as pl
 
-from fairser.jobs import job
+from fairser.core.jobs import job
 from fairser.llm.figures import rounds_figure
 from fairser.llm.grid import LLMCell
-from fairser.style import save
+from fairser.results.style import save
 
 with job(snakemake.log[0]):
     cells = [LLMCell(**cell) for cell in snakemake.params.cells]

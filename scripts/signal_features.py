@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from fairser.core.jobs import job
 from fairser.corpora.clips import ClipTable
-from fairser.extraction import Source, extract
-from fairser.jobs import job
-from fairser.shards import shard_clips
+from fairser.extraction.extract import Source, extract
+from fairser.extraction.shards import shard_clips
 
 with job(snakemake.log[0]):
     given, settings, part = snakemake.input, snakemake.params, snakemake.wildcards

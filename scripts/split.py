@@ -1,9 +1,9 @@
 """Rule split: the biased split of one fold."""
 
+from fairser.core.jobs import job, logger
 from fairser.corpora.clips import ClipTable
-from fairser.jobs import job, logger
-from fairser.shards import read_faults
-from fairser.splits import bias_fold
+from fairser.corpora.splits import bias_fold
+from fairser.extraction.shards import read_faults
 
 with job(snakemake.log[0]):
     bias = snakemake.params.bias

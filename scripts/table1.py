@@ -1,9 +1,9 @@
 """Rule table1: performance and gaps of every method and source."""
 
-from fairser.jobs import job
-from fairser.statistics import Bootstrap, read_counts
-from fairser.tables import LEGEND, readable, table1, table_gaps
-from fairser.writing import write_table
+from fairser.core.jobs import job
+from fairser.evaluation.bootstrap import Bootstrap, read_counts
+from fairser.results.tables import LEGEND, readable, table1, table_gaps
+from fairser.results.writing import write_table
 
 with job(snakemake.log[0]):
     given = snakemake.params

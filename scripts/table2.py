@@ -1,9 +1,9 @@
 """Rule table2: gaps of race and age with clusters of speaker embeddings."""
 
-from fairser.jobs import job
-from fairser.statistics import Bootstrap, read_counts
-from fairser.tables import LEGEND, TABLE2_ATTRIBUTES, readable, table2, table_gaps
-from fairser.writing import write_table
+from fairser.core.jobs import job
+from fairser.evaluation.bootstrap import Bootstrap, read_counts
+from fairser.results.tables import LEGEND, TABLE2_ATTRIBUTES, readable, table2, table_gaps
+from fairser.results.writing import write_table
 
 with job(snakemake.log[0]):
     given = snakemake.params

@@ -1,9 +1,9 @@
 """Rule tableA3: clips of fold 1 by emotion, group and split."""
 
+from fairser.core.jobs import job
 from fairser.corpora.clips import ClipTable
-from fairser.jobs import job
-from fairser.split_tables import table_a3
-from fairser.writing import write_table
+from fairser.results.split_tables import table_a3
+from fairser.results.writing import write_table
 
 with job(snakemake.log[0]):
     table = table_a3(ClipTable.read(snakemake.input[0]), snakemake.params.attribute)

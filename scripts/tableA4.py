@@ -1,9 +1,9 @@
 """Rule tableA4: clips of every fold by split, emotion and demographic group."""
 
+from fairser.core.jobs import job
 from fairser.corpora.clips import ClipTable
-from fairser.jobs import job
-from fairser.split_tables import table_a4
-from fairser.writing import write_table
+from fairser.results.split_tables import table_a4
+from fairser.results.writing import write_table
 
 with job(snakemake.log[0]):
     tables = [ClipTable.read(path) for path in snakemake.input]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fairser.jobs import job
+from fairser.core.jobs import job
 from fairser.llm.tiny import write_tiny_model
 
 with job(snakemake.log[0]):

@@ -1,11 +1,11 @@
 """Rule tpr_by_class: true positive rates by class and group, ERM beside another method."""
 
-from fairser.figures import tpr_by_class
-from fairser.jobs import job
-from fairser.statistics import Bootstrap, read_counts
-from fairser.style import save
-from fairser.summaries import chosen, class_rates, runs_of, summaries
-from fairser.tables import table_gaps
+from fairser.core.jobs import job
+from fairser.evaluation.bootstrap import Bootstrap, read_counts
+from fairser.results.figures import tpr_by_class
+from fairser.results.style import save
+from fairser.results.summaries import chosen, class_rates, runs_of, summaries
+from fairser.results.tables import table_gaps
 
 with job(snakemake.log[0]):
     given = snakemake.params

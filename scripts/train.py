@@ -4,12 +4,12 @@ from pathlib import Path
 
 import polars as pl
 
-from fairser.checkpoints import make_checkpoint
+from fairser.core.jobs import job
 from fairser.corpora.clips import ClipTable
-from fairser.fitting import Options
-from fairser.jobs import job
-from fairser.runs import make_inputs, write_run
-from fairser.training import train_and_predict
+from fairser.training.checkpoints import make_checkpoint
+from fairser.training.fitting import Options
+from fairser.training.runs import make_inputs, write_run
+from fairser.training.train import train_and_predict
 
 with job(snakemake.log[0]):
     given, cell, settings = dict(snakemake.input.items()), snakemake.wildcards, snakemake.params

@@ -2,10 +2,10 @@
 
 import polars as pl
 
+from fairser.core.jobs import job
 from fairser.corpora.clips import ClipTable
-from fairser.figures import tsne_figure
-from fairser.jobs import job
-from fairser.style import save
+from fairser.results.figures import tsne_figure
+from fairser.results.style import save
 
 with job(snakemake.log[0]):
     given = snakemake.input

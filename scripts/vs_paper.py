@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from fairser.jobs import job
-from fairser.writing import compare, write_table
+from fairser.core.jobs import job
+from fairser.results.writing import compare, write_table
 
 with job(snakemake.log[0]):
     ours, published = (pl.read_csv(snakemake.input[name]) for name in ("ours", "published"))

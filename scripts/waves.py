@@ -4,10 +4,10 @@ from pathlib import Path
 
 import torch
 
+from fairser.audio.reading import Audio, check_faults, wave_statistics
+from fairser.core.files import write_json
+from fairser.core.jobs import job
 from fairser.corpora.clips import ClipTable
-from fairser.files import write_json
-from fairser.jobs import job
-from fairser.reading import Audio, check_faults, wave_statistics
 
 with job(snakemake.log[0]):
     torch.set_num_threads(1)

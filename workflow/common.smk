@@ -11,8 +11,12 @@ from snakemake.logging import logger
 WORKFLOW = os.path.join(workflow.basedir, "workflow")
 sys.path.insert(0, WORKFLOW)
 
-from fairser import configuration, grid, leftovers, models
-from fairser.encoders.key import (
+from fairser.config import configuration, grid
+
+from fairser.cluster import leftovers
+
+from fairser.pretrained import records as models
+from fairser.config.store_names import (
     FAMILIES,
     SIGNALS,
     is_standardised,
@@ -22,12 +26,12 @@ from fairser.encoders.key import (
     store_settings,
     waves_name,
 )
-from fairser.errors import InputError
-from fairser.files import sha256_text
-from fairser.jobs import prepare_processes
-from fairser.llm import configuration as llm
+from fairser.core.errors import InputError
+from fairser.core.files import sha256_text
+from fairser.core.jobs import prepare_processes
+from fairser.config import llm
 from fairser.llm.grid import LANGUAGES, llm_cells
-from fairser.provenance import code_hash
+from fairser.core.provenance import code_hash
 from fairser.report import captions, shell
 
 prepare_processes()

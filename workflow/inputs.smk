@@ -82,7 +82,7 @@ def model_inputs(section):
 
 
 def extraction_code(wildcards):
-    return code_hash("fairser.extraction", f"fairser.encoders.{wildcards.kind}")
+    return code_hash("fairser.extraction.extract", f"fairser.encoders.{wildcards.kind}")
 
 
 def shard_files(wildcards):
@@ -132,9 +132,9 @@ def train_inputs(wildcards):
 
 def train_code(wildcards):
     """What a change of must train the method again."""
-    modules = ["fairser.training", f"fairser.methods.{wildcards.method}"]
+    modules = ["fairser.training.train", f"fairser.methods.{wildcards.method}"]
     if config["encoder"]["finetune"]:
-        modules += ["fairser.finetuning", "fairser.encoders.transformers"]
+        modules += ["fairser.training.finetuning", "fairser.encoders.transformers"]
     return code_hash(*modules)
 
 

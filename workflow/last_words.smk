@@ -1,8 +1,8 @@
 # What a run says at its end: what it made, or what failed and how to go on.
 import time
 
-from fairser.failure import Failed, failure, telling
-from fairser.summary import Made, success
+from fairser.core.failure import Failed, failure, telling
+from fairser.results.summary import Made, success
 
 STARTED = time.time()
 

@@ -19,10 +19,18 @@ from scipy.stats import spearmanr
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow"))
 
 from fairser.corpora.clips import ClipTable
-from fairser.evaluation import speaker_counts
-from fairser.statistics import Bootstrap, Estimate, Gap, RunCounts, estimate, p_value, read_counts
-from fairser.tables import DEBIASING
-from fairser.writing import markdown
+from fairser.evaluation.bootstrap import (
+    Bootstrap,
+    Estimate,
+    Gap,
+    RunCounts,
+    estimate,
+    p_value,
+    read_counts,
+)
+from fairser.evaluation.evaluate import speaker_counts
+from fairser.results.tables import DEBIASING
+from fairser.results.writing import markdown
 
 GAPS = {"tpr_gap": Gap("gender", "tpr", "pairwise")}
 

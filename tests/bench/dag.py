@@ -20,8 +20,8 @@ from safetensors.numpy import save_file
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from fairser import grid  # noqa: E402
-from fairser.configuration import resolve  # noqa: E402
+from fairser.config import grid  # noqa: E402
+from fairser.config.configuration import resolve  # noqa: E402
 
 FOLDS = 10
 

@@ -26,11 +26,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from full_size import write
 
-from fairser import devices
+from fairser.audio.reading import Audio
 from fairser.encoders.base import Encoder, Settings, make_encoder
-from fairser.extraction import BATCH_SECONDS, STORED, _encode
-from fairser.reading import Audio
-from fairser.shards import Partial
+from fairser.extraction.extract import BATCH_SECONDS, STORED, _encode
+from fairser.extraction.shards import Partial
+from fairser.pretrained import devices
 
 ROUNDS = 5
 SECONDS = 10.0

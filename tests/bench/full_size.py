@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from fairser import torchaudio_cpu  # noqa: F401  before speechbrain and transformers
+from fairser.audio import torchaudio_cpu  # noqa: F401  before speechbrain and transformers
 from fairser.encoders.audeering import AgeGenderModel
 from unit.encoders import sizes, tiny
 

@@ -20,7 +20,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow"))
 
-from fairser import torchaudio_cpu  # noqa: F401  before transformers
+from fairser.audio import torchaudio_cpu  # noqa: F401  before transformers
 from fairser.corpora.genders import GENDERS
 from fairser.corpora.meldst import LANGUAGES
 from fairser.llm.adapters import Options, add_adapters

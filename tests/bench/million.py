@@ -20,14 +20,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow"))
 
+from fairser.core.files import write_json
 from fairser.corpora.clips import ClipTable
-from fairser.encoders.store import header, open_store, write_clips
-from fairser.features import StoreInputs
-from fairser.files import write_json
-from fairser.fitting import Options
-from fairser.groups import kmeans
-from fairser.shards import gather, write_faults
-from fairser.training import train_and_predict
+from fairser.extraction.features import StoreInputs
+from fairser.extraction.shards import gather, write_faults
+from fairser.extraction.store import header, open_store, write_clips
+from fairser.groups.grouping import kmeans
+from fairser.training.fitting import Options
+from fairser.training.train import train_and_predict
 
 LAYERS, CLASSES = 13, ["anger", "happiness", "neutral", "sadness"]
 BLOCK, SHARDS = 5000, 4

@@ -21,11 +21,11 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow"))
 
-from fairser.head import HIDDEN
-from fairser.losses import clip_losses
 from fairser.methods.base import FoldData
 from fairser.methods.erm import ERM
-from fairser.training import Options, _fit
+from fairser.methods.head import HIDDEN
+from fairser.methods.losses import clip_losses
+from fairser.training.train import Options, _fit
 
 CLASSES = 6
 ROUNDS = 7

@@ -13,8 +13,8 @@ import torch
 from polars.testing import assert_frame_equal
 
 from fairser.corpora.clips import ClipTable, build
-from fairser.encoders.store import FeatureStore, open_store, write_store
-from fairser.training import Run
+from fairser.extraction.store import FeatureStore, open_store, write_store
+from fairser.training.train import Run
 
 CLASSES = ("angry", "happy", "sad")
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fairser.files import write_json
+from fairser.core.files import write_json
 
 CLASSES = ("angry", "happy", "sad")
 CONFIG: dict[str, Any] = {

@@ -6,18 +6,18 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from fairser.configuration import resolve
+from fairser.audio.reading import Audio, wave_statistics
+from fairser.config.configuration import resolve
+from fairser.config.store_names import is_standardised, store_settings
+from fairser.core.files import complete, read_json, write_json
 from fairser.corpora.clips import ClipTable
-from fairser.encoders.key import is_standardised, store_settings
-from fairser.evaluation import evaluate, speaker_counts
-from fairser.extraction import Source, extract
-from fairser.files import complete, read_json, write_json
-from fairser.fitting import Options
-from fairser.hub import fetch
-from fairser.models import write_record
-from fairser.reading import Audio, wave_statistics
-from fairser.runs import make_inputs, write_run
-from fairser.training import train_and_predict
+from fairser.evaluation.evaluate import evaluate, speaker_counts
+from fairser.extraction.extract import Source, extract
+from fairser.pretrained.hub import fetch
+from fairser.pretrained.records import write_record
+from fairser.training.fitting import Options
+from fairser.training.runs import make_inputs, write_run
+from fairser.training.train import train_and_predict
 from unit.builders import clip_table
 
 COUNT = 24

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fairser.schema import load_schema
+from fairser.config.schema import load_schema
 from workflow.runner import ROOT
 
 
@@ -126,15 +126,16 @@ def loaded(modules: str) -> set[str]:
 
 
 def test_the_training_imports_little() -> None:
-    found = loaded("fairser.training, fairser.runs, fairser.methods.disent")
+    found = loaded("fairser.training.train, fairser.training.runs, fairser.methods.disent")
     assert "torch" in found
     assert not found & {"torchaudio", "transformers", "sklearn", "scipy", "matplotlib", "snakemake"}
 
 
 def test_the_grid_is_listed_without_heavy_imports() -> None:
     found = loaded(
-        "fairser.configuration, fairser.grid, fairser.summary, fairser.failure, "
-        "fairser.provenance, fairser.encoders.key, fairser.jobs, fairser.llm.grid, "
-        "fairser.llm.configuration, fairser.report.captions, fairser.report.shell"
+        "fairser.config.configuration, fairser.config.grid, fairser.results.summary, "
+        "fairser.core.failure, "
+        "fairser.core.provenance, fairser.config.store_names, fairser.core.jobs, fairser.llm.grid, "
+        "fairser.config.llm, fairser.report.captions, fairser.report.shell"
     )
     assert not found & {"torch", "polars", "numpy", "sklearn", "jinja2"}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fairser.configuration import resolve
-from fairser.schema import load_schema
+from fairser.config.configuration import resolve
+from fairser.config.schema import load_schema
 from workflow.pages import BLOCKS, DOCUMENTS, Block
 from workflow.runner import ROOT
 

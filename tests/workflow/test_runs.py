@@ -114,7 +114,7 @@ def test_nothing_is_summed_up_where_nothing_is_made(finished: Workflow) -> None:
 
 
 def test_touching_a_script_reruns_nothing(finished: Workflow) -> None:
-    for script in (ROOT / "scripts" / "train.py", ROOT / "workflow/fairser/training.py"):
+    for script in (ROOT / "scripts" / "train.py", ROOT / "workflow/fairser/training/train.py"):
         os.utime(script)
     assert finished.jobs() == {}
 
@@ -180,7 +180,7 @@ def test_only_gender_stands_beside_the_published_numbers(tmp_path: Path) -> None
 
 
 def test_the_defaults_are_those_of_config_yaml() -> None:
-    from fairser.configuration import resolve
+    from fairser.config.configuration import resolve
 
     assert resolve(yaml.safe_load((ROOT / "config.yaml").read_text())) == resolve({})
 

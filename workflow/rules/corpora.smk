@@ -90,6 +90,6 @@ rule split:
         "../../envs/corpora.yaml"
     params:
         bias=config["bias"],
-        code=code_hash("fairser.splits"),
+        code=code_hash("fairser.corpora.splits"),
     script:
         "../../scripts/split.py"

@@ -23,7 +23,7 @@ rule waves:
     params:
         audio=CORPUS["audio"],
         seconds=config["encoder"]["seconds"],
-        code=code_hash("fairser.reading"),
+        code=code_hash("fairser.audio.reading"),
     script:
         "../../scripts/waves.py"
 
@@ -82,7 +82,7 @@ rule gather:
     conda:
         "../../envs/features.yaml"
     params:
-        code=code_hash("fairser.shards"),
+        code=code_hash("fairser.extraction.shards"),
     message:
         "gather {wildcards.kind}"
     script:
@@ -100,7 +100,7 @@ rule probabilities:
     conda:
         "../../envs/features.yaml"
     params:
-        code=code_hash("fairser.groups"),
+        code=code_hash("fairser.groups.grouping"),
     script:
         "../../scripts/probabilities.py"
 
@@ -117,6 +117,6 @@ rule precomputed:
     conda:
         "../../envs/features.yaml"
     params:
-        code=code_hash("fairser.encoders.store"),
+        code=code_hash("fairser.extraction.store"),
     script:
         "../../scripts/precomputed.py"

@@ -35,7 +35,7 @@ rule coordinates:
         "../../envs/figures.yaml"
     params:
         standardise=is_standardised(config, "embedding"),
-        code=code_hash("fairser.tsne"),
+        code=code_hash("fairser.results.tsne"),
     script:
         "../../scripts/coordinates.py"
 
@@ -60,7 +60,7 @@ rule tsne:
     params:
         attribute=config["bias"]["attribute"],
         fold=FIGURE_FOLD,
-        code=code_hash("fairser.figures"),
+        code=code_hash("fairser.results.figures"),
     script:
         "../../scripts/tsne.py"
 
@@ -84,7 +84,7 @@ rule metrics_by_k:
         attributes=[config["bias"]["attribute"]],
         variants=config["metrics"],
         statistics=config["statistics"],
-        code=code_hash("fairser.figures"),
+        code=code_hash("fairser.results.figures"),
     script:
         "../../scripts/metrics_by_k.py"
 
@@ -108,7 +108,7 @@ rule tradeoff:
         attributes=[config["bias"]["attribute"]],
         variants=config["metrics"],
         statistics=config["statistics"],
-        code=code_hash("fairser.figures"),
+        code=code_hash("fairser.results.figures"),
     script:
         "../../scripts/tradeoff.py"
 
@@ -134,6 +134,6 @@ rule tpr_by_class:
         statistics=config["statistics"],
         compared=COMPARED,
         k=FIGURE_K,
-        code=code_hash("fairser.figures"),
+        code=code_hash("fairser.results.figures"),
     script:
         "../../scripts/tpr_by_class.py"

@@ -23,7 +23,7 @@ rule grouping:
         "../../envs/groups.yaml"
     params:
         settings=group_settings,
-        code=code_hash("fairser.groups"),
+        code=code_hash("fairser.groups.grouping"),
     message:
         "groups from {wildcards.source}, K {wildcards.k}, fold {wildcards.fold}"
     script:
@@ -40,7 +40,7 @@ rule groups_table:
     conda:
         "../../envs/groups.yaml"
     params:
-        code=code_hash("fairser.groups", "fairser.writing"),
+        code=code_hash("fairser.groups.grouping", "fairser.results.writing"),
     script:
         "../../scripts/groups_table.py"
 
@@ -60,7 +60,7 @@ rule cluster_stability:
         ks=sorted(CHOOSE_K["k"] or config["grid"]["k"]),
         standardise=is_standardised(config, "embedding"),
         draws={name: CHOOSE_K[name] for name in ("resamples", "references", "seed")},
-        code=code_hash("fairser.cluster_stability"),
+        code=code_hash("fairser.groups.cluster_stability"),
     message:
         "silhouette and stability by K, fold {wildcards.fold}"
     script:
@@ -87,6 +87,6 @@ rule choose_k:
         "../../envs/figures.yaml"
     params:
         smallest={name: CHOOSE_K[name] for name in ("clips", "speakers")},
-        code=code_hash("fairser.choosing_k_figure", "fairser.writing"),
+        code=code_hash("fairser.results.choosing_k_figure", "fairser.results.writing"),
     script:
         "../../scripts/choose_k.py"

@@ -17,7 +17,7 @@ rule statistics:
     conda:
         "../../envs/tables.yaml"
     params:
-        code=code_hash("fairser.corpora.meldst", "fairser.writing"),
+        code=code_hash("fairser.corpora.meldst", "fairser.results.writing"),
     script:
         "../../scripts/statistics.py"
 
@@ -34,7 +34,7 @@ rule performance:
     params:
         shown=LLM["tables"],
         statistics=config["statistics"],
-        code=code_hash("fairser.llm.tables", "fairser.writing"),
+        code=code_hash("fairser.llm.tables", "fairser.results.writing"),
     script:
         "../../scripts/performance.py"
 
@@ -50,7 +50,7 @@ rule ablation:
         "../../envs/tables.yaml"
     params:
         statistics=config["statistics"],
-        code=code_hash("fairser.llm.tables", "fairser.writing"),
+        code=code_hash("fairser.llm.tables", "fairser.results.writing"),
     script:
         "../../scripts/ablation.py"
 
@@ -66,7 +66,7 @@ rule gains:
     conda:
         "../../envs/tables.yaml"
     params:
-        code=code_hash("fairser.llm.tables", "fairser.writing"),
+        code=code_hash("fairser.llm.tables", "fairser.results.writing"),
     script:
         "../../scripts/gains.py"
 

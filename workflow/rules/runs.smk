@@ -44,7 +44,7 @@ rule evaluate:
     conda:
         "../../envs/tables.yaml"
     params:
-        code=code_hash("fairser.evaluation"),
+        code=code_hash("fairser.evaluation.evaluate"),
     message:
         "evaluate {wildcards.method}: groups {wildcards.source}, K {wildcards.k}, fold {wildcards.fold}, seed {wildcards.seed}"
     script:

@@ -22,7 +22,7 @@ rule table1:
         variants=config["metrics"],
         statistics=config["statistics"],
         k=TABLES["table1_k"],
-        code=code_hash("fairser.tables", "fairser.writing"),
+        code=code_hash("fairser.results.tables", "fairser.results.writing"),
     message:
         "table 1"
     script:
@@ -42,7 +42,7 @@ rule table2:
         variants=config["metrics"],
         statistics=config["statistics"],
         k=TABLES["table2_k"],
-        code=code_hash("fairser.tables", "fairser.writing"),
+        code=code_hash("fairser.results.tables", "fairser.results.writing"),
     message:
         "table 2"
     script:
@@ -60,7 +60,7 @@ rule tableA3:
         "../../envs/tables.yaml"
     params:
         attribute=config["bias"]["attribute"],
-        code=code_hash("fairser.split_tables", "fairser.writing"),
+        code=code_hash("fairser.results.split_tables", "fairser.results.writing"),
     script:
         "../../scripts/tableA3.py"
 
@@ -81,7 +81,7 @@ rule tableA4:
         attributes=list(
             dict.fromkeys([config["bias"]["attribute"], "gender", "race", "age"])
         ),
-        code=code_hash("fairser.split_tables", "fairser.writing"),
+        code=code_hash("fairser.results.split_tables", "fairser.results.writing"),
     script:
         "../../scripts/tableA4.py"
 
@@ -100,7 +100,7 @@ rule vs_paper:
         "../../envs/tables.yaml"
     params:
         index=lambda w: KEYS[w.table],
-        code=code_hash("fairser.writing"),
+        code=code_hash("fairser.results.writing"),
     script:
         "../../scripts/vs_paper.py"
 

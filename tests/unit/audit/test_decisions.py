@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from fairser.audit.decisions import Decisions, read_decisions
 from fairser.audit.sources import Sources
-from fairser.errors import InputError
-from fairser.evaluation import evaluate
-from fairser.metrics import performance
+from fairser.core.errors import InputError
+from fairser.evaluation.evaluate import evaluate
+from fairser.evaluation.metrics import performance
 from unit.audit.builders import CLASSES, made_up, sources_of
 from unit.builders import clip_table
 

@@ -9,7 +9,7 @@ from matplotlib.container import ErrorbarContainer
 
 from fairser.audit.figures import ROWS, differences_figure, rates_figure
 from fairser.audit.tables import Audit
-from fairser.style import save
+from fairser.results.style import save
 from unit.audit.builders import audit_of, made_up
 
 

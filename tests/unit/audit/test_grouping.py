@@ -9,7 +9,7 @@ import pytest
 from fairser.audit.decisions import read_decisions
 from fairser.audit.grouping import Attribute, Units, read_groups
 from fairser.audit.sources import Sources
-from fairser.errors import InputError
+from fairser.core.errors import InputError
 from unit.audit.builders import sources_of
 
 HEAD = "clip,speaker,label,prediction\n"

@@ -12,9 +12,9 @@ import pytest
 from fairser.audit import report
 from fairser.commands.audit import main
 from fairser.commands.base import BAD_INPUT
+from fairser.core.files import sha256
 from fairser.corpora.clips import ClipTable
-from fairser.files import sha256
-from fairser.metrics import fairness
+from fairser.evaluation.metrics import fairness
 from unit.audit.builders import made_up, one, written
 from unit.builders import clip_table
 from workflow.runner import ROOT

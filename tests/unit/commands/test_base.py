@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from fairser.commands.base import BAD_INPUT, command, read_config, whole_number
-from fairser.errors import InputError
+from fairser.core.errors import InputError
 from workflow.runner import ROOT
 
 

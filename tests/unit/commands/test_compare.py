@@ -6,8 +6,8 @@ import pytest
 
 from fairser.commands.base import BAD_INPUT
 from fairser.commands.compare import main
+from unit.comparison.test_comparing import ERM
 from unit.result_folder import counts, write_run
-from unit.test_comparing import ERM
 
 
 def test_the_verdict_comes_first_and_a_difference_is_no_fault(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fairser import reference
 from fairser.commands.config_reference import main
+from fairser.config import reference
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def test_an_error_on_the_way_leaves_no_file(
     def broken(*_: object) -> None:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr("fairser.predicting.predictions", broken)
+    monkeypatch.setattr("fairser.inference.predicting.predictions", broken)
     with pytest.raises(RuntimeError):
         main(["--run", str(run), "--out", str(tmp_path / "out.csv"), str(audio)])
     assert list(tmp_path.iterdir()) == []
@@ -132,7 +132,7 @@ def test_given_features(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 def test_given_features_with_faults(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fairser.encoders.store import write_store
+    from fairser.extraction.store import write_store
 
     monkeypatch.setattr(predict, "CHUNK", 2)
     array = np.zeros((5, 1, 320), np.float32)
@@ -148,7 +148,7 @@ def test_given_features_with_faults(
 def test_given_features_of_another_shape(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from fairser.encoders.store import write_store
+    from fairser.extraction.store import write_store
 
     paths = tmp_path / "f.safetensors", tmp_path / "clips.csv"
     write_store(*paths, np.zeros((1, 2, 8), np.float32), ["a"])

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fairser.core.errors import InputError
 from fairser.corpora.clips import ClipTable, build
 from fairser.corpora.faults import Faults
-from fairser.errors import InputError
 
 Rows = list[dict[str, Any]]
 SPLIT_SETS = ("Train", "Development", "Test")

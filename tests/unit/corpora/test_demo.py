@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 import soundfile as sf
 
+from fairser.core.errors import InputError
+from fairser.core.files import sha256
 from fairser.corpora import demo, espeak
 from fairser.corpora.demo import CLASSES, make_demo_corpus
-from fairser.errors import InputError
-from fairser.files import sha256
 
 pytest.importorskip("espeakng_loader")
 

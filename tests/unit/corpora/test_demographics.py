@@ -5,7 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fairser.corpora.demographics import join_speakers, order_groups, read_csv, read_speakers, tidy
+from fairser.core.csv_files import read_csv
+from fairser.corpora.demographics import join_speakers, order_groups, read_speakers, tidy
 from unit.corpora.builders import Rows, assert_refused, at_once, write_csv
 
 

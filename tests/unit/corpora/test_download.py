@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from fairser.core.errors import InputError
+from fairser.core.files import is_lfs_pointer
 from fairser.corpora.download import (
     CREMA_D,
     EMO_SUPERB,
@@ -21,8 +23,6 @@ from fairser.corpora.download import (
     verify_audio,
 )
 from fairser.corpora.repositories import Source
-from fairser.errors import InputError
-from fairser.files import is_lfs_pointer
 from unit.corpora.lfs_server import LfsServer
 
 HAS_LFS = bool(shutil.which("git-lfs"))

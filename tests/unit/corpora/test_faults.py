@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from fairser.core.errors import InputError
 from fairser.corpora.faults import Faults
 from fairser.corpora.manifest import listed_files, read_manifest
-from fairser.errors import InputError
 from unit.corpora.builders import EMOTIONS, manifest_rows, write_csv
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from fairser.core.errors import InputError
 from fairser.corpora.genders import join_genders, unknown_speakers
-from fairser.errors import InputError
 
 
 def test_a_list_that_is_not_there() -> None:

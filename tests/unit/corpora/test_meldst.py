@@ -5,11 +5,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from fairser.core.errors import InputError
 from fairser.corpora import meldst
 from fairser.corpora.demo_meldst import make_demo_meldst
 from fairser.corpora.genders import unknown_speakers
 from fairser.corpora.meldst import read_meldst, statistics
-from fairser.errors import InputError
 from unit.llm.builders import Row, both_pairs, write_meldst
 
 ALL = ["eng", "deu", "jpn"]

@@ -6,9 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from fairser.core.errors import InputError
 from fairser.encoders.audeering import GENDERS, AgeGenderModel, GenderEncoder, make
 from fairser.encoders.base import Settings
-from fairser.errors import InputError
 from unit.encoders.tiny import write_age_gender
 
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model  # isort: skip

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from fairser.audio.pitch import gender_probabilities, median_pitch
 from fairser.encoders import fbank, mfcc, pitch
 from fairser.encoders.base import Settings, make_encoder
-from fairser.pitch import gender_probabilities, median_pitch
 from unit.corpora.builders import sine
 
 

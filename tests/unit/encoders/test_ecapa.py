@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from fairser.core.errors import InputError
 from fairser.encoders.base import Settings
 from fairser.encoders.ecapa import HYPERPARAMS, WEIGHTS, SpeakerEncoder, make, read_hyperparams
-from fairser.errors import InputError
 from unit.corpora.builders import assert_refused
 from unit.encoders.tiny import write_ecapa
 

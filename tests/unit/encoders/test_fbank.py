@@ -9,11 +9,11 @@ import pytest
 import soundfile
 import torch
 
-from fairser import audio
+from fairser.audio import waveforms as audio
+from fairser.audio.reading import Audio
 from fairser.encoders.base import Settings, make_encoder
 from fairser.encoders.fbank import BANDS, DIM, encode
-from fairser.encoders.store import open_store
-from fairser.reading import Audio
+from fairser.extraction.store import open_store
 from unit.corpora.builders import sine
 
 from torchaudio.compliance import kaldi  # isort: skip

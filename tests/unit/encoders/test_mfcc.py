@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fairser import torchaudio_cpu  # noqa: F401  before torchaudio
+from fairser.audio import torchaudio_cpu  # noqa: F401  before torchaudio
 from fairser.encoders.mfcc import COEFFICIENTS, DIM, encode
 from unit.corpora.builders import sine
 

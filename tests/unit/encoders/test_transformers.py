@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from fairser.core.errors import InputError
 from fairser.encoders.base import Settings
 from fairser.encoders.transformers import SpeechEncoder, make
-from fairser.errors import InputError
 from unit.encoders.tiny import (
     OLD_NAMES,
     write_data2vec,

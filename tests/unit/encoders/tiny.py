@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fairser import torchaudio_cpu  # noqa: F401  before transformers and speechbrain
+from fairser.audio import torchaudio_cpu  # noqa: F401  before transformers and speechbrain
 from fairser.encoders.audeering import AgeGenderModel
 
 from safetensors.torch import save_file  # isort: skip

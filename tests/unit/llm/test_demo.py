@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from fairser import minmaxgap
-from fairser.checkpoints import Checkpoint
 from fairser.corpora.demo_meldst import make_demo_meldst
 from fairser.corpora.meldst import read_meldst
 from fairser.llm import adapters
@@ -15,6 +13,8 @@ from fairser.llm.model import Loading, SpeechLLM, load_model, load_processor
 from fairser.llm.prompts import Prompts
 from fairser.llm.tiny import write_tiny_model
 from fairser.llm.training import ERM, Options, Trainer
+from fairser.methods import gap as minmaxgap
+from fairser.training.checkpoints import Checkpoint
 
 LANGUAGES = ["eng", "deu"]
 LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from fairser.configuration import resolve
-from fairser.errors import InputError
-from fairser.llm import configuration
+from fairser.config import llm as configuration
+from fairser.config.configuration import resolve
+from fairser.core.errors import InputError
 from fairser.llm.grid import LANGUAGES, llm_cells
-from fairser.minmaxgap import Options
+from fairser.methods.gap import Options
 
 OWN = {"metadata": "a", "audio": "b", "genders": "c"}
 

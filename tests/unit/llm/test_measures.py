@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
+from fairser.core.errors import InputError
+from fairser.core.files import write_json
 from fairser.corpora.meldst import EMOTIONS
-from fairser.errors import InputError
-from fairser.files import write_json
 from fairser.llm import tables
 from fairser.llm.figures import rounds_figure
 from fairser.llm.grid import LLMCell

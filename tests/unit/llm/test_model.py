@@ -12,8 +12,8 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
+from fairser.core.errors import InputError
 from fairser.corpora.meldst import EMOTIONS
-from fairser.errors import InputError
 from fairser.llm import adapters
 from fairser.llm import model as llm_model
 from fairser.llm.adapters import add_adapters, write_adapters

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 from safetensors.torch import load_file
 
-from fairser.checkpoints import make_checkpoint
 from fairser.corpora.meldst import EMOTIONS
 from fairser.llm import run
 from fairser.llm.run import SPLITS, Setup, train, zero_shot
-from fairser.models import Record, write_record
+from fairser.pretrained.records import Record, write_record
+from fairser.training.checkpoints import make_checkpoint
 from unit.builders import write_noise
 from unit.llm.builders import clip_frame
 

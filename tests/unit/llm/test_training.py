@@ -6,12 +6,12 @@ import pytest
 import torch
 from polars.testing import assert_frame_equal
 
-from fairser import minmaxgap
-from fairser.checkpoints import Checkpoint
-from fairser.errors import InputError
+from fairser.core.errors import InputError
 from fairser.llm import training
 from fairser.llm.clips import Clips
 from fairser.llm.training import ERM, Options, Trainer
+from fairser.methods import gap as minmaxgap
+from fairser.training.checkpoints import Checkpoint
 from unit.llm.builders import ROWS, LookupLLM, clip_frame, some_clips
 
 GAP = minmaxgap.Options(p=2, lambda_0=1.5, eta=2.0, epsilon=0.1)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fairser.methods.ds import DS
-from fairser.methods.groups import cell_counts
+from fairser.methods.group_labels import cell_counts
 from unit.methods.builders import fold
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fairser.core.errors import InputError
 from fairser.corpora.clips import ClipTable
-from fairser.encoders.store import FeatureStore
-from fairser.errors import InputError
-from fairser.features import StoreInputs
-from fairser.fitting import Options
-from fairser.training import Run, train_and_predict
+from fairser.extraction.features import StoreInputs
+from fairser.extraction.store import FeatureStore
+from fairser.training.fitting import Options
+from fairser.training.train import Run, train_and_predict
 from unit.builders import CLASSES, clip_table, feature_store
 
 TRAIN, OTHER = 17, 8

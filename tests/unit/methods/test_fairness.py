@@ -18,12 +18,12 @@ import pytest
 import torch
 
 from fairser.corpora.clips import ClipTable
-from fairser.encoders.store import FeatureStore
-from fairser.evaluation import evaluate
-from fairser.features import StoreInputs
-from fairser.fitting import Options
+from fairser.evaluation.evaluate import evaluate
+from fairser.extraction.features import StoreInputs
+from fairser.extraction.store import FeatureStore
 from fairser.methods.base import find_method
-from fairser.training import load_fold, train_and_predict
+from fairser.training.fitting import Options
+from fairser.training.train import load_fold, train_and_predict
 from unit.builders import clip_table
 
 COUNT, SEEDS = 600, range(4)

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from fairser.methods.gap import Options
 from fairser.methods.minmaxgap import MinMaxGAP
-from fairser.minmaxgap import Options
 from unit.methods.builders import CLASSES, CROSS_ENTROPIES, GROUPS, Known, fold
 
 # Losses 1, 2, 4 of groups 0, 1, 0: the batch's mean is 7/3, the groups' means 5/2 and 2.

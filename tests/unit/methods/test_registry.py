@@ -5,10 +5,10 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from fairser.configuration import resolve
+from fairser.config.configuration import resolve
+from fairser.config.schema import load_schema
 from fairser.methods.base import Method, NoOptions, find_method
-from fairser.schema import load_schema
-from fairser.tables import DEBIASING, NAMES, TABLE2_METHODS
+from fairser.results.tables import DEBIASING, NAMES, TABLE2_METHODS
 
 SCHEMA = load_schema()["properties"]
 GRID = SCHEMA["grid"]["properties"]["methods"]

@@ -1,8 +1,8 @@
 """The configuration beside its defaults."""
 
-from fairser.configuration import resolve
+from fairser.config.configuration import resolve
+from fairser.config.schema import load_schema
 from fairser.report.settings import changes, configuration_page, keys, said
-from fairser.schema import load_schema
 
 
 def changed(config: dict) -> dict:

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from fairser.configuration import resolve
+from fairser.config.configuration import resolve
 from fairser.report import study
 from fairser.report.pages import Page
 from fairser.report.records import Runs

@@ -19,8 +19,8 @@ from fairser.audit.sources import (
     prediction_side,
     read,
 )
-from fairser.errors import InputError, nearest
-from fairser.metrics import Labels, positive
+from fairser.core.errors import InputError, nearest
+from fairser.evaluation.metrics import Labels, positive
 
 TEST = "test"
 SUM_TOLERANCE = 0.02  # by which the probabilities of a clip may miss 1

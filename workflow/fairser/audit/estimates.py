@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from fairser.audit.decisions import Decisions
 from fairser.audit.grouping import Attribute, Units
-from fairser.metrics import (
+from fairser.evaluation.bootstrap import draw_weights
+from fairser.evaluation.metrics import (
     VARIANTS,
     Floats,
     class_gaps,
@@ -24,7 +25,6 @@ from fairser.metrics import (
     rates,
     rms,
 )
-from fairser.statistics import draw_weights
 
 CHUNK = 8_000_000  # numbers in a part of the weights: 64 MB
 FEWEST = 5  # units: below it nothing is said of other speakers than these

@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fairser import labels, style
 from fairser.audit.estimates import FEWEST
 from fairser.audit.grouping import Attribute
 from fairser.audit.tables import Audit
 from fairser.audit.wording import attribute_title, class_words, group_words
-from fairser.metrics import Floats
+from fairser.evaluation.metrics import Floats
+from fairser.results import labels, style
 
 RATES = {"tpr": "Recall", "fpr": "False alarms"}
 ROWS = {"tpr": 16, "fpr": 8}  # differences that are shown, of hundreds

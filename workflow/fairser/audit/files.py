@@ -5,8 +5,9 @@ from pathlib import Path
 
 import polars as pl
 
-from fairser.corpora.demographics import SPEAKER_COLUMNS, read_csv
-from fairser.errors import InputError, nearest
+from fairser.core.csv_files import read_csv
+from fairser.core.errors import InputError, nearest
+from fairser.corpora.demographics import SPEAKER_COLUMNS
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 SHOWN = 3  # clips or speakers that a message names

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from fairser.audit import files
 from fairser.audit.decisions import Decisions
 from fairser.audit.sources import Sources
+from fairser.core.errors import InputError, nearest
 from fairser.corpora.clips import clip_names
 from fairser.corpora.demographics import RESERVED, attribute_name, order_groups, tidy
 from fairser.corpora.faults import Faults
-from fairser.errors import InputError, nearest
 
 MOST_GROUPS = 20  # of an attribute: more are no groups but names or measurements
 CROSS = " x "  # between the parts of a crossing, as in the groups of training

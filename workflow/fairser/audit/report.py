@@ -15,11 +15,11 @@ from fairser.audit.sources import Sources
 from fairser.audit.tables import Audit
 from fairser.audit.verdict import Finding
 from fairser.audit.wording import attribute_title, class_words, group_words, p_words
-from fairser.errors import InputError
-from fairser.files import read_json, sha256, write_json, write_text
-from fairser.provenance import commit, versions
-from fairser.style import save
-from fairser.writing import markdown
+from fairser.core.errors import InputError
+from fairser.core.files import read_json, sha256, write_json, write_text
+from fairser.core.provenance import commit, versions
+from fairser.results.style import save
+from fairser.results.writing import markdown
 
 RECORD = "audit.json"
 KIND = "fair-ser audit"

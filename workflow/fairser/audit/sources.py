@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 
 from fairser.audit import files
+from fairser.core.errors import InputError, nearest
 from fairser.corpora.clips import clip_names
 from fairser.corpora.demographics import KNOWN, RESERVED, attribute_name
-from fairser.errors import InputError, nearest
-from fairser.metrics import Labels
+from fairser.evaluation.metrics import Labels
 
 LABEL, PREDICTION = "label", "prediction"
 

@@ -21,9 +21,9 @@ from fairser.audit.estimates import (
 )
 from fairser.audit.grouping import Attribute, Units, read_groups
 from fairser.audit.sources import Sources
-from fairser.metrics import RATES, Floats, rates
-from fairser.statistics import COUNTS, holm, interval
-from fairser.tables import SIGNIFICANT
+from fairser.evaluation.bootstrap import COUNTS, holm, interval
+from fairser.evaluation.metrics import RATES, Floats, rates
+from fairser.results.tables import SIGNIFICANT
 
 ALL = "all clips"
 SHOWN_RATES = (*RATES, "f1")

@@ -26,8 +26,8 @@ from fairser.audit.wording import (
     points,
     stand,
 )
-from fairser.statistics import holm
-from fairser.tables import SIGNIFICANT
+from fairser.evaluation.bootstrap import holm
+from fairser.results.tables import SIGNIFICANT
 
 FEW = 10  # units: below it a group's intervals and p-values are rough
 POWER = 0.8  # with which the smallest difference would have been seen

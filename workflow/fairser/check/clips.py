@@ -6,7 +6,7 @@ import polars as pl
 
 from fairser.check.report import FEW, Report, count, shortened
 from fairser.corpora.clips import SPLITS, ClipTable
-from fairser.metrics import positive
+from fairser.evaluation.metrics import positive
 
 UNKNOWN_SHARE = 0.2  # of the clips; more of them without a value are worth a warning
 ABBREVIATION = 4  # letters of a value that may stand for a longer one

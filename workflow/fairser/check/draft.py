@@ -5,8 +5,8 @@ import io
 import re
 from pathlib import Path
 
+from fairser.core.errors import InputError
 from fairser.corpora.names import AUDIO_SUFFIXES
-from fairser.errors import InputError
 
 NEEDED = ("file", "speaker", "emotion")
 

@@ -7,10 +7,10 @@ import polars as pl
 
 from fairser.check import sounds
 from fairser.check.report import Report, count, shortened
-from fairser.configuration import check_inputs
+from fairser.config.configuration import check_inputs
+from fairser.config.llm import DEMO
 from fairser.corpora.genders import GENDERS, unknown_speakers
 from fairser.corpora.meldst import read_meldst, statistics
-from fairser.llm.configuration import DEMO
 from fairser.llm.grid import LANGUAGES, llm_cells
 
 SHOWN = 5  # speakers

@@ -5,14 +5,15 @@ from typing import Any
 
 import polars as pl
 
-from fairser import grid, groups
 from fairser.check.report import Report, count, shortened
-from fairser.configuration import PRECOMPUTED, check_audio
+from fairser.config import grid
+from fairser.config.configuration import PRECOMPUTED, check_audio
+from fairser.config.store_names import models_of
+from fairser.core.errors import InputError
 from fairser.corpora.clips import SPLITS, ClipTable
-from fairser.encoders.key import models_of
-from fairser.encoders.store import check_finite, open_store
-from fairser.errors import InputError
-from fairser.splits import bias_fold
+from fairser.corpora.splits import bias_fold
+from fairser.extraction.store import check_finite, open_store
+from fairser.groups import grouping as groups
 
 Config = dict[str, Any]
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from fairser.audio.soundfiles import locate, read_header, read_samples
 from fairser.check.report import Report, count, shortened
-from fairser.errors import InputError
-from fairser.jobs import Progress
-from fairser.soundfiles import locate, read_header, read_samples
+from fairser.core.errors import InputError
+from fairser.core.jobs import Progress
 
 READERS = 8  # threads; most of the time goes to waiting for the file system
 SHOWN = 10  # faulty files in a message

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fairser.commands.base import command, new_parser, whole_number
-from fairser.errors import InputError
+from fairser.core.errors import InputError
 
 
 def parser() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from fairser.errors import InputError
+from fairser.core.errors import InputError
 
 Main = Callable[[Sequence[str] | None], int]
 
@@ -81,7 +81,7 @@ def read_config(files: Sequence[str]) -> dict[str, Any]:
     import yaml
     from snakemake.utils import update_config
 
-    from fairser.configuration import resolve
+    from fairser.config.configuration import resolve
 
     config: dict[str, Any] = {}
     for name in files:

@@ -42,9 +42,9 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     # Polars, scipy and all that reads results: not for --help.
-    from fairser.comparing import compare
-    from fairser.comparison_report import text, write
-    from fairser.result_folders import read_folder
+    from fairser.comparison.comparing import compare
+    from fairser.comparison.report import text, write
+    from fairser.comparison.result_folders import read_folder
 
     a, b = read_folder(given.a), read_folder(given.b)
     found = compare(a, b, given.attributes, given.resamples, given.seed)

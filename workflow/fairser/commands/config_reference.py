@@ -8,9 +8,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from fairser import reference
 from fairser.commands.base import FOUND, command, new_parser
-from fairser.files import write_text
+from fairser.config import reference
+from fairser.core.files import write_text
 
 
 def parser() -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fairser.commands.base import command, new_parser
-from fairser.exporting import export
+from fairser.inference.exporting import export
 
 
 def parser() -> argparse.ArgumentParser:

@@ -22,15 +22,15 @@ from typing import TextIO
 
 import torch
 
-from fairser.classifier import Classifier
 from fairser.commands.base import FOUND, command, new_parser
-from fairser.errors import InputError
-from fairser.files import complete
-from fairser.jobs import Progress, logger
-from fairser.predicting import Prediction, audio_files, load, predictions
-from fairser.trained import read_trained
+from fairser.core.errors import InputError
+from fairser.core.files import complete
+from fairser.core.jobs import Progress, logger
+from fairser.inference.classifier import Classifier
+from fairser.inference.predicting import Prediction, audio_files, load, predictions
+from fairser.inference.saved_model import read_trained
 
-STORE = "fairser.encoders.store"  # packages have it only for models on features of one's own
+STORE = "fairser.extraction.store"  # packages have it only for models on features of one's own
 CHUNK = 1024  # rows of given features that are read together
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import yaml
 
+from fairser.cluster.slurm_check import PROFILE, check_all
 from fairser.commands.base import FOUND, add_config, command, new_parser, read_config
-from fairser.encoders.key import models_of
-from fairser.grid import sections
-from fairser.models import record_path
-from fairser.slurm_check import PROFILE, check_all
+from fairser.config.grid import sections
+from fairser.config.store_names import models_of
+from fairser.pretrained.records import record_path
 
 
 def parser() -> argparse.ArgumentParser:

@@ -23,10 +23,10 @@ from typing import Any
 
 import polars as pl
 
+from fairser.core.errors import InputError, nearest
+from fairser.core.files import complete
 from fairser.corpora.faults import Faults
 from fairser.corpora.names import clip_name
-from fairser.errors import InputError, nearest
-from fairser.files import complete
 
 SPLITS = ("train", "development", "test")
 KEYS = ("clip", "file", "speaker", "fold", "split")

@@ -17,9 +17,9 @@ import numpy as np
 import soundfile as sf
 from scipy.signal import resample_poly
 
+from fairser.core.files import sha256, write_text
 from fairser.corpora import espeak
 from fairser.corpora.espeak import Utterance
-from fairser.files import sha256, write_text
 
 SEED = 2027  # at which each class has the dominant gender of CREMA-D (a test states it)
 RATE = 16000  # samples a second of the clips, as in CREMA-D

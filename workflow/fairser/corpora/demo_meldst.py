@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
+from fairser.core.files import sha256, write_text
 from fairser.corpora import espeak
 from fairser.corpora.demo import RATE, record
 from fairser.corpora.espeak import Utterance
 from fairser.corpora.meldst import EMOTIONS, LANGUAGES, PAIRS, SPLITS
-from fairser.files import sha256, write_text
 
 SEED = 2028
 TAKES = {"train": 4, "valid": 2, "test": 2}  # clips of a speaker in each emotion

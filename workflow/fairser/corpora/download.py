@@ -13,9 +13,9 @@ from subprocess import run
 import polars as pl
 from tqdm import tqdm
 
+from fairser.core.errors import InputError
+from fairser.core.files import sha256, write_text
 from fairser.corpora.repositories import PERIOD, Clip, Repository, Source, problem
-from fairser.errors import InputError
-from fairser.files import sha256, write_text
 
 RERUN = "Rerun `snakemake download_cremad`: it fetches only what is missing or wrong"
 INSTALL = "apt install git git-lfs, brew install git git-lfs or conda install git git-lfs"

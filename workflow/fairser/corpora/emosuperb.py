@@ -14,10 +14,11 @@ from pathlib import Path
 
 import polars as pl
 
+from fairser.core import csv_files
+from fairser.core.errors import InputError, nearest
 from fairser.corpora import clips, demographics
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.faults import Faults
-from fairser.errors import InputError, nearest
 
 DIMENSIONS = ("EmoAct", "EmoVal", "EmoDom")
 SPLIT_NAMES = {"train": "Train", "dev": "Development", "test": "Test"}
@@ -100,7 +101,7 @@ def _family_settings(folder: Path) -> dict:
 def _read_fold(
     path: Path, fold: int, wanted: list[str] | None, splits: dict[str, str], faults: Faults
 ) -> tuple[pl.DataFrame, list[str]]:
-    frame = demographics.read_csv(path)
+    frame = csv_files.read_csv(path)
     header = [name for name in frame.columns if name != "row"]
     for name in ("SpkrID", "Split_Set"):
         if name not in header:

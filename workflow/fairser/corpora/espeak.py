@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from fairser.errors import InputError
+from fairser.core.errors import InputError
 
 RATE = 22050  # samples a second, the only rate of the engine
 SEED = 1

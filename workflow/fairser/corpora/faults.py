@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from fairser.errors import InputError
+from fairser.core.errors import InputError
 
 SHOWN = 5  # further rows of one fault that a message names
 

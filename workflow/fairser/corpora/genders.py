@@ -5,9 +5,9 @@ from pathlib import Path
 
 import polars as pl
 
+from fairser.core.errors import InputError, nearest
+from fairser.core.jobs import logger
 from fairser.corpora import demographics
-from fairser.errors import InputError, nearest
-from fairser.jobs import logger
 
 GENDERS = ("female", "male")
 UNKNOWN = (*demographics.UNKNOWN, "u", "other", "mixed")

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import polars as pl
 
+from fairser.core import csv_files
+from fairser.core.errors import InputError, nearest
+from fairser.core.files import leads_out
 from fairser.corpora import clips, demographics
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.faults import Faults
-from fairser.errors import InputError, nearest
-from fairser.files import leads_out
 
 RESERVED = ("file", "speaker", "clip", "fold", "split", "emotion")
 SPLIT_WORDS = {"dev": "development", "valid": "development", "validation": "development"}
@@ -46,7 +47,7 @@ def read_manifest(
         folds: number of folds to make where the manifest names none.
         stratify: attribute that made folds are balanced in.
     """
-    frame = demographics.read_csv(path)
+    frame = csv_files.read_csv(path)
     header = [name for name in frame.columns if name != "row"]
     columns = _class_columns(header, classes, path)
     faults = Faults()
@@ -75,7 +76,7 @@ def read_manifest(
 def listed_files(path: str | Path) -> list[str]:
     """The audio files of a manifest whose rows may need mending, without those that lie outside."""
     try:
-        frame = demographics.read_csv(path)
+        frame = csv_files.read_csv(path)
     except InputError:
         return []
     if "file" not in frame.columns:

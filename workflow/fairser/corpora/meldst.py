@@ -25,11 +25,11 @@ from pathlib import Path
 
 import polars as pl
 
-from fairser.corpora import demographics
+from fairser.core import csv_files
+from fairser.core.errors import InputError, nearest
+from fairser.core.files import is_lfs_pointer
+from fairser.core.jobs import logger
 from fairser.corpora.genders import GENDERS, check_genders, join_genders
-from fairser.errors import InputError, nearest
-from fairser.files import is_lfs_pointer
-from fairser.jobs import logger
 
 EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 LANGUAGES = {"eng": "English", "deu": "German", "jpn": "Japanese"}
@@ -116,7 +116,7 @@ def _read(metadata: Path, pair: str, split: str) -> pl.DataFrame:
     """A csv file with the columns that are needed, in lower case, as text, and ``row``."""
     language = PAIRS[pair]
     path = metadata / pair / f"{language}_{split}.csv"
-    frame = demographics.read_csv(path)
+    frame = csv_files.read_csv(path)
     frame = frame.rename({name: name.strip().lower() for name in frame.columns})
     for name in (*NEEDED, LANGUAGES[language].lower()):
         if name not in frame.columns:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT, Popen, run
 
-from fairser.errors import InputError
-from fairser.files import complete, is_lfs_pointer, sha256
+from fairser.core.errors import InputError
+from fairser.core.files import complete, is_lfs_pointer, sha256
 
 PERIOD, LINE_END = (0.5, "\r") if sys.stderr.isatty() else (30, "\n")  # s; of progress
 # No background work, no endless wait, progress in a log as well, an author for commit-tree.

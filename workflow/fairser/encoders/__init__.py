@@ -1,1 +1,1 @@
-"""Encoders turn clips into pooled features (:mod:`fairser.encoders.store`)."""
+"""Encoders turn clips into pooled features (:mod:`fairser.extraction.store`)."""

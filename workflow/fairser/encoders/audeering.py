@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from fairser import torchaudio_cpu  # noqa: F401  before transformers
-from fairser.devices import choose
+from fairser.audio import torchaudio_cpu  # noqa: F401  before transformers
 from fairser.encoders.base import Settings, check_length
 from fairser.encoders.transformers import load, normalise, receptive_field
+from fairser.pretrained.devices import choose
 
 from transformers import Wav2Vec2Config, Wav2Vec2Model, Wav2Vec2PreTrainedModel  # isort: skip
 

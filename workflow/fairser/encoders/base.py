@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from fairser.errors import InputError
+from fairser.core.errors import InputError
 
 
 class Encoder(Protocol):
@@ -40,8 +40,8 @@ class Settings:
 
     Attributes:
         folder: local folder of the weights, for kinds with a model.
-        device: see :func:`fairser.devices.choose`.
-        precision: see :func:`fairser.devices.precision`.
+        device: see :func:`fairser.pretrained.devices.choose`.
+        precision: see :func:`fairser.pretrained.devices.precision`.
         mean: of the samples of the corpus, subtracted by the kind ``transformers``.
         std: of the samples of the corpus, divided by after that.
     """

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 import yaml
 
-from fairser import torchaudio_cpu  # noqa: F401  before speechbrain
-from fairser.audio import SAMPLE_RATE
-from fairser.devices import choose, precision
+from fairser.audio import torchaudio_cpu  # noqa: F401  before speechbrain
+from fairser.audio.waveforms import SAMPLE_RATE
+from fairser.core.errors import InputError
 from fairser.encoders.base import Settings, check_length, weights_folder
-from fairser.errors import InputError
+from fairser.pretrained.devices import choose, precision
 
 from speechbrain.lobes.features import Fbank  # isort: skip
 from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN  # isort: skip

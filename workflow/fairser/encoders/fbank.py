@@ -8,7 +8,7 @@ pitch register stay in: nothing is normalised within a clip.
 import numpy as np
 import torch
 
-from fairser import audio
+from fairser.audio import waveforms as audio
 from fairser.encoders.base import ClipEncoder, Settings
 
 from torchaudio.compliance import kaldi  # isort: skip

@@ -7,10 +7,10 @@ standard deviation over the frames of the clip, and the log of its median F0: 41
 import numpy as np
 import torch
 
-from fairser import torchaudio_cpu  # noqa: F401  before torchaudio
-from fairser.audio import SAMPLE_RATE
+from fairser.audio import torchaudio_cpu  # noqa: F401  before torchaudio
+from fairser.audio.pitch import MIDDLE, median_pitch
+from fairser.audio.waveforms import SAMPLE_RATE
 from fairser.encoders.base import ClipEncoder, Settings
-from fairser.pitch import MIDDLE, median_pitch
 
 from torchaudio.compliance import kaldi  # isort: skip
 

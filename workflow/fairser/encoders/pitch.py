@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
+from fairser.audio.pitch import gender_probabilities, median_pitch
 from fairser.encoders.base import ClipEncoder, Settings
-from fairser.pitch import gender_probabilities, median_pitch
 
 DIM = 2
 

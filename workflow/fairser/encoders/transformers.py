@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from fairser import torchaudio_cpu  # noqa: F401  before transformers
-from fairser.audio import SAMPLE_RATE
-from fairser.devices import choose, precision
+from fairser.audio import torchaudio_cpu  # noqa: F401  before transformers
+from fairser.audio.waveforms import SAMPLE_RATE
+from fairser.core.errors import InputError
 from fairser.encoders.base import Settings, check_length, weights_folder
-from fairser.errors import InputError
+from fairser.pretrained.devices import choose, precision
 
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel  # isort: skip
 from transformers import Wav2Vec2FeatureExtractor  # isort: skip

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from fairser import torchaudio_cpu  # noqa: F401  before peft
-from fairser.errors import InputError
-from fairser.files import complete, write_text
+from fairser.audio import torchaudio_cpu  # noqa: F401  before peft
+from fairser.core.errors import InputError
+from fairser.core.files import complete, write_text
 
 from peft import LoraConfig, inject_adapter_in_model  # isort: skip
 

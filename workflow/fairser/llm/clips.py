@@ -7,10 +7,10 @@ from pathlib import Path
 import polars as pl
 import torch
 
-from fairser.audio import read
+from fairser.audio.waveforms import read
+from fairser.core.errors import InputError
 from fairser.corpora.genders import GENDERS
 from fairser.corpora.meldst import EMOTIONS
-from fairser.errors import InputError
 
 SHORTEST = 1_600  # samples; a shorter clip is filled up, for the model needs some frames
 Stratum = tuple[int, int]

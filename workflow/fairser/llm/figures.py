@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 from matplotlib.figure import Figure
 
-from fairser import labels, style
 from fairser.llm.grid import LLMCell
 from fairser.llm.tables import NAMES
+from fairser.results import labels, style
 
 PANELS = {"weight": "Weight of the gap (lambda)", "development_gap": "Largest loss gap (nats)"}
 MODALITIES = {"speech": "speech", "speech_text": "speech and transcript"}

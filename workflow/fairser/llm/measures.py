@@ -1,6 +1,7 @@
 """Performance and gender gaps of single-label predictions, in percentage points.
 
-All follow from the counts of :mod:`fairser.metrics` (clips, positives, predicted, hits by class).
+All follow from the counts of :mod:`fairser.evaluation.metrics` (clips, positives, predicted, hits
+by class).
 W-F1 is the mean of the classes' F1, weighted by their clips. A gap is the absolute difference
 between women and men: of W-F1 and accuracy; of TPR and FPR, the root mean square over the classes
 of the difference. AVG is the mean of the four gaps.
@@ -14,7 +15,7 @@ import polars as pl
 
 from fairser.corpora.genders import GENDERS
 from fairser.corpora.meldst import EMOTIONS
-from fairser.metrics import Floats, class_gaps, fairness, rates, rms
+from fairser.evaluation.metrics import Floats, class_gaps, fairness, rates, rms
 
 PERFORMANCE = ("w_f1", "acc")
 GAPS = ("tpr_gap", "fpr_gap", "w_f1_gap", "acc_gap")
@@ -100,7 +101,7 @@ def evaluate(predictions: pl.DataFrame, languages: Sequence[str]) -> dict[str, A
 
     Returns:
         By scope: ``clips``, ``unknown`` (gender), ``unparsed`` (answers), the measures,
-        ``f1_by_class``, and ``gender`` (see :func:`fairser.metrics.fairness`).
+        ``f1_by_class``, and ``gender`` (see :func:`fairser.evaluation.metrics.fairness`).
     """
     counts = speaker_counts(predictions)
     speakers = counts["speaker"].unique().sort().to_list()

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from fairser import torchaudio_cpu  # noqa: F401  before transformers and peft
-from fairser.audio import SAMPLE_RATE
-from fairser.devices import choose, precision
-from fairser.errors import InputError
-from fairser.jobs import logger
+from fairser.audio import torchaudio_cpu  # noqa: F401  before transformers and peft
+from fairser.audio.waveforms import SAMPLE_RATE
+from fairser.core.errors import InputError
+from fairser.core.jobs import logger
 from fairser.llm.clips import Clips
 from fairser.llm.prompts import Prompts, answers
+from fairser.pretrained.devices import choose, precision
 
 from transformers import AutoConfig, AutoProcessor, BitsAndBytesConfig  # isort: skip
 from transformers import Qwen2AudioForConditionalGeneration  # isort: skip
@@ -31,7 +31,7 @@ class Loading:
     Attributes:
         precision: numbers that the frozen weights are held and computed in.
         quantise: ``4bit`` holds the frozen linear layers in NF4 (bitsandbytes, on a GPU).
-        device: see :func:`fairser.devices.choose`.
+        device: see :func:`fairser.pretrained.devices.choose`.
     """
 
     precision: str = "bfloat16"

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fairser.core.errors import InputError
 from fairser.corpora.meldst import EMOTIONS
-from fairser.errors import InputError
 
 MODALITIES = ("speech", "speech_text")
 END = "<|im_end|>"  # ends an answer in the chat format of Qwen

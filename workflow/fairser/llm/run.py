@@ -9,10 +9,8 @@ from typing import Any
 import polars as pl
 import torch
 
-from fairser import minmaxgap
-from fairser.checkpoints import Checkpoint
-from fairser.devices import describe
-from fairser.files import complete, write_json
+from fairser.core.files import complete, write_json
+from fairser.core.provenance import commit, versions
 from fairser.llm import adapters, training
 from fairser.llm.adapters import add_adapters, write_adapters
 from fairser.llm.clips import Clips
@@ -20,8 +18,10 @@ from fairser.llm.model import Loading, SpeechLLM, load_model, load_processor, si
 from fairser.llm.prompts import Prompts, answers
 from fairser.llm.scoring import generated, score
 from fairser.llm.training import ERM, Trainer
-from fairser.models import Record, locate, read_record
-from fairser.provenance import commit, versions
+from fairser.methods import gap as minmaxgap
+from fairser.pretrained.devices import describe
+from fairser.pretrained.records import Record, locate, read_record
+from fairser.training.checkpoints import Checkpoint
 
 SPLITS = ("train", "development", "test")
 
@@ -31,7 +31,7 @@ class Setup:
     """What a run starts from.
 
     Attributes:
-        record: of the model (:mod:`fairser.models`).
+        record: of the model (:mod:`fairser.pretrained.records`).
         table: clip table.
         settings: of the job, all that its result depends on: ``languages``, ``modality``,
             ``audio``, ``seconds``, ``precision``, ``quantise``, ``scores``, ``zero_shot``,

@@ -7,13 +7,13 @@ from typing import Any, Protocol
 import polars as pl
 import torch
 
+from fairser.core.jobs import Progress
 from fairser.corpora.genders import GENDERS
 from fairser.corpora.meldst import EMOTIONS
-from fairser.jobs import Progress
 from fairser.llm.clips import Clips
 from fairser.llm.measures import evaluate
 from fairser.llm.prompts import Prompts
-from fairser.minmaxgap import language_gaps
+from fairser.methods.gap import language_gaps
 
 SCORES = ("sum", "mean")
 

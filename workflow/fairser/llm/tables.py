@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fairser.errors import InputError
-from fairser.files import read_json
+from fairser.core.errors import InputError
+from fairser.core.files import read_json
+from fairser.evaluation.bootstrap import Estimate, RunCounts, estimate, holm, p_value
+from fairser.evaluation.metrics import Floats
 from fairser.llm.grid import OBJECTIVES, LLMCell
 from fairser.llm.measures import ALL, COLUMNS, count_array, measures
-from fairser.metrics import Floats
-from fairser.statistics import Estimate, RunCounts, estimate, holm, p_value
 
 NAMES = {"zero_shot": "zero-shot", "erm": "ERM", "minmaxgap": "ERM-MinMaxGAP"}
 SIGNIFICANT = 0.05

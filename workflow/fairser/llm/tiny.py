@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from fairser import torchaudio_cpu  # noqa: F401  before transformers
+from fairser.audio import torchaudio_cpu  # noqa: F401  before transformers
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # isort: skip
 from transformers import PreTrainedTokenizerFast  # isort: skip

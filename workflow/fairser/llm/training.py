@@ -10,16 +10,16 @@ import polars as pl
 import torch
 from torch import nn
 
-from fairser import minmaxgap
-from fairser.checkpoints import Checkpoint
-from fairser.errors import InputError
-from fairser.jobs import Progress as Bar
-from fairser.jobs import logger
+from fairser.core.errors import InputError
+from fairser.core.jobs import Progress as Bar
+from fairser.core.jobs import logger
 from fairser.llm.clips import Clips
 from fairser.llm.objective import Objective
 from fairser.llm.sampler import batches
 from fairser.llm.scoring import Pass, score
-from fairser.minmaxgap import widest
+from fairser.methods import gap as minmaxgap
+from fairser.methods.gap import widest
+from fairser.training.checkpoints import Checkpoint
 
 ERM = minmaxgap.Options(weighting="fixed", lambda_0=0.0)
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from fairser.batches import Features
-from fairser.head import Head
-from fairser.losses import class_balanced_weights, clip_losses
+from fairser.extraction.batches import Features
+from fairser.methods.head import Head
+from fairser.methods.losses import class_balanced_weights, clip_losses
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from fairser.batches import Features
-from fairser.head import HIDDEN, LayerEncoder
+from fairser.extraction.batches import Features
 from fairser.methods.base import FoldData, Method
+from fairser.methods.head import HIDDEN, LayerEncoder
 from fairser.methods.lff import RelativeDifficulty, generalised
 
 

@@ -7,7 +7,7 @@ these groups; clips of unknown group are left out. Training then is ERM.
 import torch
 
 from fairser.methods.erm import ERM
-from fairser.methods.groups import cell_counts, group_labels
+from fairser.methods.group_labels import cell_counts, group_labels
 
 
 class DS(ERM):

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from fairser.methods.base import FoldData, Method
-from fairser.methods.groups import group_labels, group_means
+from fairser.methods.group_labels import group_labels, group_means
 
 
 @dataclass(frozen=True)

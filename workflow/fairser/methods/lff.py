@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from fairser.batches import Features
-from fairser.head import Head
+from fairser.extraction.batches import Features
 from fairser.methods.base import FoldData, Method
+from fairser.methods.head import Head
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 The loss of a batch is its mean plus lambda times the p-th power of the largest difference between
 the mean losses of two groups; lambda follows that difference on development, epoch by epoch. See
-:mod:`fairser.minmaxgap`; here all clips are of one language.
+:mod:`fairser.methods.gap`; here all clips are of one language.
 """
 
 from typing import Any
@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn.functional import one_hot
 
 from fairser.methods.base import FoldData, Method
-from fairser.methods.groups import group_labels, group_means
-from fairser.minmaxgap import Options, language_gaps, penalty
+from fairser.methods.gap import Options, language_gaps, penalty
+from fairser.methods.group_labels import group_labels, group_means
 
 AT_ONCE = 512  # development clips whose logits are computed together
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from fairser.methods.base import FoldData, Method
-from fairser.methods.groups import cell_counts, group_labels
+from fairser.methods.group_labels import cell_counts, group_labels
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fairser.files import read_json
+from fairser.config.schema import Config
+from fairser.core.files import read_json
 from fairser.report import llm, meldst, study
 from fairser.report.captions import CAPTIONS, TITLES
 from fairser.report.overview import overview_page
@@ -13,7 +14,6 @@ from fairser.report.pages import Page, Picture, write_page, write_pictures
 from fairser.report.records import Runs
 from fairser.report.settings import configuration_page
 from fairser.report.splits import counts_page, groups_page
-from fairser.schema import Config
 
 
 def write_pages(

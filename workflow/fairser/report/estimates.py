@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from fairser.report.pages import Cell, Mark, Row, plain, text
-from fairser.tables import SIGNIFICANT
+from fairser.results.tables import SIGNIFICANT
 
 Published = Mapping[tuple[Any, ...], tuple[float, float]]  # published, difference
 BETTER = Mark("✓", "better", "better than ERM")

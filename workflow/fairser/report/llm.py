@@ -5,12 +5,12 @@ from typing import Any
 
 import polars as pl
 
+from fairser.config.schema import Config
 from fairser.llm.tables import NAMES
 from fairser.report.estimates import Estimates, estimate_rows, legend
 from fairser.report.pages import Cell, Column, Page, Row, number, plain, text
 from fairser.report.rates import NO_RATE, Lines, rate_columns, rate_rows
 from fairser.report.records import Records, Run, Runs, facts, run_record
-from fairser.schema import Config
 
 PERFORMANCE = ("w_f1", "acc")
 LABELS = {

@@ -2,9 +2,9 @@
 
 import polars as pl
 
+from fairser.config.schema import Config
 from fairser.report.pages import Column, Page, Row, number, text
 from fairser.report.records import Records, facts
-from fairser.schema import Config
 
 
 def clip_table(clips: str, config: Config) -> tuple[Records, list[int]]:

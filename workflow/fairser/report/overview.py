@@ -5,11 +5,11 @@ from typing import Any
 
 import polars as pl
 
+from fairser.config.schema import Config
 from fairser.report.pages import Column, Page, Row, text
 from fairser.report.records import Run, Runs
 from fairser.report.settings import said
-from fairser.schema import Config
-from fairser.tables import NAMES
+from fairser.results.tables import NAMES
 
 Lines = list[tuple[str, str]]
 

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fairser.files import write_text
+from fairser.core.files import write_text
 
 PARTS = Path(__file__).parent
 Facts = list[tuple[str, str]]  # what it is called, what it is

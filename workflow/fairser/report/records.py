@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from fairser.files import read_json
+from fairser.config.schema import Config
+from fairser.core.files import read_json
 from fairser.report.pages import Facts, Record
 from fairser.report.settings import changes, said
-from fairser.schema import Config
 
 Run = dict[str, Any]  # the content of a metrics.json
 

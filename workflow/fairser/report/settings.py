@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fairser.configuration import resolve
-from fairser.errors import InputError
+from fairser.config.configuration import resolve
+from fairser.config.schema import Config, load_schema
+from fairser.core.errors import InputError
 from fairser.report.pages import Cell, Column, Mark, Page, Row, text
-from fairser.schema import Config, load_schema
 
 CHANGED = Mark("●", "better", "differs from the default")
 

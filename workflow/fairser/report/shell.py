@@ -3,7 +3,7 @@
 import html
 from pathlib import Path
 
-from fairser.files import sha256_text
+from fairser.core.files import sha256_text
 from fairser.report.captions import CAPTIONS
 
 PARTS = Path(__file__).parent

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from fairser.files import read_json
+from fairser.config.schema import Config
+from fairser.core.files import read_json
 from fairser.report.estimates import read_published
 from fairser.report.pages import Cell, Column, Page, Row, number, text
 from fairser.report.records import Records, facts, origin
-from fairser.schema import Config
 
 # Heading and meaning of the measures of group quality.
 SCORES = {

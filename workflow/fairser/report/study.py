@@ -5,13 +5,13 @@ from typing import Any
 
 import polars as pl
 
+from fairser.config.schema import Config
+from fairser.evaluation.bootstrap import Gap
 from fairser.report.estimates import Estimates, estimate_rows, legend, read_published
 from fairser.report.pages import Cell, Column, Page, Row, number, plain, text
 from fairser.report.rates import NO_RATE, Lines, rate_columns, rate_rows
 from fairser.report.records import Records, Run, Runs, run_record
-from fairser.schema import Config
-from fairser.statistics import Gap
-from fairser.tables import DEBIASING, NAMES, PERFORMANCE, TABLE2_ATTRIBUTES, table_gaps
+from fairser.results.tables import DEBIASING, NAMES, PERFORMANCE, TABLE2_ATTRIBUTES, table_gaps
 
 HELP = {
     "f1": "Mean of the emotions' F1; higher is better.",

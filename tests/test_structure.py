@@ -1,0 +1,43 @@
+"""The structure of the package: rooms, and one direction of imports between them."""
+
+import ast
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "workflow" / "fairser"
+# From the bottom to the top: a room imports from itself and from the rooms before it.
+ROOMS = (
+    *("core", "config", "corpora", "audio", "pretrained", "encoders", "extraction", "groups"),
+    *("methods", "training", "evaluation", "results", "inference", "llm", "comparison", "audit"),
+    *("check", "cluster", "report", "commands"),
+)
+
+
+def rooms_of(file: Path) -> set[str]:
+    """Rooms that a module imports from, at any depth of its functions."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "fairser":
+            found |= {f"fairser.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{file}: a relative import"
+            found.add(node.module or "")
+    parts = [name.split(".") for name in found]
+    return {p[1] for p in parts if p[0] == "fairser" and len(p) > 1} - {"__version__"}
+
+
+def test_every_module_is_in_a_room() -> None:
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
+    assert folders == set(ROOMS)
+    assert [path.name for path in PACKAGE.glob("*.py")] == ["__init__.py"]
+
+
+def test_imports_go_one_way() -> None:
+    upward = [
+        f"{file.relative_to(PACKAGE)} imports from {other}"
+        for place, room in enumerate(ROOMS)
+        for file in sorted((PACKAGE / room).rglob("*.py"))
+        for other in sorted(rooms_of(file) - set(ROOMS[: place + 1]))
+    ]
+    assert upward == []

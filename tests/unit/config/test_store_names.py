@@ -1,0 +1,183 @@
+"""Names of stores: changed by what changes their content, and by nothing else."""
+
+from typing import Any
+
+import pytest
+
+from fairser.config.configuration import resolve
+from fairser.config.schema import Config
+from fairser.config.store_names import (
+    SECTIONS,
+    is_standardised,
+    section_of,
+    store_name,
+    store_settings,
+    waves_name,
+)
+
+CORPUS = {"kind": "emosuperb", "labels": "own/labels", "audio": "own/wavs"}
+MODELS: dict[str, Any] = {"corpus": CORPUS}
+SIGNALS: dict[str, Any] = {
+    "corpus": CORPUS,
+    "encoder": {"kind": "fbank"},
+    "embedding": {"kind": "mfcc"},
+    "pseudo": {"kind": "pitch"},
+}
+OWN: dict[str, Any] = {
+    "corpus": CORPUS,
+    "encoder": {"kind": "precomputed", "features": "f", "clips": "c"},
+    "embedding": {"kind": "precomputed", "features": "g", "clips": "d"},
+    "pseudo": {"kind": "precomputed", "probabilities": "p"},
+}
+ALL = set(SECTIONS)
+
+
+def change(config: dict[str, Any], key: str, value: Any) -> Config:
+    """The resolved configuration with another value, given as ``section.name``."""
+    section, _, name = key.partition(".")
+    part = {**config.get(section, {}), name: value} if name else value
+    return resolve({**config, section: part})
+
+
+def renamed(config: dict[str, Any], key: str, value: Any) -> set[str]:
+    """Sections whose store gets another name."""
+    before, after = resolve(config), change(config, key, value)
+    section, _, name = key.partition(".")
+    values = [c[section][name] if name else c[section] for c in (before, after)]
+    assert values[0] != values[1], "this changes nothing"
+    return {s for s in SECTIONS if store_name(before, s) != store_name(after, s)}
+
+
+@pytest.mark.parametrize("config", [MODELS, SIGNALS], ids=["models", "signals"])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("corpus.kind", "cremad"),
+        ("corpus.labels", "other"),
+        ("corpus.manifest", "other"),
+        ("corpus.audio", "other"),
+    ],
+)
+def test_another_corpus_renames_everything(config: dict, key: str, value: str) -> None:
+    assert renamed(config, key, value) == ALL
+    assert waves_name(resolve(config)) != waves_name(change(config, key, value))
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize(
+    ("name", "value"), [("model", "x/y"), ("revision", "0123abcd"), ("seconds", 5)]
+)
+def test_a_section_renames_its_own_store(section: str, name: str, value: Any) -> None:
+    assert renamed(MODELS, f"{section}.{name}", value) == {section}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_kinds_have_names_of_their_own(section: str) -> None:
+    kind = SIGNALS[section]["kind"]
+    assert renamed(MODELS, f"{section}.kind", kind) == {section}
+    assert store_name(resolve(SIGNALS), section).startswith(f"{kind}-")
+
+
+def test_waves_are_the_encoders_alone() -> None:
+    assert renamed(MODELS, "encoder.waves", "raw") == {"encoder"}
+    assert [store_settings(resolve(MODELS), s)["waves"] for s in SECTIONS] == [
+        "corpus",
+        "raw",
+        "raw",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("extraction.precision", "bfloat16"), ("extraction.store", "float16")]
+)
+def test_numbers_of_models_rename_their_stores(key: str, value: str) -> None:
+    assert renamed(MODELS, key, value) == ALL
+    assert renamed(SIGNALS, key, value) == set()
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize(("name", "value"), [("model", "x/y"), ("revision", "abc")])
+def test_what_a_kind_does_not_use_renames_nothing(section: str, name: str, value: str) -> None:
+    assert renamed(SIGNALS, f"{section}.{name}", value) == set()
+
+
+def test_waves_of_signals_rename_nothing() -> None:
+    assert renamed(SIGNALS, "encoder.waves", "raw") == set()
+
+
+@pytest.mark.parametrize("config", [MODELS, SIGNALS, OWN], ids=["models", "signals", "own"])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("results", "elsewhere"),
+        ("device", "cpu"),
+        ("extraction.shards", 4),
+        ("extraction.threads", 3),
+        ("extraction.failures", 0.1),
+        ("train.memory_mb", 1),
+        ("train.checkpoint_seconds", 1),
+        ("train.epochs", 3),
+        ("encoder.standardise", True),
+        ("embedding.standardise", False),
+        ("corpus.demographics", "speakers.csv"),
+        ("corpus.classes", ["angry", "sad"]),
+        ("bias.ratio", 5),
+        ("grid.seeds", [1]),
+        ("lora.rank", 4),
+    ],
+)
+def test_what_changes_no_feature_renames_nothing(config: dict, key: str, value: Any) -> None:
+    assert renamed(config, key, value) == set()
+    assert waves_name(resolve(config)) == waves_name(change(config, key, value))
+
+
+@pytest.mark.parametrize("section", ["encoder", "embedding"])
+@pytest.mark.parametrize("name", ["features", "clips"])
+def test_files_of_the_users_own_rename_their_store(section: str, name: str) -> None:
+    assert renamed(OWN, f"{section}.{name}", "other") == {section}
+
+
+def test_name_of_the_statistics_of_the_waves() -> None:
+    before = waves_name(resolve(MODELS))
+    assert before.startswith("waves-")
+    assert waves_name(change(MODELS, "encoder.seconds", 5)) != before
+    for key in "encoder.model", "encoder.revision", "embedding.model":
+        assert waves_name(change(MODELS, key, "x/y")) == before
+    assert waves_name(change(MODELS, "embedding.seconds", 5)) == before
+
+
+@pytest.mark.parametrize("config", [MODELS, SIGNALS, OWN], ids=["models", "signals", "own"])
+def test_the_section_follows_from_the_name(config: dict) -> None:
+    resolved = resolve(config)
+    names = {store_name(resolved, section): section for section in SECTIONS}
+    assert len(names) == len(SECTIONS)
+    assert {name: section_of(resolved, name) for name in names} == names
+
+
+def test_settings_hold_all_that_a_job_needs() -> None:
+    resolved = resolve(MODELS)
+    assert store_settings(resolved, "encoder") == {
+        "kind": "transformers",
+        "seconds": 10,
+        "model": "microsoft/wavlm-base-plus",
+        "revision": "main",
+        "precision": "float32",
+        "store": "float32",
+        "waves": "corpus",
+        "pooling": "mean over frames",
+    }
+    assert store_settings(resolve(SIGNALS), "pseudo") == {"kind": "pitch", "seconds": 10}
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"), [(MODELS, (False, False)), (SIGNALS, (True, True)), (OWN, (True, True))]
+)
+def test_values_of_models_are_used_as_they_are(config: dict, expected: tuple[bool, bool]) -> None:
+    resolved = resolve(config)
+    assert (
+        is_standardised(resolved, "encoder"),
+        is_standardised(resolved, "embedding"),
+    ) == expected
+    for wanted in True, False:
+        other = change(config, "encoder.standardise", wanted)
+        assert is_standardised(other, "encoder") is wanted

@@ -1,0 +1,125 @@
+"""What surrounds the work of a job: its log, its exit code, its progress."""
+
+import logging
+import os
+import re
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from fairser.core import jobs
+from fairser.core.jobs import THREADS, Progress, job, logger, prepare_processes
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Path]:
+    """Path of a log; logging is as before at the end."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield tmp_path / "logs" / "job.log"
+    logging.captureWarnings(False)
+    for handler in set(root.handlers) - set(handlers):
+        handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def read(log: Path) -> str:
+    return log.read_text(encoding="utf-8")
+
+
+def test_lines_and_warnings_go_to_the_log(log: Path) -> None:
+    with job(log):
+        logger.info("%d clips", 12)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("an old setting", DeprecationWarning, stacklevel=1)
+    assert re.search(r"^\d{4}-\d\d-\d\d [\d:,]+ 12 clips$", read(log), re.MULTILINE)
+    assert "an old setting" in read(log)
+
+
+def test_log_starts_anew(log: Path) -> None:
+    for line in ("first", "second"):
+        with job(log):
+            logger.info(line)
+    assert "first" not in read(log)
+    assert "second" in read(log)
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "traceback"),
+    [
+        ("InputError('a.csv, row 2: mend it.')", "Error: a.csv, row 2: mend it.", False),
+        ("KeyError('lost')", "KeyError: 'lost'", True),
+    ],
+)
+def test_error_ends_the_process(tmp_path: Path, error: str, told: str, traceback: bool) -> None:
+    """Bad input is told in its own words, a bug with its traceback; both are in the log."""
+    log = tmp_path / "job.log"
+    lines = (
+        "import sys",
+        "from fairser.core.errors import InputError",
+        "from fairser.core.jobs import job",
+    )
+    code = "\n".join([*lines, "with job(sys.argv[1]):", f"    raise {error}"])
+    expose = {**os.environ, "PYTHONPATH": str(Path(jobs.__file__).parents[2])}
+    command = [sys.executable, "-c", code, str(log)]
+    ended = subprocess.run(command, env=expose, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    for text in (read(log), ended.stderr):
+        assert told in text
+        assert ("Traceback (most recent call last)" in text) is traceback
+        assert ("InputError" in text) is False
+
+
+@pytest.mark.parametrize("steps", [[], [1], [1, 1, 1], [2, 1]])
+def test_the_end_of_the_work_is_told_once(log: Path, steps: list[int]) -> None:
+    with job(log), Progress(sum(steps), "clips") as shown:
+        for items in steps:
+            shown.add(items)
+    lines = read(log).splitlines()
+    assert len(lines) == min(len(steps), 1)
+    assert all(f"{sum(steps)} of {sum(steps)} clips" in line for line in lines)
+
+
+def test_progress_is_told_now_and_then(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that goes 20 s forward at each of six batches: a line is due at every second one."""
+    clock = iter(range(0, 1000, 20))
+    monkeypatch.setattr(jobs, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with job(log), Progress(60, "clips") as shown:
+        for _ in range(6):
+            shown.add(10)
+    told = re.findall(r"(\d+) of 60 clips, ([\d.]+) per second, (\d+) s left", read(log))
+    assert told == [("20", "0.5", "80"), ("40", "0.5", "40"), ("60", "0.5", "0")]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_bar_is_for_terminals(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stderr", screen)
+    with Progress(3, "clips") as shown:
+        shown.add(3)
+    assert ("0/3" in screen.getvalue()) is terminal
+
+
+def test_other_processes_have_the_package_and_one_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for name in THREADS:
+        monkeypatch.setenv(name, "4")
+    prepare_processes()
+    prepare_processes()
+    assert {os.environ[name] for name in THREADS} == {"1"}
+    first, *rest = os.environ["PYTHONPATH"].split(os.pathsep)
+    assert rest == [str(tmp_path)]
+    assert (Path(first) / "fairser" / "core" / "jobs.py").is_file()
+    command = [sys.executable, "-c", "import fairser.core.errors"]
+    assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 0

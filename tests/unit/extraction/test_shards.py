@@ -1,0 +1,360 @@
+"""Shards: resumed with nothing lost or mixed up, and gathered to what one shard would give."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from safetensors.numpy import load_file
+
+from fairser.core.files import read_json, write_json
+from fairser.extraction import shards
+from fairser.extraction.shards import Partial, gather, read_faults, shard_clips, write_faults
+from fairser.extraction.store import header, open_store, write_store
+from unit.builders import start_python
+from unit.corpora.builders import assert_refused
+
+F32, F16 = np.dtype("<f4"), np.dtype("<f2")
+SHAPE = (7, 2, 3)
+VALUES = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
+NAMES = [f"c{row}" for row in range(7)]
+
+
+@pytest.mark.parametrize("clips", [0, 1, 2, 5, 100, 101])
+@pytest.mark.parametrize("number", [1, 2, 3, 7, 100, 150])
+def test_shards_cover_the_clips_once_and_evenly(clips: int, number: int) -> None:
+    table = pl.DataFrame({"clip": [f"c{i}" for i in range(clips)]})
+    parts = [shard_clips(table, shard, number) for shard in range(1, number + 1)]
+    assert pl.concat(parts).equals(table)
+    sizes = {part.height for part in parts}
+    assert max(sizes) - min(sizes) <= 1
+
+
+def rows_done(partial: Partial) -> list[int]:
+    return np.flatnonzero(partial.done).tolist()
+
+
+def finished(partial: Partial, folder: Path) -> np.ndarray:
+    """The finished array, read by the format's own library."""
+    target = folder / "out" / "features.safetensors"
+    partial.finish(target)
+    assert not partial.folder.exists()
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+    return load_file(target)["features"]
+
+
+@pytest.mark.parametrize("dtype", [F32, F16])
+def test_rows_in_any_order_make_the_array(tmp_path: Path, dtype: np.dtype) -> None:
+    partial = Partial(tmp_path / "part", "same", SHAPE, dtype)
+    assert rows_done(partial) == []
+    for rows in [6, 0], [3], [], [1, 2, 4, 5]:
+        partial.write(rows, VALUES[rows])
+    found = finished(partial, tmp_path)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, VALUES.astype(dtype))
+
+
+def test_rows_that_are_never_written_stay_zero(tmp_path: Path) -> None:
+    partial = Partial(tmp_path / "part", "same", SHAPE, F32)
+    partial.write([5, 1], VALUES[[5, 1]])
+    found = finished(partial, tmp_path)
+    np.testing.assert_array_equal(found[[5, 1]], VALUES[[5, 1]])
+    assert not found[[0, 2, 3, 4, 6]].any()
+
+
+def test_work_goes_on_where_it_was_left(tmp_path: Path) -> None:
+    for rows in [4, 2], [0], [1, 3, 5, 6]:
+        partial = Partial(tmp_path / "part", "same", SHAPE, F32)
+        before = rows_done(partial)
+        partial.write(rows, VALUES[rows])
+        partial.close()
+        assert rows_done(partial) == sorted([*before, *rows])
+    partial = Partial(tmp_path / "part", "same", SHAPE, F32)
+    assert rows_done(partial) == list(range(7))
+    np.testing.assert_array_equal(finished(partial, tmp_path), VALUES)
+
+
+@pytest.mark.parametrize("cut", [1, 4, 7])
+def test_a_row_number_that_was_cut_is_not_done(tmp_path: Path, cut: int) -> None:
+    partial = Partial(tmp_path / "part", "same", SHAPE, F32)
+    partial.write([3, 1, 6], VALUES[[3, 1, 6]])
+    partial.close()
+    noted = tmp_path / "part" / "rows"
+    noted.write_bytes(noted.read_bytes()[:-cut])
+    for rows in [0], [2, 4, 5, 6]:  # what is noted after it must be read again as well
+        partial = Partial(tmp_path / "part", "same", SHAPE, F32)
+        assert rows_done(partial) == ([1, 3] if rows == [0] else [0, 1, 3])
+        partial.write(rows, VALUES[rows])
+        partial.close()
+    partial = Partial(tmp_path / "part", "same", SHAPE, F32)
+    assert rows_done(partial) == list(range(7))
+    np.testing.assert_array_equal(finished(partial, tmp_path), VALUES)
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "shape", "dtype"), [("other", SHAPE, F32), ("other", (4, 2, 9), F16)]
+)
+def test_other_work_starts_anew(
+    tmp_path: Path, fingerprint: str, shape: tuple[int, int, int], dtype: np.dtype
+) -> None:
+    partial = Partial(tmp_path / "part", "same", SHAPE, F32)
+    partial.write([0, 1], VALUES[:2])
+    partial.close()
+    partial = Partial(tmp_path / "part", fingerprint, shape, dtype)
+    assert rows_done(partial) == []
+    assert not finished(partial, tmp_path).any()
+
+
+def test_a_folder_without_fingerprint_or_values_starts_anew(tmp_path: Path) -> None:
+    """As after an end between the move of the values and the removal of the folder."""
+    for lost in "fingerprint", "features.safetensors":
+        partial = Partial(tmp_path / lost, "same", SHAPE, F32)
+        partial.write(range(7), VALUES)
+        partial.close()
+        (tmp_path / lost / lost).unlink()
+        partial = Partial(tmp_path / lost, "same", SHAPE, F32)
+        assert rows_done(partial) == []
+        partial.close()
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system may write a part of a row, and tell of the lack of space only the next time."""
+    partial = Partial(tmp_path / "part", "same", SHAPE, F32)
+    write = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, data, at: write(file, data[:10], at))
+    with pytest.raises(OSError, match="No space left"):
+        partial.write([0], VALUES[:1])
+    monkeypatch.undo()
+    partial.close()
+    assert rows_done(Partial(tmp_path / "part", "same", SHAPE, F32)) == []
+
+
+def test_rows_are_noted_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that goes half a second forward whenever it is asked."""
+    clock = count(0, 0.5)
+    monkeypatch.setattr(shards, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    partial = Partial(tmp_path / "part", "same", (40, 2, 3), F32)
+    noted = []
+    for row in range(40):
+        partial.write([row], VALUES[:1])
+        noted.append(int(partial.done.sum()))
+    lost = [row + 1 - done for row, done in enumerate(noted)]
+    assert max(lost) == shards.FLUSHED / 0.5
+    assert noted[-1] >= 36
+    partial.close()
+
+
+# Rows one by one, each announced when it is written; the last fifty never come.
+WRITER = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from fairser.extraction import shards
+from unit.extraction.test_shards import kill_shape, kill_values
+
+shards.FLUSHED = float(sys.argv[2])
+partial = shards.Partial(Path(sys.argv[1]), "same", kill_shape, np.dtype("<f4"))
+for row in range(kill_shape[0] - 50):
+    partial.write([row], kill_values[row : row + 1])
+    print(row, flush=True)
+time.sleep(600)
+"""
+kill_shape = (400, 3, 50)
+kill_values = np.random.default_rng(1).normal(size=kill_shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("flushed", [0, 0.01, 1e9])
+def test_a_killed_writer_loses_no_more_than_what_was_not_noted(
+    tmp_path: Path, flushed: float
+) -> None:
+    folder = tmp_path / "part"
+    with start_python(WRITER, folder, flushed) as process:
+        assert process.stdout is not None
+        announced = [int(process.stdout.readline()) for _ in range(150)]
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    partial = Partial(folder, "same", kill_shape, F32)
+    done = rows_done(partial)
+    assert done == list(range(len(done)))
+    if flushed == 0:
+        assert len(done) >= len(announced)
+    if flushed == 1e9:
+        assert done == []
+    rest = np.flatnonzero(~partial.done).tolist()
+    assert len(rest) >= 50
+    partial.write(rest, kill_values[rest])
+    np.testing.assert_array_equal(finished(partial, tmp_path), kill_values)
+
+
+def test_faults_are_written_and_read(tmp_path: Path) -> None:
+    first, none = tmp_path / "a.csv", tmp_path / "b.csv"
+    write_faults(first, {"c1": 'a "comma", and\na line', "1.5": "reason"})
+    write_faults(none, {})
+    assert pl.read_csv(first, infer_schema=False).rows() == [
+        ("c1", 'a "comma", and\na line'),
+        ("1.5", "reason"),
+    ]
+    assert read_faults([first, none]) == {"c1", "1.5"}
+    assert read_faults([none]) == read_faults([]) == set()
+
+
+def source(clips: int, left_out: int = 0, **more: Any) -> dict[str, Any]:
+    same = {"settings": {"kind": "fbank"}, "model": None, "waves": {"mean": 0.0, "std": 1.0}}
+    return {
+        **same,
+        "shape": [2, 3],
+        "clips": clips,
+        "left_out": left_out,
+        "seconds": 1.25,
+        "device": "x86_64 (cpu)",
+        "versions": {"torch": "1"},
+        "commit": "abc",
+        **more,
+    }
+
+
+def write_shard(
+    folder: Path, rows: slice, faults: Sequence[str] = (), dtype: np.dtype = F32, **more: Any
+) -> Path:
+    """A shard of VALUES, as the extraction writes it."""
+    names = NAMES[rows]
+    if names:
+        write_store(
+            folder / "features.safetensors", folder / "clips.csv", VALUES[rows].astype(dtype), names
+        )
+    else:  # a file with the header of an empty array
+        folder.mkdir(parents=True)
+        (folder / "features.safetensors").write_bytes(header((0, 2, 3), dtype))
+        (folder / "clips.csv").write_text("clip\n", encoding="utf-8")
+    write_faults(folder / "faults.csv", {name: f"{name}.wav: empty" for name in faults})
+    write_json(folder / "source.json", source(len(names) - len(faults), len(faults), **more))
+    return folder
+
+
+def whole(folder: Path) -> dict[str, str]:
+    """Where the parts of a gathered store go."""
+    files = {"features": "features.safetensors", "clips": "clips.csv", "faults": "faults.csv"}
+    return {name: str(folder / file) for name, file in (files | {"source": "source.json"}).items()}
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 1024])
+@pytest.mark.parametrize("dtype", [F32, F16])
+@pytest.mark.parametrize("ends", [[7], [3, 7], [0, 3, 3, 4, 7, 7], [1, 2, 3, 4, 5, 6, 7]])
+def test_shards_are_joined_without_their_faults(
+    tmp_path: Path,
+    ends: list[int],
+    dtype: np.dtype,
+    chunk: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shards, "CHUNK", chunk)
+    faulty = ["c0", "c3", "c4"]
+    folders = []
+    for number, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
+        own = [name for name in faulty if name in NAMES[start:end]]
+        folders.append(write_shard(tmp_path / str(number), slice(start, end), own, dtype))
+    paths = whole(tmp_path / "whole")
+    gather(folders, paths)
+    good = [1, 2, 5, 6]
+    found = load_file(paths["features"])["features"]
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, VALUES[good].astype(dtype))
+    store = open_store(paths["features"], paths["clips"])
+    assert store.row_of == {NAMES[row]: place for place, row in enumerate(good)}
+    np.testing.assert_array_equal(store.array, found)
+    assert pl.read_csv(paths["faults"])["clip"].to_list() == faulty
+    record = read_json(paths["source"])
+    assert (record["clips"], record["left_out"], record["shape"]) == (4, 3, [2, 3])
+    assert record["seconds"] == 1.25 * len(ends)
+    assert len(list((tmp_path / "whole").iterdir())) == 4
+
+
+def test_the_record_of_the_whole(tmp_path: Path) -> None:
+    slices, devices = [slice(0, 3), slice(3, 5), slice(5, 7)], ["b (cuda)", "a (cpu)", "b (cuda)"]
+    folders = [
+        write_shard(tmp_path / str(n), part, ["c4"] if n == 1 else [], device=devices[n])
+        for n, part in enumerate(slices)
+    ]
+    gather(folders, whole(tmp_path / "whole"))
+    expected = source(6, 1, seconds=3.75, devices=["a (cpu)", "b (cuda)"])
+    del expected["device"]
+    assert read_json(tmp_path / "whole" / "source.json") == expected
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"settings": {"kind": "mfcc"}},
+        {"model": {"commit": "other"}},
+        {"waves": {"mean": 0.1, "std": 1.0}},
+        {"shape": [1, 6]},
+    ],
+)
+def test_shards_of_different_origin_are_refused(tmp_path: Path, other: dict[str, Any]) -> None:
+    folders = [
+        write_shard(tmp_path / "one", slice(0, 3)),
+        write_shard(tmp_path / "two", slice(3, 7), **other),
+    ]
+    name = next(iter(other))
+    told = (f"{folders[1]}: its {name} is {other[name]}", f"that of {folders[0]}", "Remove both")
+    assert_refused(told, gather, folders, whole(tmp_path / "whole"))
+    assert not (tmp_path / "whole").exists()
+
+
+def test_a_corpus_of_faults_alone_is_refused(tmp_path: Path) -> None:
+    folders = [write_shard(tmp_path / "one", slice(0, 2), ["c0", "c1"])]
+    assert_refused(("no clip is left", "faults.csv"), gather, folders, whole(tmp_path / "whole"))
+
+
+# A store of 100 MB, most of it a hole in the file; 60 MB more are all that this process may have.
+GATHERER = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from fairser.extraction import shards
+from unit.extraction.test_shards import big_shard, whole
+
+folder = Path(sys.argv[1])
+shard = big_shard(folder / "shard", rows=2500)
+shards.CHUNK = 64
+used = next(x for x in open("/proc/self/status") if x.startswith("VmData"))
+limit = (int(used.split()[1]) + 60_000) * 1024
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+try:
+    np.ones(62_000_000, np.uint8)
+    print("no limit")
+except MemoryError:
+    shards.gather([shard], whole(folder / "whole"))
+    print("gathered")
+"""
+
+
+def big_shard(folder: Path, rows: int) -> Path:
+    folder.mkdir()
+    start = header((rows, 13, 768), F32)
+    with (folder / "features.safetensors").open("wb") as file:
+        file.write(start)
+        file.truncate(len(start) + rows * 13 * 768 * 4)
+    pl.DataFrame({"clip": [f"c{row}" for row in range(rows)]}).write_csv(folder / "clips.csv")
+    write_faults(folder / "faults.csv", {"c7": "empty"})
+    write_json(folder / "source.json", source(rows - 1, 1, shape=[13, 768]))
+    return folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the data of a process")
+def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
+    with start_python(GATHERER, tmp_path) as process:
+        assert process.stdout is not None
+        told = process.stdout.read()
+    if told == "no limit\n":
+        pytest.skip("this system does not enforce a limit of data")
+    assert (process.returncode, told) == (0, "gathered\n")
+    paths = whole(tmp_path / "whole")
+    assert open_store(paths["features"], paths["clips"]).array.shape == (2499, 13, 768)

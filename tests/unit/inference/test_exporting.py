@@ -1,0 +1,406 @@
+"""A package predicts what its run predicted, in another place and without the workflow."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+
+from fairser.core.files import read_json, sha256, write_json
+from fairser.extraction.store import write_store
+from fairser.inference.exporting import export, requirements
+from fairser.inference.model_card import table
+from fairser.inference.predicting import load
+from fairser.inference.saved_model import read_trained
+from unit.builders import CLASSES
+from unit.corpora.builders import assert_refused
+from unit.encoders.tiny import write_wavlm
+from unit.hub_server import HubServer, Repository
+from unit.run_builder import make_run
+from workflow.runner import ROOT
+
+# Libraries of the workflow that no prediction from audio needs.
+BLOCKED = ("snakemake", "polars", "matplotlib", "speechbrain", "jsonschema", "parselmouth")
+# Those that it needs only with a pre-trained encoder.
+MODELS = ("transformers", "huggingface_hub", "peft", "accelerate", "sklearn", "scipy", "yaml")
+FILES = ("LICENSE", "README.md", "config.json", "model.safetensors", "predict.py")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on fbank; tests must leave it as it is."""
+    return make_run(tmp_path_factory.mktemp("fbank"))
+
+
+@pytest.fixture(scope="module")
+def wavlm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_wavlm(tmp_path_factory.mktemp("wavlm") / "model")
+
+
+@pytest.fixture(scope="module")
+def adapted(wavlm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that trained adapters of WavLM."""
+    folder = tmp_path_factory.mktemp("lora")
+    return make_run(folder, model=wavlm, encoder={"finetune": "lora"})
+
+
+@pytest.fixture
+def package(run: Path, tmp_path: Path) -> Path:
+    export(run, tmp_path / "package")
+    return tmp_path / "package"
+
+
+def predict(
+    package: Path, folder: Path, *arguments: object, blocked: tuple[str, ...] = BLOCKED, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Its predict.py in a process that has nothing of the repository, and lacks some libraries."""
+    stand_ins = folder / "blocked"
+    stand_ins.mkdir(exist_ok=True)
+    for name in blocked:
+        text = f"raise ModuleNotFoundError('No module named {name!r}', name={name!r})\n"
+        (stand_ins / f"{name}.py").write_text(text)
+    ours = ("HF_", "HUGGING", "PYTHON")
+    kept = {n: v for n, v in os.environ.items() if not n.startswith(ours) and "proxy" not in n}
+    return subprocess.run(
+        [sys.executable, str(package / "predict.py"), *map(str, arguments)],
+        env=kept | {"PYTHONPATH": str(stand_ins), "HF_HOME": str(folder / "hf"), **more},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def clips(run: Path) -> list[Path]:
+    """Audio files of the clips that the run predicted."""
+    names = pl.read_parquet(run / "predictions.parquet")["clip"]
+    return [run.parents[6] / "audio" / f"{name}.wav" for name in names]
+
+
+def assert_same_rows(printed: str, run: Path) -> None:
+    """The csv has what the run's predictions say of its clips."""
+    frame = pl.read_parquet(run / "predictions.parquet").sort("clip")
+    found = pl.read_csv(printed.encode()).sort("clip")
+    assert found.columns == ["clip", *CLASSES, "decided"]
+    assert [Path(name).stem for name in found["clip"]] == frame["clip"].to_list()
+    expected = frame.select(CLASSES).to_numpy()
+    np.testing.assert_allclose(found.select(CLASSES).to_numpy(), expected, rtol=0, atol=1e-5)
+    names = [";".join(np.array(CLASSES)[row]) for row in expected > 1 / 3]
+    assert found["decided"].to_list() == names
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(files)}
+
+
+def damage(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+def test_it_predicts_elsewhere_without_the_workflow(run: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "here" / "package")
+    moved = tmp_path / "else where"
+    shutil.move(tmp_path / "here", moved)
+    blocked = (*BLOCKED, *MODELS)
+    done = predict(moved / "package", tmp_path, *clips(run), blocked=blocked)
+    assert done.returncode == 0, done.stderr
+    assert_same_rows(done.stdout, run)
+
+
+def test_its_help_names_no_run(package: Path, tmp_path: Path) -> None:
+    done = predict(package, tmp_path, "--help")
+    assert done.stdout.startswith("usage: predict.py [-h] [--out CSV]")
+    assert "--run" not in done.stdout
+    assert "--features" not in done.stdout
+
+
+def test_adapters_come_along_and_the_frozen_weights_do_not(
+    adapted: Path, wavlm: Path, tmp_path: Path
+) -> None:
+    """The encoder came from a folder: its place is asked for, and its files are checked."""
+    package = tmp_path / "package"
+    names = export(adapted, package)
+    assert {"fairser/training/finetuning.py", "fairser/encoders/transformers.py"} <= {*names}
+    text = (package / "config.json").read_text() + (package / "README.md").read_text()
+    assert str(wavlm.parent) not in text
+    assert "`model` (0 MB) are not in the package" in text
+    assert "adapters that were trained beside them are" in text
+    moved = Path(shutil.copytree(wavlm, tmp_path / "elsewhere"))
+    done = predict(package, tmp_path, *clips(adapted), "--model", moved)
+    assert done.returncode == 0, done.stderr
+    assert_same_rows(done.stdout, adapted)
+    assert_refused(("'model' came from a folder, which is not here", "--model"), load, package)
+    damage(moved / "model.safetensors")
+    assert_refused(("is not the file of the encoder",), load, package, "cpu", moved)
+
+
+def test_the_encoder_is_fetched_at_its_commit(wavlm: Path, tmp_path: Path) -> None:
+    """From the hub once, then from its cache without a question; offline the message helps."""
+    run = make_run(tmp_path, model=wavlm)
+    with HubServer() as hub:
+        hub.models["lab/wavlm"] = repository = Repository()
+        commit = repository.commit({file.name: file.read_bytes() for file in wavlm.iterdir()})
+        repository.commit({"config.json": b"{}", "model.safetensors": b"other weights"})
+        metrics = read_json(run / "metrics.json")
+        fetched = {"model": "lab/wavlm", "commit": commit, "folder": str(tmp_path / "gone")}
+        metrics["features"]["model"] |= fetched
+        write_json(run / "metrics.json", metrics)
+        export(run, tmp_path / "package")
+        given = (tmp_path / "package", tmp_path, *clips(run))
+        done = predict(*given, HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="1")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "lab/wavlm" in done.stderr
+        assert "HF_HUB_OFFLINE is set. Run the same command" in done.stderr
+        assert "Or give --model FOLDER" in done.stderr
+        done = predict(*given, HF_ENDPOINT=hub.url)
+        assert done.returncode == 0, done.stderr
+        assert_same_rows(done.stdout, run)
+        hub.requests.clear()
+        done = predict(*given, HF_ENDPOINT=hub.url)
+        assert done.returncode == 0, done.stderr
+        assert hub.requests == []
+    card = (tmp_path / "package" / "README.md").read_text()
+    assert f"at commit `{commit}`" in card
+    assert "base_model: lab/wavlm" in card
+
+
+def test_features_of_ones_own(run: Path, tmp_path: Path) -> None:
+    """A model on precomputed features is told them by --features; the package can do so, too."""
+    own = Path(shutil.copytree(run, tmp_path / "own"))
+    metrics = read_json(own / "metrics.json")
+    metrics["features"], metrics["config"]["encoder"]["kind"] = None, "precomputed"
+    write_json(own / "metrics.json", metrics)
+    export(own, tmp_path / "package")
+    assert "polars" in (tmp_path / "package" / "requirements.txt").read_text()
+    card = (tmp_path / "package" / "README.md").read_text()
+    assert "predict.py --features features.safetensors --clips clips.csv --out" in card
+    assert "it takes no audio" in card
+    store = run.parents[6] / "store"
+    frame = pl.read_parquet(run / "predictions.parquet")
+    rows = pl.read_csv(store / "clips.csv")["clip"].to_list()
+    array = np.stack([load_array(store)[rows.index(clip)] for clip in frame["clip"]])
+    write_store(tmp_path / "f.safetensors", tmp_path / "names.csv", array, frame["clip"].to_list())
+    given = ("--features", tmp_path / "f.safetensors", "--clips", tmp_path / "names.csv")
+    blocked = (*(name for name in BLOCKED if name != "polars"), *MODELS)
+    done = predict(tmp_path / "package", tmp_path, *given, blocked=blocked)
+    assert done.returncode == 0, done.stderr
+    assert_same_rows(done.stdout, run)
+
+
+def load_array(store: Path) -> np.ndarray:
+    from safetensors.numpy import load_file
+
+    return load_file(store / "features.safetensors")["features"]
+
+
+def test_the_same_bytes_twice(run: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        export(run, tmp_path / name / "package", zipped=True)
+    one, two = (content(tmp_path / name) for name in ("a", "b"))
+    assert "package.zip" in one
+    assert one == two
+
+
+def test_the_archive_holds_the_package(run: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "package", zipped=True)
+    shutil.unpack_archive(tmp_path / "package.zip", tmp_path / "unpacked")
+    assert content(tmp_path / "unpacked" / "package") == content(tmp_path / "package")
+
+
+def test_what_is_in_it(package: Path, run: Path, tmp_path: Path) -> None:
+    names = {*content(package)}
+    code = {name for name in names if name.startswith("fairser/")}
+    assert names - code == {*FILES, "requirements.txt"}
+    assert {
+        "fairser/methods/head.py",
+        "fairser/encoders/fbank.py",
+        "fairser/methods/erm.py",
+    } <= code
+    assert (
+        not {
+            "fairser/training/train.py",
+            "fairser/pretrained/encoder_files.py",
+            "fairser/training/finetuning.py",
+        }
+        & code
+    )
+    for name in code:
+        assert (package / name).read_bytes() == (ROOT / "workflow" / name).read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["package"]
+    config = read_json(package / "config.json")
+    assert config["weights"]["sha256"] == sha256(run / "model.safetensors")
+    assert config["classes"] == list(CLASSES)
+    assert read_trained(package)[0] == read_trained(run)[0]
+    assert str(run.parents[6]) not in (package / "config.json").read_text()
+
+
+def test_requirements_are_pinned_and_few(run: Path, adapted: Path) -> None:
+    pins = (ROOT / "constraints.txt").read_text().splitlines()
+    few, more = (
+        requirements(read_trained(folder)[0], read_json(folder / "metrics.json")["versions"])
+        for folder in (run, adapted)
+    )
+    assert {*few} < {*more} <= {*pins}
+    names = ["torch", "torchaudio", "numpy", "safetensors", "soundfile", "tqdm"]
+    assert [pin.split("==")[0] for pin in few] == names
+    assert requirements(read_trained(run)[0], {"torch": "1.2+cu9"})[0] == "torch==1.2"
+
+
+@pytest.mark.parametrize("name", ["package", "package.zip"])
+def test_nothing_is_overwritten(run: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "package").mkdir()  # empty, and so allowed
+    mine = tmp_path / name / "mine" if name == "package" else tmp_path / name
+    mine.touch()
+    before = content(tmp_path)
+    assert_refused(
+        (str(tmp_path / name), "exists already"), export, run, tmp_path / "package", True
+    )
+    assert content(tmp_path) == before
+    mine.unlink()
+    export(run, tmp_path / "package", True)
+
+
+def test_a_file_in_its_place(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "package").write_text("mine")
+    assert_refused(("exists already",), export, run, tmp_path / "package")
+    assert (tmp_path / "package").read_text() == "mine"
+
+
+def test_a_failure_leaves_nothing(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fairser.inference.exporting.LICENCE", tmp_path / "lost")
+    with pytest.raises(FileNotFoundError):
+        export(run, tmp_path / "package", zipped=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_runs_are_exported(package: Path, tmp_path: Path) -> None:
+    assert_refused(("is a package already", "copy it"), export, package, tmp_path / "again")
+    write_json(tmp_path / "llm" / "metrics.json", {"objective": "erm", "settings": {}})
+    told = ("second study", "need no export")
+    assert_refused(told, export, tmp_path / "llm", tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+# A package that is not what it was.
+
+
+def test_tampered_weights_are_refused(package: Path) -> None:
+    damage(package / "model.safetensors")
+    told = ("is not the file that this package was made with", "Copy the package again")
+    assert_refused(told, load, package)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 2}, "is of format 2, this code reads format 1"),
+        ({"sampling_rate": 8000}, "'sampling_rate' is 8000"),
+        ({"classes": None}, "does not describe a model"),
+        ({"weights": {}}, "does not describe a model (KeyError('sha256'))"),
+        ({"method": "erm.evil"}, "no method 'erm.evil'"),
+        ({"encoder": {"kind": "os"}}, "no encoder kind 'os'"),
+        ({"encoder": {}}, "no encoder kind None"),
+        ({"encoder": {"kind": "fbank", "pool": "max"}}, "a setting 'pool', which predictions"),
+        ({"classes": ["angry", "sad"]}, "not the weights of this model"),
+    ],
+)
+def test_a_changed_configuration(package: Path, change: dict[str, Any], message: str) -> None:
+    write_json(package / "config.json", read_json(package / "config.json") | change)
+    assert_refused((message,), load, package)
+
+
+def test_a_threshold_of_ones_own(package: Path, run: Path) -> None:
+    """Which is what it stands in config.json for."""
+    write_json(package / "config.json", read_json(package / "config.json") | {"threshold": 0.0})
+    assert next(load(package).predict(clips(run))).decided == CLASSES
+
+
+# The model card.
+
+
+def front(card: str) -> dict[str, Any]:
+    found = re.match(r"---\n(.*?)\n---\n", card, re.DOTALL)
+    assert found
+    return yaml.safe_load(found[1])
+
+
+def rows(card: str, title: str) -> list[list[str]]:
+    """Cells of the table below a heading, without its head."""
+    section = card.split(f"{title}\n", 1)[1].split("\n#")[0]
+    table = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+
+
+def test_the_card_has_the_numbers_of_the_run(package: Path, run: Path) -> None:
+    card, metrics = (package / "README.md").read_text(), read_json(run / "metrics.json")
+    head = front(card)
+    (result,) = head["model-index"][0]["results"]
+    assert [m["value"] for m in result["metrics"]] == [metrics["f1"], metrics["acc"]]
+    assert (head["library_name"], head["pipeline_tag"]) == ("fairser", "audio-classification")
+    assert "python predict.py clip.wav folder/ --out" in card
+    for words in ("must not be used for decisions about people", "2024/1689", "hiring", "medical"):
+        assert words in card
+    gender = metrics["attributes"]["gender"]
+    found = rows(card, "### By attribute, class and group")
+    assert len(found) == 3 * len(gender["groups"])
+    for attribute, label, group, *cells in found:
+        expected = gender["rates"][label][group]
+        names = ("clips", "positives", "predicted", "tpr", "ppr", "fpr", "f1")
+        values = [float(cell) if cell else None for cell in cells]
+        assert attribute == "gender"
+        assert values == pytest.approx([expected[name] for name in names], abs=5e-4)
+    ((attribute, groups, tpr, dp, unknown),) = rows(card, "### Gaps")
+    assert (attribute, unknown) == ("gender", str(gender["unknown"]))
+    assert groups == ", ".join(f"{name} {n}" for name, n in gender["groups"].items())
+    for cell, (rate, variant) in zip(
+        (tpr, dp), (("tpr", "pairwise"), ("ppr", "max_deviation")), strict=True
+    ):
+        value = gender["gaps"][rate][variant]["rms"]
+        low, high = map(float, re.findall(r"[\d.]+", cell)[1:])
+        assert cell.startswith(f"{value:.3f} [")
+        assert low <= value <= high
+
+
+def test_the_card_tells_the_split(package: Path) -> None:
+    card = (package / "README.md").read_text()
+    found = rows(card, "## Training data")
+    assert [row[:3] for row in found] == [
+        ["train", "12", "12"],
+        ["development", "6", "6"],
+        ["test", "6", "6"],
+    ]
+    assert "; none of its speakers are in train" in card
+    assert "20 clips of one group of `gender`" in card
+
+
+def test_a_card_of_a_run_by_itself(run: Path, tmp_path: Path) -> None:
+    """Without counts and split beside it, it has no intervals and no table of clips."""
+    alone = Path(shutil.copytree(run, tmp_path / "alone"))
+    (alone / "counts.parquet").unlink()
+    metrics = read_json(alone / "metrics.json")
+    metrics["config"]["bias"]["ratio"] = None
+    write_json(alone / "metrics.json", metrics | {"attributes": {}})
+    export(alone, tmp_path / "package")
+    card = (tmp_path / "package" / "README.md").read_text()
+    assert "95 %" not in card
+    assert "in train:" not in card
+    assert "Nothing was drawn" in card
+    assert "no gap was measured" in card
+    assert front(card)["model-index"]
+
+
+def test_a_bar_in_a_name_ends_no_cell_of_the_card() -> None:
+    found = table(["class", "rate"], [["joy|glee", 0.5], ["sad", None]])
+    assert found.splitlines()[2:] == [r"| joy\|glee | 0.500 |", "| sad |  |"]

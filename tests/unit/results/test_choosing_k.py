@@ -1,0 +1,136 @@
+"""The recommended number of clusters: by hand, and on corpora whose groups are known."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fairser.groups.cluster_stability import measure
+from fairser.results import choosing_k_figure
+from fairser.results.choosing_k import choose, readable, recommended, verdict
+from unit.groups.test_cluster_stability import corpus
+
+CLIPS, SPEAKERS = 30, 5
+
+
+def number(
+    k: int, stability: float, references: list[float], clips: int = 50, speakers: int = 10
+) -> dict[str, Any]:
+    sizes = {"smallest_clips": clips, "smallest_speakers": speakers}
+    sizes |= {"largest": 0.5, "effective": k - 0.5, "silhouette": 0.2}
+    return {"k": k, "stability": stability, "references": references, **sizes}
+
+
+def fold(*numbers: dict[str, Any]) -> dict[str, Any]:
+    return {"clips": 500, "speakers": 40, "numbers": list(numbers)}
+
+
+def test_the_table_by_hand() -> None:
+    folds = [
+        fold(number(2, 0.8, [0.5, 0.7]), number(4, 0.7, [0.2, 0.4], clips=31, speakers=6)),
+        fold(number(2, 0.6, [0.7, 0.9]), number(4, 0.9, [0.4, 0.2], clips=30, speakers=5)),
+    ]
+    table = choose(folds, CLIPS, SPEAKERS)
+    two, four = table.to_dicts()
+    assert two["stability"] == pytest.approx(0.7)
+    assert two["stability_std"] == pytest.approx(np.std([0.8, 0.6], ddof=1))
+    assert (two["reference"], two["reference_high"]) == pytest.approx((0.7, 0.8))
+    assert two["corrected"] == pytest.approx((0.2 / 0.4 - 0.2 / 0.2) / 2)
+    assert (two["large_enough"], two["stands_out"], two["recommended"]) == (True, False, False)
+    assert four["corrected"] == pytest.approx((0.4 / 0.7 + 0.6 / 0.7) / 2)
+    assert four["reference_high"] == pytest.approx(0.3)
+    assert (four["smallest_clips"], four["smallest_speakers"], four["folds"]) == (30, 5, 2)
+    assert (four["large_enough"], four["stands_out"], four["recommended"]) == (True, True, True)
+    assert verdict(table, CLIPS, SPEAKERS) == "Recommended: K = 4."
+    line = readable(table).row(1, named=True)
+    assert (line["stability"], line["reference"]) == ("0.800 (0.141)", "0.300 [0.300]")
+    assert line["recommended"] == "yes"
+
+
+def candidate(k: int, corrected: float, spread: float = 0.0, **flags: bool) -> dict[str, Any]:
+    row = {"k": k, "corrected": corrected, "corrected_std": spread, "folds": 4}
+    return row | {"large_enough": True, "stands_out": True} | flags
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([candidate(2, 0.5), candidate(4, 0.6), candidate(8, 0.4)], 4),
+        ([candidate(2, 0.6), candidate(4, 0.6)], 4),  # as stable: more groups
+        ([candidate(2, 0.6, 0.2), candidate(4, 0.5), candidate(8, 0.49)], 4),  # error 0.1
+        ([candidate(2, 0.5), candidate(4, 0.9, large_enough=False)], 2),
+        ([candidate(2, 0.9, stands_out=False), candidate(4, 0.1)], 4),
+        ([candidate(2, 0.9, stands_out=False), candidate(4, 0.9, large_enough=False)], None),
+    ],
+)
+def test_the_rule(rows: list[dict[str, Any]], expected: int | None) -> None:
+    assert recommended(rows) == expected
+    assert recommended(rows[::-1]) == expected
+
+
+def test_one_fold_has_no_standard_error() -> None:
+    table = choose([fold(number(2, 0.9, [0.5]), number(3, 0.89, [0.5]))], CLIPS, SPEAKERS)
+    assert table["corrected_std"].null_count() == 2
+    assert table.filter("recommended")["k"].to_list() == [2]
+
+
+def test_references_that_are_always_stable_leave_nothing_to_correct() -> None:
+    table = choose([fold(number(2, 1.0, [1.0, 1.0]))], CLIPS, SPEAKERS)
+    assert table["corrected"].to_list() == [0.0]
+    assert not table["stands_out"].any()
+
+
+def test_a_group_without_clips_has_no_silhouette() -> None:
+    lonely = number(2, 0.5, [0.1]) | {"silhouette": None}
+    table = choose([fold(lonely)], CLIPS, SPEAKERS)
+    assert table["silhouette"].to_list() == [None]
+    assert readable(table)["silhouette"].to_list() == [""]
+
+
+def measured(folds: int, **options: Any) -> list[dict[str, Any]]:
+    ks, draws = [2, 3, 4, 6, 8], {"resamples": 8, "references": 20, "seed": 0}
+    found = []
+    for seed in range(folds):
+        found.append(measure(*corpus(seed=seed, **options), ks, True, **draws))
+    return found
+
+
+def test_four_groups_far_apart_recommend_four() -> None:
+    table = choose(measured(2, centres=4), CLIPS, SPEAKERS)
+    assert table.filter("recommended")["k"].to_list() == [4]
+    four = table.filter(k=4).row(0, named=True)
+    assert four["stability"] > 0.9
+    assert table["silhouette"].arg_max() == table["k"].index_of(4)
+
+
+def test_voices_without_groups_recommend_none() -> None:
+    table = choose(measured(2, centres=1), CLIPS, SPEAKERS)
+    assert table.filter("recommended").height == 0
+    assert "no more stable than those of corpora without groups" in verdict(table, CLIPS, SPEAKERS)
+
+
+def test_groups_that_are_all_too_small() -> None:
+    table = choose([fold(number(2, 0.9, [0.1], clips=29))], CLIPS, SPEAKERS)
+    told = verdict(table, CLIPS, SPEAKERS)
+    assert told.startswith("No K is recommended: none has 30 clips of 5 speakers")
+
+
+@pytest.mark.parametrize("clips", [CLIPS, 1000])
+def test_the_figure_shows_every_k_and_the_recommended_one(clips: int) -> None:
+    folds = [fold(number(k, 0.9 - k / 20, [0.1, 0.2], clips=60 - 2 * k)) for k in (2, 3, 4, 8)]
+    table = choose([{**one} for one in [fold(*(f["numbers"][0] for f in folds))] * 2], clips, 5)
+    made = choosing_k_figure.figure(table, clips, 5)
+    silhouette, stability, corrected, sizes = made.axes
+    assert [label.get_text() for label in sizes.get_xticklabels()] == ["2", "3", "4", "8"]
+    line = stability.containers[0].lines[0]
+    np.testing.assert_allclose(line.get_ydata(), table["stability"])
+    np.testing.assert_allclose(line.get_xdata(), np.log2([2, 3, 4, 8]))
+    np.testing.assert_allclose(sizes.get_lines()[0].get_ydata(), table["smallest_clips"])
+    marks = [
+        [x for x in axes.get_lines() if x.get_linewidth() == 3]
+        for axes in (silhouette, stability, corrected, sizes)
+    ]
+    chosen = table.filter("recommended")["k"].to_list()
+    assert len(chosen) == (clips == CLIPS)
+    assert [[2 ** x.get_xdata()[0] for x in found] for found in marks] == [chosen] * 4
+    assert made.get_supxlabel().replace("\n", " ") == verdict(table, clips, 5)

@@ -1,0 +1,310 @@
+"""Tables 1 and 2: rows and order of the paper, its summaries, and what stands beside a number."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from fairser.core.errors import InputError
+from fairser.evaluation.bootstrap import (
+    Bootstrap,
+    Estimate,
+    Gap,
+    RunCounts,
+    estimate,
+    holm,
+    p_value,
+)
+from fairser.results import tables
+from fairser.results.tables import readable, table1, table2, table_gaps
+
+REFERENCE = Path(tables.__file__).parents[2] / "reference"
+PUBLISHED = [pl.read_csv(REFERENCE / f"table{number}.csv") for number in (1, 2)]
+PAPER1, PAPER2 = (table.filter(pl.col("method") != "Gain") for table in PUBLISHED)
+SHORT = {shown: name for name, shown in tables.NAMES.items()}
+GROUPS = {"none": 1, "annotated": 2, "pseudo": 2, "kmeans": 16}
+COLUMNS1 = ["f1", "acc", "tpr_gap", "dp_gap"]
+COLUMNS2 = PAPER2.columns[2:]
+RESAMPLES = 400
+
+
+class Given(Bootstrap):
+    """A bootstrap whose values are told: by run, then as measured and by resample."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        super().__init__(RESAMPLES, 0, {name: Gap("", "", "") for name in columns[2:]})
+        self.columns = columns
+        self.given: dict[RunCounts, dict[str, np.ndarray]] = {}
+        self.random = np.random.default_rng(0)
+
+    def values(self, run: RunCounts) -> dict[str, np.ndarray]:
+        return self.given[run]
+
+    def run(self, numbers: Sequence[float], fold: int = 1, seed: int = 0, **cell: Any) -> RunCounts:
+        """A run with these values as measured, and resamples near them."""
+        cell = {"source": "none", "k": 1} | cell
+        run = RunCounts(**cell, fold=fold, seed=seed, counts=pl.DataFrame())
+        near = self.random.normal(0, 0.01, (len(numbers), RESAMPLES))
+        found = np.column_stack([numbers, np.array(numbers)[:, None] + near])
+        self.given[run] = dict(zip(self.columns, found, strict=True))
+        return run
+
+
+def grid(bootstrap: Given, folds: Sequence[float] = (-0.01, 0, 0.01)) -> list[RunCounts]:
+    """All 33 configurations with the paper's values plus an offset by fold, in random order.
+
+    The runs of other numbers of clusters than 16 are far off.
+    """
+    runs = []
+    for method, source, *values in PAPER1.filter(pl.col("method") != "Overall").rows():
+        for k in [2, 4, 8, 16, 32] if source == "kmeans" else [GROUPS[source]]:
+            for fold, offset in enumerate(folds, start=1):
+                numbers = np.array(values) + offset + (0 if k == GROUPS[source] else 0.3)
+                cell = {"method": SHORT[method], "source": source, "k": k}
+                runs.append(bootstrap.run(numbers, fold, **cell))
+    assert len(runs) == 33 * len(folds)
+    random.Random(0).shuffle(runs)
+    return runs
+
+
+def row(table: pl.DataFrame, *head: Any) -> dict[str, Any]:
+    """The only row whose first columns hold these values."""
+    found = [r for r in table.iter_rows(named=True) if tuple(r.values())[: len(head)] == head]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_table1_is_that_of_the_paper() -> None:
+    bootstrap = Given(COLUMNS1)
+    table = table1(grid(bootstrap), bootstrap, 16)
+    assert table.columns[: PAPER1.width] == PAPER1.columns
+    gains = [("Gain", source) for source in ("annotated", "pseudo", "kmeans")]
+    heads = table.select("method", "source").rows()
+    assert heads == PAPER1.select("method", "source").rows() + gains
+    # The paper's Overall is rounded from unrounded numbers.
+    ours = table[: PAPER1.height].select(PAPER1.columns)
+    assert_frame_equal(ours, PAPER1, abs_tol=0.0011)
+    methods = PAPER1["method"] != "Overall"
+    assert_frame_equal(ours.filter(methods), PAPER1.filter(methods), abs_tol=1e-9)
+    # The same offset in each row: the spread over folds is .01 everywhere but in a ratio.
+    assert table["tpr_gap_std"][: PAPER1.height].to_list() == pytest.approx([0.01] * 20)
+    assert table["f1_std"][PAPER1.height :].to_list() == [None] * 3
+    # The paper's gains are of unrounded numbers, too.
+    assert_frame_equal(table.select(PAPER1.columns), PUBLISHED[0], abs_tol=0.004)
+    assert set(table["folds"]) == {3} and set(table["seeds"]) == {1}
+
+
+def test_overall_is_the_mean_of_the_four_methods() -> None:
+    bootstrap = Given(COLUMNS1)
+    table = table1(grid(bootstrap), bootstrap, 16)
+    four = table.filter(pl.col("method").is_in(["DS", "RW", "GDRO", "GADRO"]))
+    for source in "annotated", "pseudo", "kmeans":
+        found = row(table, "Overall", source)
+        for name in COLUMNS1:
+            mean = four.filter(source=source)[name].mean()
+            assert found[name] == pytest.approx(mean, abs=1e-12)
+
+
+def test_gain_is_the_relative_improvement_over_erm() -> None:
+    bootstrap = Given(COLUMNS1)
+    table = table1(grid(bootstrap), bootstrap, 16)
+    # Annotated, of the paper's numbers: F1 .623 against .651, TPR gap .16225 against .278.
+    found = row(table, "Gain", "annotated")
+    assert found["f1"] == pytest.approx((0.623 - 0.651) / 0.651)
+    assert found["acc"] == pytest.approx((0.80275 - 0.824) / 0.824)
+    assert found["tpr_gap"] == pytest.approx((0.278 - 0.16225) / 0.278)
+    assert found["dp_gap"] == pytest.approx((0.103 - 0.066) / 0.103)
+    for source in "pseudo", "kmeans":
+        overall, gain = row(table, "Overall", source), row(table, "Gain", source)
+        for name in COLUMNS1:
+            erm = row(table, "ERM", "none")[name]
+            sign = 1 if name in ("f1", "acc") else -1
+            assert gain[name] == pytest.approx(sign * (overall[name] - erm) / erm)
+
+
+def test_rows_without_runs_are_left_out() -> None:
+    bootstrap = Given(COLUMNS1)
+    runs = [run for run in grid(bootstrap) if run.source != "pseudo" and run.method != "gadro"]
+    table = table1(runs, bootstrap, 16)
+    expected = PAPER1.filter(
+        (pl.col("source") != "pseudo") & ~pl.col("method").is_in(["GADRO", "Overall"])
+    )
+    # Without all four methods there is no Overall and no Gain.
+    assert table.select("method", "source").rows() == expected.select("method", "source").rows()
+
+
+@pytest.mark.parametrize("k", [2, 32])
+def test_table1_shows_the_clusters_of_one_k(k: int) -> None:
+    bootstrap = Given(COLUMNS1)
+    runs = grid(bootstrap)
+    table = table1(runs, bootstrap, k)
+    assert table.height == 23
+    assert row(table, "DS", "kmeans")["f1"] == pytest.approx(0.561 + 0.3)
+    assert row(table, "DS", "pseudo")["f1"] == pytest.approx(0.580)
+    assert row(table1(runs, bootstrap, 16), "DS", "kmeans")["f1"] == pytest.approx(0.561)
+
+
+def test_methods_of_the_users_own_follow_the_known_ones() -> None:
+    bootstrap = Given(COLUMNS1)
+    names = ["zeta", "gadro", "alpha", "erm"]
+    runs = [bootstrap.run([0.5] * 4, method=name) for name in names]
+    table = table1(runs, bootstrap, 16)
+    assert table["method"].to_list() == ["ERM", "GADRO", "alpha", "zeta"]
+    assert table["f1_p"].null_count() == 1  # they are tested like any other
+
+
+def test_a_grid_without_erm_has_neither_gains_nor_tests() -> None:
+    bootstrap = Given(COLUMNS1)
+    runs = [run for run in grid(bootstrap) if run.method != "erm"]
+    table = table1(runs, bootstrap, 16)
+    assert table.filter(pl.col("method") == "Gain").height == 3
+    gain = row(table, "Gain", "pseudo")
+    assert {v for k, v in gain.items() if k not in ("method", "source", "folds", "seeds")} == {None}
+    assert table["f1_p"].null_count() == table.height
+    assert row(table, "Overall", "pseudo")["f1"] == pytest.approx(0.6225)
+
+
+def test_gain_over_a_gap_of_zero_does_not_exist() -> None:
+    bootstrap = Given(COLUMNS1)
+    runs = [bootstrap.run([0.5, 0.5, 0, 0.1], method="erm")]
+    cell = {"source": "annotated", "k": 2}
+    runs += [bootstrap.run([0.5, 0.5, 0.1, 0.2], method=m, **cell) for m in tables.DEBIASING]
+    found = row(table1(runs, bootstrap, 16), "Gain", "annotated")
+    assert (found["tpr_gap"], found["dp_gap"]) == (None, pytest.approx(-1))
+
+
+def test_one_fold_has_no_spread_and_one_seed_no_column_for_it() -> None:
+    bootstrap = Given(COLUMNS1)
+    table = table1(grid(bootstrap, folds=[0]), bootstrap, 16)
+    assert table["f1_std"].null_count() == table.height
+    assert [name for name in table.columns if "seed_std" in name] == []
+    assert set(table["folds"]) == {1}
+
+
+def test_several_seeds_show_their_spread() -> None:
+    bootstrap = Given(COLUMNS1)
+    runs = [
+        bootstrap.run([value] * 4, fold, seed, method="erm")
+        for fold, seed, value in [(1, 0, 0.1), (1, 7, 0.3), (2, 0, 0.5), (2, 7, 0.9)]
+    ]
+    runs.append(bootstrap.run([0.5] * 4, 1, 0, method="random"))
+    table = table1(runs, bootstrap, 16)
+    assert table["f1_seed_std"].to_list() == [pytest.approx(np.sqrt(0.05)), None]
+    assert table["f1"].to_list() == pytest.approx([0.45, 0.5])
+    assert table.select("folds", "seeds").rows() == [(2, 2), (1, 1)]
+    assert table.columns.index("f1_seed_std") == table.columns.index("f1_std") + 1
+
+
+def test_a_value_that_does_not_exist_is_null() -> None:
+    bootstrap = Given(COLUMNS1)
+    runs = [bootstrap.run([0.5, 0.7, np.nan, np.nan], fold, method="erm") for fold in (1, 2)]
+    found = table1(runs, bootstrap, 16).row(0, named=True)
+    assert found["f1"] == 0.5
+    assert [found[f"tpr_gap{part}"] for part in ("", "_std", "_low", "_high")] == [None] * 4
+
+
+def test_p_values_are_those_against_erm_corrected_over_the_methods() -> None:
+    bootstrap = Given(COLUMNS1)
+    runs = grid(bootstrap)
+    table = table1(runs, bootstrap, 16)
+
+    def found(method: str, source: str) -> Estimate:
+        part = [r for r in runs if (r.method, r.source, r.k) == (method, source, GROUPS[source])]
+        return estimate(part, {run: bootstrap.values(run)["f1"] for run in part})
+
+    tested = PAPER1.filter(~pl.col("method").is_in(["ERM", "Random", "Overall"]))
+    heads = tested.select("method", "source").rows()
+    erm = found("erm", "none")
+    raw = [p_value(found(SHORT[method], source), erm) for method, source in heads]
+    corrected = holm(raw)
+    assert min(corrected) < 0.1 < max(corrected) and corrected != raw
+    assert table["f1_p"].drop_nulls().to_list() == pytest.approx(corrected)
+    untested = table.filter(pl.col("f1_p").is_null())["method"].to_list()
+    assert untested == ["ERM", "Random", *["Overall"] * 3, *["Gain"] * 3]
+
+
+def table2_grid(bootstrap: Given) -> list[RunCounts]:
+    """Runs of Table 2 with the paper's values, and some that it does not show."""
+    cells = [
+        {"method": SHORT[method]} | ({"source": "kmeans", "k": k} if k else {})
+        for method, k in PAPER2.select("method", "k").rows()
+    ]
+    values = [numbers for _, _, *numbers in PAPER2.rows()]
+    runs = [
+        bootstrap.run(np.array(v) + offset, fold, **cell)
+        for cell, v in zip(cells, values, strict=True)
+        for fold, offset in enumerate([-0.01, 0.01], start=1)
+    ]
+    for cell in cells[1:]:  # decoys
+        runs.append(bootstrap.run([0.9] * 6, **{**cell, "k": 8}))
+        runs.append(bootstrap.run([0.9] * 6, **{**cell, "source": "annotated", "k": 2}))
+    random.Random(1).shuffle(runs)
+    return runs
+
+
+def test_table2_is_that_of_the_paper_with_gains() -> None:
+    bootstrap = Given(COLUMNS2)
+    table = table2(table2_grid(bootstrap), bootstrap, [16, 32])
+    assert table.columns[: PAPER2.width] == PAPER2.columns
+    assert_frame_equal(table[: PAPER2.height].select(PAPER2.columns), PAPER2, abs_tol=1e-9)
+    assert table.select("method", "k").rows()[PAPER2.height :] == [("Gain", 16), ("Gain", 32)]
+    assert_frame_equal(table.select(PAPER2.columns), PUBLISHED[1], abs_tol=0.004)
+    # Race TPR gap of DS, RW, GADRO, GDRO at K = 16: mean .1525 against .183.
+    gain = row(table, "Gain", 16)
+    assert gain["race_tpr_gap"] == pytest.approx((0.183 - 0.1525) / 0.183)
+    assert gain["f1"] == pytest.approx((0.62 - 0.651) / 0.651)
+    # All but ERM and the gains are tested.
+    assert table["f1_p"].is_null().to_list() == [True, *[False] * 8, True, True]
+
+
+def test_table2_shows_what_there_is() -> None:
+    bootstrap = Given(COLUMNS2)
+    runs = [run for run in table2_grid(bootstrap) if run.method not in ("erm", "gdro")]
+    table = table2(runs, bootstrap, [32, 16])
+    heads = [(method, k) for method in ("DS", "RW", "GADRO") for k in (32, 16)]
+    assert table.select("method", "k").rows() == heads
+
+
+def test_gaps_of_a_table_carry_the_attribute_where_there_are_several() -> None:
+    variants = {"tpr_gap": "pairwise", "dp_gap": "max_deviation"}
+    assert table_gaps(["gender"], variants) == {
+        "tpr_gap": Gap("gender", "tpr", "pairwise"),
+        "dp_gap": Gap("gender", "ppr", "max_deviation"),
+    }
+    several = table_gaps(tables.TABLE2_ATTRIBUTES, variants)
+    assert list(several) == COLUMNS2[2:]
+    assert several["age_dp_gap"] == Gap("age", "ppr", "max_deviation")
+
+
+def test_readable_cells() -> None:
+    numbers = {
+        "f1": [0.65149, 0.5, 0.25, None],
+        "f1_std": [0.01, None, 0.02, None],
+        "f1_low": [0.6, 0.4, None, None],
+        "f1_high": [0.7, 0.6, None, None],
+        "f1_p": [None, 0.049, 0.05, None],
+    }
+    table = pl.DataFrame({"method": list("abcd"), **numbers, "folds": 5, "seeds": 1})
+    expected = ["0.651 (0.010) [0.600, 0.700]", "0.500* [0.400, 0.600]", "0.250 (0.020)", ""]
+    found = readable(table)
+    assert found.columns == ["method", "f1", "folds", "seeds"]
+    assert found["f1"].to_list() == expected
+
+
+def test_a_readable_table_has_the_columns_of_the_paper() -> None:
+    bootstrap = Given(COLUMNS2)
+    table = table2(table2_grid(bootstrap), bootstrap, [16, 32])
+    found = readable(table)
+    assert found.columns == [*PAPER2.columns, "folds", "seeds"]
+    assert found["k"].to_list() == table["k"].to_list()
+    assert found["f1"][0].startswith("0.651 (0.014) [")
+
+
+def test_a_table_without_a_run_is_refused() -> None:
+    with pytest.raises(InputError, match=r"No run of the grid belongs to this table; mend 'grid"):
+        table2([], Bootstrap(100, 0, {}), [16])

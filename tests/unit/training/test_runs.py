@@ -1,0 +1,152 @@
+"""The files of a run, and a job that is killed and goes on."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+from safetensors.torch import load_file
+
+from fairser.config.configuration import resolve
+from fairser.core.files import read_json, write_json
+from fairser.corpora.clips import ClipTable
+from fairser.extraction.features import StoreInputs
+from fairser.extraction.store import write_store
+from fairser.training.fitting import Options
+from fairser.training.runs import make_inputs, write_run
+from fairser.training.train import Run, train_and_predict
+from unit.builders import assert_same_run, clip_table, feature_store, start_python
+
+ROOT = Path(__file__).parents[3]
+SPLITS = ["train"] * 30 + ["development"] * 15 + ["test"] * 15
+SETTINGS: dict[str, Any] = {
+    "train": {"epochs": 6, "batch_size": 8, "learning_rate": 0.01, "clip_norm": 1.0},
+    "standardise": True,
+    "hyper": {},
+    "finetune": None,
+}
+
+
+# The rule train, outside of Snakemake: its script with what it would be given.
+JOB = """
+import json, os, runpy, signal, sys
+from types import SimpleNamespace
+from fairser.training import fitting
+
+class Items(dict):
+    __getattr__ = dict.__getitem__
+    def __iter__(self):
+        return iter(self.values())
+
+script, given, last = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
+evaluate, calls = fitting._development_loss, []
+
+def counted(*arguments):
+    calls.append(0)
+    if len(calls) == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return evaluate(*arguments)
+
+fitting._development_loss = counted
+parts = {name: Items(given[name]) for name in ("input", "output", "params", "wildcards")}
+job = SimpleNamespace(**parts, log=given["log"], config=given["config"], threads=1)
+runpy.run_path(script, init_globals={"snakemake": job})
+"""
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> dict[str, Any]:
+    """What the rule gives to its job: inputs, outputs, parameters."""
+    random = np.random.default_rng(0)
+    table = clip_table(0.1 + 0.7 * np.eye(3)[random.integers(3, size=60)], SPLITS)
+    names = {"split": "fold1.parquet", "features": "features.safetensors", "clips": "clips.csv"}
+    names |= {"source": "source.json"}
+    paths = {name: str(tmp_path / file) for name, file in names.items()}
+    table.write(paths["split"])
+    array = random.normal(0, 1, (60, 2, 8)).astype(np.float32)
+    write_store(paths["features"], paths["clips"], array, table.frame["clip"].to_list())
+    write_json(paths["source"], {"settings": {"kind": "fbank"}})
+    config = resolve({"corpus": {"kind": "demo"}, "train": {"checkpoint_seconds": 0}})
+    run = tmp_path / "seed3"
+    made = {"predictions": "p.parquet", "model": "m.safetensors", "history": "h.csv"}
+    return {
+        "input": paths,
+        "output": {name: str(run / file) for name, file in (made | {"run": "run.json"}).items()},
+        "params": {"settings": SETTINGS, "code": "0123"},
+        "wildcards": {"method": "lff", "source": "none", "k": "1", "fold": "1", "seed": "3"},
+        "log": [str(tmp_path / "job.log")],
+        "config": config,
+    }
+
+
+def run_job(given: dict[str, Any], last: int = 0) -> int:
+    """Exit code of the job, which is killed in the evaluation number ``last``."""
+    with start_python(JOB, ROOT / "scripts" / "train.py", json.dumps(given), last) as process:
+        pass
+    return process.returncode
+
+
+def test_a_killed_job_goes_on_and_leaves_no_checkpoint(given: dict[str, Any]) -> None:
+    outputs = {name: Path(path) for name, path in given["output"].items()}
+    assert run_job(given, last=4) == -signal.SIGKILL
+    folder = outputs["run"].parent
+    assert [path.name for path in folder.iterdir()] == ["checkpoint.pt"]
+    assert run_job(given) == 0
+    log = Path(given["log"][0]).read_text(encoding="utf-8")
+    assert "method lff, fold 1, seed 3: resumed at epoch 4\n" in log
+    assert {path.name for path in folder.iterdir()} == {path.name for path in outputs.values()}
+
+    table = ClipTable.read(given["input"]["split"])
+    inputs, origin = make_inputs(given["input"], SETTINGS, table, given["config"], 1)
+    expected = train_and_predict("lff", table, inputs, Options(**SETTINGS["train"]), 3)
+    found = Run(
+        tensors=load_file(outputs["model"]),
+        history=pl.read_csv(outputs["history"]),
+        predictions=pl.read_parquet(outputs["predictions"]),
+        best_epoch=read_json(outputs["run"])["best_epoch"],
+        seconds={},
+    )
+    assert_same_run(found, expected)
+    record = read_json(outputs["run"])
+    assert record["features"] == {"settings": {"kind": "fbank"}}
+    assert (record["device"], record["groups"]) == ("cpu", None)
+    assert origin == {name: record[name] for name in origin}
+    assert {name: record[name] for name in ("method", "source", "k", "fold", "seed")} == {
+        "method": "lff",
+        "source": "none",
+        "k": 1,
+        "fold": 1,
+        "seed": 3,
+    }
+
+
+def test_inputs_of_a_store_follow_the_settings(given: dict[str, Any], tmp_path: Path) -> None:
+    table = ClipTable.read(given["input"]["split"])
+    groups = {"origin": str(tmp_path / "groups.json")}
+    write_json(groups["origin"], {"origin": {"kind": "mfcc"}})
+    del given["input"]["source"]  # the user's own features have no record
+    config = {"train": {"memory_mb": 5}}
+    settings = SETTINGS | {"standardise": False}
+    inputs, origin = make_inputs(given["input"] | groups, settings, table, config, 4)
+    assert isinstance(inputs, StoreInputs)
+    assert (inputs.standardise, inputs.memory_mb) == (False, 5)
+    assert origin == {"device": "cpu", "features": None, "groups": {"kind": "mfcc"}}
+
+
+def test_written_files_hold_the_run(given: dict[str, Any], tmp_path: Path) -> None:
+    table = ClipTable.read(given["input"]["split"])
+    array = np.ones((60, 1, 4), np.float32)
+    (tmp_path / "own").mkdir()
+    store = feature_store(tmp_path / "own", array, table.frame["clip"])
+    run = train_and_predict("random", table, StoreInputs(store, False), Options(), 3)
+    cell = {"method": "random", "source": "none", "k": "1", "fold": "1", "seed": "3"}
+    write_run(given["output"], run, {"device": "cpu"}, cell, given["config"])
+    assert_frame_equal(pl.read_parquet(given["output"]["predictions"]), run.predictions)
+    assert load_file(given["output"]["model"]) == {}
+    record = read_json(given["output"]["run"])
+    assert (record["best_epoch"], record["seconds"]) == (None, run.seconds)
+    assert record["config"] == given["config"]

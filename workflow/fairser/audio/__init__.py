@@ -1,0 +1,1 @@
+"""Sound files, waveforms, and batches of them."""

@@ -1,0 +1,155 @@
+"""Reading the audio of many clips ahead of what works on it, in batches of equal length."""
+
+import os
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import soundfile
+import torch
+
+from fairser.audio import waveforms as audio
+from fairser.audio.soundfiles import locate
+from fairser.core.errors import InputError
+from fairser.core.jobs import Progress
+
+AHEAD = 3  # batches that are read in advance
+SHOWN = 20  # faults listed in a message
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips read together.
+
+    Attributes:
+        waves: waves [B, sample] at 16 kHz, by the numbers of their clips (one pair for each
+            length; clips of one batch have the same, unless a header told a wrong one).
+        faults: why clips can't be used, by their numbers.
+    """
+
+    waves: list[tuple[list[int], torch.Tensor]] = field(default_factory=list)
+    faults: dict[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.faults) + sum(len(numbers) for numbers, _ in self.waves)
+
+
+@dataclass(frozen=True)
+class Audio:
+    """The first ``seconds`` of the files of a corpus; ``files`` are relative to ``folder``."""
+
+    folder: Path
+    files: Sequence[str]
+    seconds: float
+
+    def path(self, number: int) -> Path:
+        """Where the file of a clip is; InputError where it leads out of the folder."""
+        return locate(self.folder, self.files[number])
+
+    def read(self, number: int) -> torch.Tensor:
+        """The wave [sample] of a clip at 16 kHz; InputError where it can't be used."""
+        return audio.read(self.path(number), self.seconds)
+
+    def read_batch(self, numbers: Iterable[int]) -> Batch:
+        """The waves of clips, and what is wrong with those that can't be used."""
+        by_length = defaultdict(list)
+        faults = {}
+        for number in numbers:
+            try:
+                wave = self.read(number)
+                by_length[len(wave)].append((number, wave))
+            except InputError as fault:
+                faults[number] = str(fault)
+        pairs = [zip(*clips, strict=True) for clips in by_length.values()]
+        return Batch([(list(n), torch.stack(waves)) for n, waves in pairs], faults)
+
+    def length(self, number: int) -> float:
+        """Seconds that will be read, by the file's header alone; 0 where it can't be read."""
+        try:
+            info = soundfile.info(os.fsencode(self.path(number)))
+        except (InputError, soundfile.LibsndfileError, OSError):
+            return 0.0  # reading it will tell why
+        return min(info.frames / info.samplerate, self.seconds)
+
+    def plan(self, numbers: Iterable[int], batch_seconds: float) -> list[list[int]]:
+        """Batches of clips of one length and of up to ``batch_seconds``; the longest come first.
+
+        Clips of other lengths are not padded against each other: padding changes what an encoder
+        gives (group norm over time, attention). The longest first shows a lack of memory at once.
+        """
+        lengths = {number: self.length(number) for number in numbers}
+        order = sorted(lengths, key=lambda number: (-lengths[number], number))
+        batches = []
+        for length, same in groupby(order, key=lengths.__getitem__):
+            clips = list(same)
+            size = max(1, int(batch_seconds / length)) if length else 1  # may be of any length
+            batches += [clips[start : start + size] for start in range(0, len(clips), size)]
+        return batches
+
+    def batches(self, plan: list[list[int]], readers: int) -> Iterator[Batch]:
+        """The batches of a plan, read in their order by ``readers`` threads while others work.
+
+        Decoding and resampling release the interpreter's lock, so threads are enough. Without
+        ``readers`` each is read when it is asked for: where all cores compute, a thread beside
+        them costs more (8 % of WavLM Base+ on two cores) than reading itself does (1 %).
+        """
+        if not readers:
+            yield from map(self.read_batch, plan)
+            return
+        with ThreadPoolExecutor(max_workers=readers) as pool:
+            waiting: deque[Future[Batch]] = deque()
+            try:
+                for numbers in plan:
+                    waiting.append(pool.submit(self.read_batch, numbers))
+                    if len(waiting) > AHEAD + readers:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+def wave_statistics(clips: Audio, readers: int) -> tuple[float, float, dict[int, str]]:
+    """Mean and standard deviation over the samples of all clips, and the clips without any.
+
+    The sums are taken clip by clip in float64, in the order of the clips.
+    """
+    total = squares = 0.0
+    samples = 0
+    faults: dict[int, str] = {}
+    plan = [[number] for number in range(len(clips.files))]
+    with Progress(len(plan), "clips") as shown:
+        for batch in clips.batches(plan, readers):
+            faults |= batch.faults
+            for _, waves in batch.waves:
+                values = waves.double()
+                total += float(values.sum())
+                squares += float(values.square().sum())
+                samples += values.numel()
+            shown.add(1)
+    if not samples:
+        raise InputError(f"{clips.folder}: no clip can be read.{listing(list(faults.values()))}")
+    mean = total / samples
+    return mean, max(squares / samples - mean**2, 0.0) ** 0.5, faults
+
+
+def check_faults(faults: Sequence[str], clips: int, allowed: float) -> None:
+    """End the job if more than a share of its clips can't be used.
+
+    Raises:
+        InputError: lists the clips, after all were tried.
+    """
+    if len(faults) > allowed * clips:
+        raise InputError(
+            f"{len(faults)} of {clips} clips can't be used:{listing(faults)}\n"
+            "Mend them; or raise 'extraction.failures', the share of clips that may be left out."
+        )
+
+
+def listing(faults: Sequence[str]) -> str:
+    """The first of many faults, one in a line."""
+    shown = "".join(f"\n  {fault}" for fault in faults[:SHOWN])
+    return shown + (f"\n  and {len(faults) - SHOWN} more" if len(faults) > SHOWN else "")

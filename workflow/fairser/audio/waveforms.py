@@ -1,0 +1,33 @@
+"""Reading audio: any format, rate and number of channels in, 16 kHz mono out."""
+
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from fairser.audio import torchaudio_cpu  # noqa: F401  before torchaudio
+from fairser.audio.soundfiles import read_samples
+
+from torchaudio.transforms import Resample  # isort: skip
+
+SAMPLE_RATE = 16_000
+
+
+def read(path: str | Path, seconds: float | None = None) -> torch.Tensor:
+    """The wave of an audio file, float32 [sample], at 16 kHz, mean of the channels.
+
+    Args:
+        path: any format that libsndfile reads.
+        seconds: read only so much of the start.
+
+    Raises:
+        InputError: see :func:`fairser.audio.soundfiles.read_samples`.
+    """
+    samples, rate = read_samples(path, seconds)
+    wave = torch.from_numpy(samples).mean(dim=1)
+    return wave if rate == SAMPLE_RATE else _resampler(rate)(wave)
+
+
+@cache
+def _resampler(rate: int) -> Resample:
+    return Resample(rate, SAMPLE_RATE)  # its filter costs more to make than to use

@@ -1,0 +1,1 @@
+"""Slurm: checks before a run, and jobs that an earlier run left behind."""

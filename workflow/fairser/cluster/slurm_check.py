@@ -1,0 +1,227 @@
+"""What a first run on a Slurm cluster needs, tried one by one.
+
+A :class:`Check` that misses something says what to mend. Requests are those of
+``slurm/config.yaml``: the default one and those of single rules.
+"""
+
+import getpass
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fairser.core.errors import InputError
+from fairser.pretrained.records import locate
+
+PROFILE = Path("slurm/config.yaml")
+TOOLS = ("sbatch", "srun", "squeue", "scancel", "sacctmgr", "scontrol", "sinfo")
+QUEUE = 60  # seconds to wait for a node
+POLL_LIMIT = 180  # seconds: the longest time between two looks of the plugin at the queue
+FORMULA = re.compile(r"(\d+)(\s*\*\s*attempt)?")
+PACKAGES = "snakemake, snakemake_executor_plugin_slurm_jobstep, torch, polars, sklearn, fairser"
+
+Request = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Check:
+    """The outcome of one check: its mend is empty where nothing is missing."""
+
+    name: str
+    found: str
+    mend: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.mend
+
+    def __str__(self) -> str:
+        return (
+            f"ok       {self.name}: {self.found}"
+            if self.ok
+            else (f"missing  {self.name}: {self.found}\n         {self.mend}")
+        )
+
+
+def requests(profile: dict[str, Any]) -> dict[str, Request]:
+    """What is asked for by default and by each rule with resources of its own."""
+    default = {k: first_try(v) for k, v in (profile.get("default-resources") or {}).items()}
+    rules = profile.get("set-resources") or {}
+    own = {
+        rule: default | {k: first_try(v) for k, v in (values or {}).items() if k != "slots"}
+        for rule, values in rules.items()
+    }
+    return {"default": default} | {rule: ask for rule, ask in own.items() if ask != default}
+
+
+def first_try(value: Any) -> Any:
+    """A resource at the first attempt: ``4000`` for ``4000 * attempt``."""
+    if not isinstance(value, str):
+        return value
+    formula = FORMULA.fullmatch(value.strip())
+    return int(formula[1]) if formula else value.strip().strip("'\"")
+
+
+def arguments(request: Request) -> list[str]:
+    """The options of sbatch that the executor plugin makes of a request."""
+    options = {
+        "slurm_account": "--account",
+        "slurm_partition": "--partition",
+        "runtime": "--time",
+        "mem_mb": "--mem",
+        "gres": "--gres",
+        "gpu": "--gpus",
+        "qos": "--qos",
+        "constraint": "--constraint",
+    }
+    made = [f"{option}={request[name]}" for name, option in options.items() if name in request]
+    return [*made, "--ntasks=1", "--cpus-per-task=1"]
+
+
+def check_all(profile: dict[str, Any], results: str, records: list[Path]) -> Iterator[Check]:
+    """Every check, in order; without the programs the others are left out.
+
+    Args:
+        profile: content of ``slurm/config.yaml``.
+        results: folder of the results, which nodes must see.
+        records: of the models that the configuration needs, one JSON file each.
+    """
+    tools = check_tools()
+    yield tools
+    if not tools.ok:
+        return
+    asked = requests(profile)
+    default = asked["default"]
+    yield check_account(default.get("slurm_account"))
+    yield from check_partitions(asked)
+    yield check_job_age(profile)
+    for rule, request in asked.items():
+        yield check_request(rule, request)
+    yield from check_node(default, results)
+    yield from check_models(records)
+
+
+def check_tools() -> Check:
+    absent = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if absent:
+        mend = "Log in to a machine of the cluster, or load its module: module load slurm."
+        return Check("programs", f"no {', '.join(absent)} on PATH", mend)
+    return Check("programs", ", ".join(TOOLS))
+
+
+def check_account(account: str | None) -> Check:
+    name = "account"
+    done = _run("sacctmgr", "-nP", "show", "associations", f"user={getpass.getuser()}",
+                "format=account")  # fmt: skip
+    known = sorted(set(done.stdout.split()))
+    if done.returncode or not known:
+        return Check(name, f"'{account}', not checked: the site keeps no list of accounts")
+    if account not in known:
+        mend = f"Set slurm_account in {PROFILE} to one of: {', '.join(known)}."
+        return Check(name, f"'{account}' is not yours", mend)
+    return Check(name, str(account))
+
+
+def check_partitions(asked: dict[str, Request]) -> Iterator[Check]:
+    done = _run("sinfo", "--noheader", "--format=%R")
+    known = sorted(set(done.stdout.split()))
+    if done.returncode:
+        yield Check("partitions", done.stderr.strip(), "Is the controller up? Try sinfo.")
+        return
+    wanted = dict.fromkeys(r["slurm_partition"] for r in asked.values() if "slurm_partition" in r)
+    for partition in wanted:
+        ok = partition in known
+        mend = "" if ok else f"Set slurm_partition in {PROFILE} to one of: {', '.join(known)}."
+        found = partition if ok else f"'{partition}' does not exist"
+        yield Check("partition", found, mend)
+
+
+def check_job_age(profile: dict[str, Any]) -> Check:
+    """Whether squeue keeps ended jobs until the plugin, which looks every 180 s, has seen them."""
+    name = "ended jobs in squeue"
+    text = _run("scontrol", "show", "config").stdout
+    found = re.search(r"MinJobAge\s*=\s*(\d+)", text)
+    if not found:
+        return Check(name, "not checked: scontrol does not tell MinJobAge")
+    first = profile.get("slurm-init-seconds-before-status-checks", 40)
+    if int(found[1]) <= max(3 * first, POLL_LIMIT):
+        mend = f"Take 'slurm-status-command: sacct' in {PROFILE}; never scancel its jobs yourself."
+        return Check(name, f"for {found[1]} s (MinJobAge), too short for the plugin", mend)
+    return Check(name, f"for {found[1]} s")
+
+
+def check_request(rule: str, request: Request) -> Check:
+    """Whether Slurm would accept a request; nothing is submitted."""
+    options = arguments(request)
+    shown = " ".join(options[:-2])
+    done = _run("sbatch", "--test-only", *options, "--wrap=true")
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no reason given"
+        mend = f"Change it in {PROFILE}."
+        if "gres" in request or "gpu" in request:
+            mend = f"Change it in {PROFILE}: some sites take gres: \"'gpu:1'\", others gpu: 1."
+        return Check(f"request ({rule})", f"{shown}: {reason}", mend)
+    return Check(f"request ({rule})", shown)
+
+
+def check_node(request: Request, results: str) -> Iterator[Check]:
+    """Files and Python as a node sees them, by one job of a minute."""
+    home = Path(results)
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=home, prefix=".slurm_check", suffix=".txt") as file:
+        file.write("seen")
+        file.flush()
+        seen = f"open({str(Path(file.name).absolute())!r}).read() == 'seen'"
+        code = f"import os\nprint('host', os.uname().nodename)\nprint('files', {seen})\n"
+        code += f"import {PACKAGES}\nprint('python True')"
+        request = {k: v for k, v in request.items() if k not in ("runtime", "gres", "gpu")}
+        options = [o for o in arguments(request) if not o.startswith("--mem")]
+        done = _run("srun", *options, "--mem=2000", "--time=2", f"--immediate={QUEUE}",
+                    sys.executable, "-c", code, timeout=QUEUE + 180)  # fmt: skip
+    said = dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
+    last = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no answer"
+    if "host" not in said:
+        if not Path(sys.executable).exists() or "No such file" in done.stderr:
+            mend = "Put the environment on a file system that nodes share: make setup VENV=..."
+            yield Check("python on a node", f"{sys.executable} does not start: {last}", mend)
+            return
+        mend = f"No node within {QUEUE} s? Try again later; all else above is checked."
+        yield Check("node", last, mend)
+        return
+    where = f"on {said['host']}"
+    shared = said.get("files") == "True"
+    mend = "" if shared else "Move the workflow's folder to a file system that nodes share."
+    yield Check("shared files", f"{home} {'seen' if shared else 'not seen'} {where}", mend)
+    python = said.get("python") == "True"
+    mend = "" if python else "Install requirements.txt into an environment that nodes share."
+    yield Check("python on a node", f"{sys.executable} {where}" if python else last, mend)
+
+
+def check_models(records: list[Path]) -> Iterator[Check]:
+    """Whether the weights that the configuration needs are present; nodes may have no network."""
+    for path in records:
+        try:
+            folder = locate(path)
+        except InputError as error:
+            mend = "Run on a machine with network: snakemake download_models"
+            yield Check("model", str(error), mend)
+        else:
+            yield Check("model", f"{path}: {folder}")
+
+
+def _run(*command: str, timeout: int = 60) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout, env=environment
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(
+            command, 1, "", f"{command[0]}: no answer in {timeout} s"
+        )

@@ -1,0 +1,1 @@
+"""The configuration: schema, defaults, checks, and the grid that follows from it."""

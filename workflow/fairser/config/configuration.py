@@ -1,0 +1,207 @@
+"""The configuration: what its keys mean together, and the files that it names."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from fairser.config import llm
+from fairser.config.schema import Config, faults, fill
+from fairser.core.errors import InputError, not_there
+
+# Corpora that the workflow fetches or makes, each in a folder of its own below this one.
+MADE = "resources"
+MADE_KINDS = ("cremad", "demo")
+MADE_FOLDS = range(1, 6)
+# Kinds whose clips one csv lists, `corpus.manifest`; the others have label files.
+LISTED_KINDS = ("manifest",)
+
+# Files that each section names where its kind is precomputed.
+PRECOMPUTED = {
+    "encoder": ("features", "clips"),
+    "embedding": ("features", "clips"),
+    "pseudo": ("probabilities",),
+}
+
+# Methods that can train an encoder with their head: one model, one pass over the batch.
+FINETUNED = ("erm", "rw", "ds", "gdro", "gadro", "pgdro", "minmaxgap")
+
+
+def resolve(config: Config) -> Config:
+    """The configuration with every default filled in, checked against the schema.
+
+    Raises:
+        InputError: with one line for each fault: key, value, what is allowed, the nearest name.
+    """
+    resolved = fill(config)
+    lines = faults(resolved)
+    if not lines:
+        _fill_paths(resolved["corpus"])
+        llm.fill_paths(resolved)
+        lines = _contradictions(resolved)
+    _refuse(lines)
+    return resolved
+
+
+def made_folder(corpus: Config) -> str | None:
+    """Folder of a corpus that the workflow fetches or makes; None for files of the user's own."""
+    folder = f"{MADE}/{corpus['kind']}"
+    return folder if corpus["labels"] == f"{folder}/labels" else None
+
+
+def list_key(corpus: Config) -> str:
+    """The key of ``corpus`` that names what lists the clips: ``manifest`` or ``labels``."""
+    return "manifest" if corpus["kind"] in LISTED_KINDS else "labels"
+
+
+def label_files(corpus: Config) -> list[str]:
+    """Label files of the EMO-SUPERB format, in order; of a made corpus, whether there or not."""
+    folder = Path(corpus["labels"])
+    if made_folder(corpus):
+        return [str(folder / f"labels_consensus_{fold}.csv") for fold in MADE_FOLDS]
+    return sorted(str(path) for path in folder.glob("labels_consensus_*.csv"))
+
+
+def check_inputs(config: Config) -> None:
+    """Refuse files, folders and folds that the configuration names but that are not there.
+
+    What the workflow makes itself need not be there yet.
+    """
+    corpus, encoder = config["corpus"], config["encoder"]
+    paths = {f"corpus.{name}": corpus[name] for name in (list_key(corpus), "demographics")}
+    paths |= {
+        f"{section}.{name}": config[section][name]
+        for section, names in PRECOMPUTED.items()
+        if config[section]["kind"] == "precomputed"
+        for name in names
+    }
+    if encoder["kind"] != "precomputed":
+        paths["corpus.audio"] = corpus["audio"]
+    made = f"{made_folder(corpus)}/"
+    lines = [
+        not_there(key, path)
+        for key, path in paths.items()
+        if path is not None and not path.startswith(made) and not Path(path).exists()
+    ]
+    if not lines and list_key(corpus) == "labels":
+        lines = _missing_folds(config["grid"]["folds"], label_files(corpus))
+    _refuse(lines + llm.missing(config))
+
+
+def check_audio(corpus: Config) -> None:
+    """Refuse a corpus without audio where features are computed from it.
+
+    Raises:
+        InputError: says what to name.
+    """
+    if corpus["audio"] is None:
+        raise InputError(
+            "'corpus.audio' is null, but every kind except precomputed reads audio. Name its "
+            "folder, or set 'embedding.kind' and 'pseudo.kind' to precomputed."
+        )
+
+
+def check_results(folder: str | Path) -> None:
+    """Refuse a results folder that can't be made or written to; nothing is created.
+
+    Raises:
+        InputError: names the folder or the part of its path that is in the way.
+    """
+    path = Path(folder)
+    existing = next(p for p in (path, *path.absolute().parents) if p.exists())
+    if not existing.is_dir():
+        raise InputError(
+            f"'results' is '{folder}', but '{existing}' is a file. Name another folder."
+        )
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(
+            f"'results' is '{folder}', but '{existing}' can't be written to. Name another folder "
+            "or have its permissions changed."
+        )
+
+
+def make_results(folder: str | Path) -> None:
+    """Make the results folder and try to write to it.
+
+    Raises:
+        InputError: the system does not allow it; the message holds its reason.
+    """
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"'results' is '{folder}', which can't be written to ({error.strerror}). Name another "
+            "folder or have its permissions changed."
+        ) from error
+
+
+def _refuse(lines: list[str]) -> None:
+    if lines:
+        raise InputError("The configuration needs mending:\n" + "\n".join(f"  {x}" for x in lines))
+
+
+def _missing_folds(wanted: list[int], files: list[str]) -> list[str]:
+    known = sorted(int(Path(file).stem.rpartition("_")[2]) for file in files)
+    if not known:
+        return ["'corpus.labels' names a folder without labels_consensus_1.csv."]
+    return [
+        f"'grid.folds' names fold {fold}; the labels have the folds {', '.join(map(str, known))}."
+        for fold in wanted
+        if fold not in known
+    ]
+
+
+def _fill_paths(corpus: Config) -> None:
+    """Paths that are null although the kind of corpus says where the files are."""
+    if corpus["kind"] in MADE_KINDS and corpus["labels"] is None:
+        folder = f"{MADE}/{corpus['kind']}"
+        names = {"labels": "labels", "demographics": "VideoDemographics.csv", "audio": "AudioWAV"}
+        for key, name in names.items():
+            corpus[key] = corpus[key] or f"{folder}/{name}"
+    if list_key(corpus) == "manifest" and corpus["manifest"] and corpus["audio"] is None:
+        corpus["audio"] = str(Path(corpus["manifest"]).parent)
+
+
+def _contradictions(config: Config) -> list[str]:
+    """Settings that are each allowed but do not go together."""
+    corpus, encoder = config["corpus"], config["encoder"]
+    lines = []
+    needs = list_key(corpus)
+    if corpus[needs] is None:
+        lines.append(f"'corpus.{needs}' is null; corpus kind '{corpus['kind']}' needs it.")
+    lines += [
+        f"'{section}.{name}' is null; {section} kind 'precomputed' needs it."
+        for section, names in PRECOMPUTED.items()
+        if config[section]["kind"] == "precomputed"
+        for name in names
+        if config[section][name] is None
+    ]
+    if encoder["kind"] != "precomputed" and corpus["audio"] is None:
+        lines.append(f"'corpus.audio' is null; encoder kind '{encoder['kind']}' needs it.")
+    if encoder["finetune"]:
+        lines += _finetuning(config)
+    return lines + llm.faults(config)
+
+
+def _finetuning(config: Config) -> list[str]:
+    """What does not go together with training the encoder."""
+    encoder, lines = config["encoder"], []
+    if encoder["kind"] != "transformers":
+        lines.append(
+            f"'encoder.finetune' is '{encoder['finetune']}', but encoder kind '{encoder['kind']}' "
+            "has nothing to train; set 'encoder.kind' to transformers."
+        )
+    if encoder["standardise"]:
+        lines.append(
+            "'encoder.standardise' is true, but features that are trained have no statistics "
+            "beforehand; set it to null."
+        )
+    lines += [
+        f"'grid.methods' names {method}, which trains heads of its own on pooled features; with "
+        f"'encoder.finetune' there are {', '.join(FINETUNED)}."
+        for method in config["grid"]["methods"]
+        if method not in FINETUNED
+    ]
+    return lines

@@ -1,0 +1,119 @@
+"""The configuration reference, docs/configuration.md, from the schema.
+
+A section for each key at the top, with a table of what is below it; a group of keys inside a
+section has a heading and a table of its own. Each key has an anchor, its path.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fairser.config.schema import Config, load_schema
+
+PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
+
+HEAD = """\
+# Configuration reference
+
+<!-- Made by scripts/config_reference.py from workflow/schemas/config.schema.yaml; edit that. -->
+
+Every key with what it may be, its default and what it does. `config.yaml` holds the same keys
+with a comment each. Change them in a file of your own that names only what differs:
+
+```sh
+snakemake --configfile config.yaml mine.yaml
+```
+
+Later files win; groups of keys are merged, lists are replaced. A key or value that is unknown ends
+the run before any job, with the nearest name that is known. "Choice" marks what the papers leave
+open. Paths are relative to the folder in which Snakemake is started.
+"""
+
+NAMES = {"string": "text", "integer": "whole number", "boolean": "true or false"}
+NUMERIC = ("integer", "number")
+BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "more than",
+    "maximum": "at most",
+    "exclusiveMaximum": "less than",
+}
+
+
+def page() -> str:
+    """The whole page in Markdown."""
+    sections = load_schema()["properties"]
+    contents = ", ".join(f"[`{name}`](#{name})" for name in sections)
+    parts = [HEAD, f"Sections: {contents}.\n"]
+    for name, part in sections.items():
+        parts += _section(name, part, 2)
+    return "\n".join(parts)
+
+
+def _section(path: str, part: Config, level: int) -> Iterator[str]:
+    """Heading, description and table of a key at the top, or of a group of keys."""
+    yield f"{'#' * level} `{path}`\n"
+    if "properties" not in part:
+        yield _table({path: part})
+        return
+    yield f"{_text(part['description'])}\n"
+    below = {f"{path}.{name}": key for name, key in part["properties"].items()}
+    leaves = {name: key for name, key in below.items() if "properties" not in key}
+    if leaves:
+        yield _table(leaves)
+    if "x-sources" in part["properties"].get("methods", {}):
+        yield _sources(part["properties"]["methods"]["x-sources"])
+    for name, key in below.items():
+        if name not in leaves:
+            yield from _section(name, key, level + 1)
+
+
+def _table(keys: Config) -> str:
+    rows = ["| key | values | default | meaning |", "|---|---|---|---|"]
+    for path, key in keys.items():
+        anchor = f'<a id="{path}"></a>' if "." in path else ""  # a heading is its own anchor
+        default = f"`{_value(key['default'])}`"
+        cells = (f"{anchor}`{path}`", values(key), default, _text(key["description"]))
+        rows.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _sources(of_methods: dict[str, list[str]]) -> str:
+    """Which cells of the grid exist."""
+    rows = ["| method | group sources that it can use |", "|---|---|"]
+    rows += [f"| `{m}` | {', '.join(f'`{s}`' for s in found)} |" for m, found in of_methods.items()]
+    return "\n".join(rows) + "\n"
+
+
+def values(key: Config) -> str:
+    """What a key may be, in words: its choices, or its types with their bounds."""
+    if "enum" in key:
+        return ", ".join(f"`{_value(choice)}`" for choice in key["enum"])
+    given = key["type"]
+    types = [given] if isinstance(given, str) else given
+    return "; or ".join(_type(key, name) for name in types)
+
+
+def _type(key: Config, name: str) -> str:
+    if name == "array":
+        least = f" of {key['minItems']} or more" if "minItems" in key else ""
+        return f"list{least}: {values(key['items'])}"
+    bounds = [f"{word} {key[bound]}" for bound, word in BOUNDS.items() if bound in key]
+    words = [NAMES.get(name, name), *(bounds if name in NUMERIC else [])]
+    return ", ".join(words)
+
+
+def _value(value: Any) -> str:
+    """A value as one writes it in the configuration."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list):
+        return f"[{', '.join(_value(item) for item in value)}]"
+    return str(value)
+
+
+def _text(description: str) -> str:
+    return " ".join(description.split())
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

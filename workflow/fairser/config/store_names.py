@@ -1,0 +1,88 @@
+"""What a feature store is made from, and the folder name that follows from it.
+
+The jobs that make a store get exactly these settings: what they do not get can't change the
+content, and what they get changes the name.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from fairser.config.schema import Config
+from fairser.core.errors import InputError, nearest
+
+SIGNALS = ("fbank", "mfcc", "pitch")
+# Kinds that load a model, and the family of files that it is made of
+# (fairser.pretrained.records.PATTERNS).
+FAMILIES = {"transformers": "transformers", "ecapa": "ecapa", "audeering": "transformers"}
+# Kinds whose values come from a self-supervised or speaker model and are used as they are.
+UNTOUCHED = ("transformers", "ecapa")
+POOLING = "mean over frames"
+CORPUS = ("kind", "labels", "manifest", "audio")
+SECTIONS = ("encoder", "embedding", "pseudo")
+
+
+def store_settings(config: Config, section: str) -> dict[str, Any]:
+    """Settings of a store: its kind, what is read of a clip and, with a model, which and how.
+
+    Args:
+        config: the resolved configuration.
+        section: ``encoder``, ``embedding`` or ``pseudo``.
+    """
+    own = config[section]
+    kind = own["kind"]
+    if kind == "precomputed":
+        return {"kind": kind, "features": own.get("features"), "clips": own.get("clips")}
+    settings = {"kind": kind, "seconds": own["seconds"]}
+    if kind in FAMILIES:
+        settings |= {name: own[name] for name in ("model", "revision")}
+        settings |= {name: config["extraction"][name] for name in ("precision", "store")}
+        settings |= {"waves": own.get("waves", "raw"), "pooling": POOLING}
+    return settings
+
+
+def store_name(config: Config, section: str) -> str:
+    """Such as ``fbank-1a2b3c4d``: the kind, and a hash of the settings and the corpus."""
+    settings = store_settings(config, section)
+    return f"{settings['kind']}-{_hash(settings, config)}"
+
+
+def waves_name(config: Config) -> str:
+    """Likewise of the statistics that the encoder's waves are standardised with."""
+    return f"waves-{_hash({'seconds': config['encoder']['seconds']}, config)}"
+
+
+def section_of(config: Config, name: str) -> str:
+    """The section whose store has this name.
+
+    Raises:
+        InputError: none has, with these settings.
+    """
+    known = {store_name(config, section): section for section in SECTIONS}
+    if name not in known:
+        raise InputError(
+            f"No features '{name}' belong to this configuration.{nearest(name, list(known))}"
+        )
+    return known[name]
+
+
+def models_of(config: Config, sections: Iterable[str]) -> dict[str, tuple[str, str, str]]:
+    """Model, revision and family of files by section, for those sections that load a model."""
+    return {
+        section: (config[section]["model"], config[section]["revision"], FAMILIES[kind])
+        for section, kind in ((name, config[name]["kind"]) for name in sections)
+        if kind in FAMILIES
+    }
+
+
+def is_standardised(config: Config, section: str) -> bool:
+    """Whether the values get the fold's train statistics (``encoder`` or ``embedding``)."""
+    wanted = config[section]["standardise"]
+    return config[section]["kind"] not in UNTOUCHED if wanted is None else wanted
+
+
+def _hash(settings: dict[str, Any], config: Config) -> str:
+    corpus = {f"corpus.{name}": config["corpus"][name] for name in CORPUS}
+    text = json.dumps(settings | corpus, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

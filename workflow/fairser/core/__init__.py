@@ -1,0 +1,1 @@
+"""What every job and command needs: errors, files, logs, provenance."""

@@ -1,0 +1,89 @@
+"""What every job does around its work: a log, progress, readable errors."""
+
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fairser.core.errors import InputError
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+INTERRUPTED = 130  # exit status of a process that Ctrl-C ended
+LOG_EVERY = 30  # seconds between two lines of progress in a log
+
+logger = logging.getLogger("fairser")
+
+
+def prepare_processes() -> None:
+    """Set what the processes of jobs inherit: the package, which is not installed, and one thread.
+
+    Jobs run side by side, so more threads in each would only get in each other's way; and sums
+    keep their order on any number of cores.
+    """
+    os.environ |= dict.fromkeys(THREADS, "1")
+    folder = str(Path(__file__).parents[2])
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if folder not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join([folder, *filter(None, paths)])
+
+
+@contextmanager
+def job(log: str | Path) -> Iterator[None]:
+    """Write log lines and warnings to ``log``; end the process with 1 on an error.
+
+    Bad input is told in its own words, a bug with its traceback, in the log and on stderr.
+    """
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=log, filemode="w", level=logging.INFO, format="%(asctime)s %(message)s", force=True
+    )
+    logging.captureWarnings(True)
+    try:
+        yield
+    except Exception as error:
+        known = isinstance(error, InputError)
+        message = f"Error: {error}" if known else traceback.format_exc()
+        logger.error("%s", message)
+        sys.exit(f"\n{message}\n(log: {log})\n")
+    except KeyboardInterrupt:
+        logger.error("Error: interrupted.")
+        sys.exit(INTERRUPTED)
+
+
+class Progress:
+    """A bar on a terminal and a line now and then in the log: how fast, how long yet.
+
+    Args:
+        total: number of items of work.
+        what: plural of their name, such as ``clips``.
+    """
+
+    def __init__(self, total: int, what: str) -> None:
+        from tqdm import tqdm
+
+        self.total, self.what, self.done = total, what, 0
+        self.start = self.last = time.monotonic()
+        shown = sys.stderr.isatty()
+        self.bar = tqdm(total=total, unit=f" {what}", disable=not shown, leave=False)
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+    def add(self, items: int) -> None:
+        """Take note of items that are done."""
+        self.done += items
+        self.bar.update(items)
+        now = time.monotonic()
+        if now - self.last > LOG_EVERY or self.done == self.total:
+            speed = self.done / max(now - self.start, 1e-9)
+            left = (self.total - self.done) / max(speed, 1e-9)
+            report = "%d of %d %s, %.1f per second, %.0f s left"
+            logger.info(report, self.done, self.total, self.what, speed, left)
+            self.last = now

@@ -1,0 +1,1 @@
+"""Feature extraction, and the stores that hold its results."""

@@ -1,0 +1,183 @@
+"""A feature store made in shards: each resumes where it was interrupted, and is then gathered.
+
+A shard holds a contiguous part of the corpus' clips. While it is under way its rows lie in a
+folder of their own, which no workflow engine knows of and hence none deletes.
+"""
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from fairser.core.errors import InputError
+from fairser.core.files import complete, read_json, write_json, write_text
+from fairser.extraction.store import CHUNK, header, open_store, write_clips
+
+FLUSHED = 2.0  # seconds of work that an interruption may cost
+ROW = np.dtype("<i8")
+VALUES = "features.safetensors"
+
+
+def shard_clips(clips: pl.DataFrame, shard: int, shards: int) -> pl.DataFrame:
+    """The clips of one of ``shards`` parts of about the same size; ``shard`` counts from 1."""
+    start, end = (clips.height * n // shards for n in (shard - 1, shard))
+    return clips[start:end]
+
+
+class Partial:
+    """A shard under way: an array [rows, layer, dim] on disk that knows which rows are done.
+
+    Args:
+        folder: where it lies; made, or taken up again if it was left by the same work.
+        fingerprint: of all that the values depend on; rows of another one are thrown away.
+        shape: rows, layers, dim.
+        dtype: little-endian float32 or float16.
+    """
+
+    def __init__(
+        self, folder: Path, fingerprint: str, shape: tuple[int, int, int], dtype: np.dtype
+    ) -> None:
+        self.folder, self.shape, self.dtype = folder, shape, dtype
+        self.done = np.zeros(shape[0], dtype=bool)
+        self.pending: list[int] = []
+        self.flushed = time.monotonic()
+        self.head = header(shape, dtype)
+        text = folder / "fingerprint"
+        if not self._left_by(fingerprint):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            write_text(text, fingerprint)  # last: without it the folder starts anew
+        self.values = os.open(folder / VALUES, os.O_RDWR | os.O_CREAT)
+        self.rows = os.open(folder / "rows", os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        os.pwrite(self.values, self.head, 0)
+        os.truncate(self.values, len(self.head) + int(np.prod(shape)) * dtype.itemsize)
+        self._resume()
+
+    def _left_by(self, fingerprint: str) -> bool:
+        """Whether the folder holds work to go on with; not if its values were moved already."""
+        text = self.folder / "fingerprint"
+        there = text.is_file() and (self.folder / VALUES).is_file()
+        return there and text.read_text(encoding="utf-8") == fingerprint
+
+    def _resume(self) -> None:
+        size = os.fstat(self.rows).st_size
+        whole = size - size % ROW.itemsize  # a row number that was cut in writing is not done
+        os.truncate(self.rows, whole)
+        self.done[np.frombuffer(os.pread(self.rows, whole, 0), ROW)] = True
+
+    def write(self, rows: Sequence[int], values: np.ndarray) -> None:
+        """Take in the values [B, layer, dim] of some rows."""
+        size = int(np.prod(self.shape[1:])) * self.dtype.itemsize
+        for row, value in zip(rows, values.astype(self.dtype), strict=True):
+            if os.pwrite(self.values, value.tobytes(), len(self.head) + row * size) < size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder))
+        self.pending += rows
+        if time.monotonic() - self.flushed > FLUSHED:
+            self.flush()
+
+    def flush(self) -> None:
+        """Note the rows as done, once their values are safely on disk."""
+        os.fsync(self.values)
+        os.write(self.rows, np.array(self.pending, ROW).tobytes())
+        os.fsync(self.rows)
+        self.done[self.pending] = True
+        self.pending.clear()
+        self.flushed = time.monotonic()
+
+    def close(self) -> None:
+        """Close the files; everything that was written is kept."""
+        self.flush()
+        os.close(self.values)
+        os.close(self.rows)
+
+    def finish(self, target: str | Path) -> None:
+        """Move the complete array to its place and forget the rest."""
+        self.close()
+        with complete(target) as temporary:
+            (self.folder / VALUES).replace(temporary)
+        shutil.rmtree(self.folder)
+
+
+def write_faults(path: str | Path, faults: dict[str, str]) -> None:
+    """Clips that can't be used and why, by their names, as csv."""
+    with complete(path) as temporary:
+        pl.DataFrame(
+            {"clip": list(faults), "reason": list(faults.values())},
+            schema={"clip": pl.String, "reason": pl.String},
+        ).write_csv(temporary)
+
+
+def read_faults(paths: Iterable[str | Path]) -> set[str]:
+    """Names of all clips that the listed files leave out."""
+    found: set[str] = set()
+    for path in paths:
+        found |= set(pl.read_csv(path, infer_schema=False)["clip"])
+    return found
+
+
+def gather(folders: Sequence[Path], paths: dict[str, str]) -> None:
+    """Join shards in their order to one store, without the clips that can't be used.
+
+    Rows are copied a part at a time: memory does not grow with the corpus.
+
+    Args:
+        folders: of the shards, each with features.safetensors, clips.csv, faults.csv and
+            source.json.
+        paths: where ``features``, ``clips``, ``faults`` and ``source`` of the whole go.
+
+    Raises:
+        InputError: no clip is left, or shards of different models.
+    """
+    faults = pl.concat(
+        [pl.read_csv(folder / "faults.csv", infer_schema=False) for folder in folders]
+    )
+    sources = [read_json(folder / "source.json") for folder in folders]
+    joined = _joined(sources, folders)
+    stores = [
+        open_store(folder / VALUES, folder / "clips.csv")
+        for folder, source in zip(folders, sources, strict=True)
+        if source["clips"] + source["left_out"]  # a corpus of few clips has empty shards
+    ]
+    left_out = set(faults["clip"])
+    clips = [clip for store in stores for clip in store.row_of if clip not in left_out]
+    if not clips:
+        raise InputError(f"{paths['features']}: no clip is left, see {folders[0] / 'faults.csv'}.")
+    write_json(paths["source"], joined)
+    first = stores[0].array
+    with complete(paths["features"]) as temporary, temporary.open("wb") as file:
+        file.write(header((len(clips), *first.shape[1:]), first.dtype))
+        for store in stores:
+            keep = np.array([clip not in left_out for clip in store.row_of])
+            for start in range(0, len(keep), CHUNK):
+                part = store.read(slice(start, start + CHUNK))
+                file.write(part[keep[start : start + CHUNK]].data)
+    with complete(paths["faults"]) as temporary:
+        faults.write_csv(temporary)
+    write_clips(paths["clips"], clips)
+
+
+def _joined(sources: list[dict[str, Any]], folders: Sequence[Path]) -> dict[str, Any]:
+    """The record of the whole: what all shards share, and the sums of what they do not."""
+    same = {name: sources[0][name] for name in ("settings", "model", "waves", "shape")}
+    for source, folder in zip(sources, folders, strict=True):
+        for name, value in same.items():
+            if source[name] != value:
+                raise InputError(
+                    f"{folder}: its {name} is {source[name]}, that of {folders[0]} is {value}. "
+                    f"Remove both and run again."
+                )
+    return {
+        **same,
+        "clips": sum(source["clips"] for source in sources),
+        "left_out": sum(source["left_out"] for source in sources),
+        "seconds": round(sum(source["seconds"] for source in sources), 3),
+        "devices": sorted({source["device"] for source in sources}),
+        "versions": sources[0]["versions"],
+        "commit": sources[0]["commit"],
+    }

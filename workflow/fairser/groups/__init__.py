@@ -1,0 +1,1 @@
+"""Group sources: where the group of a clip comes from."""

@@ -1,0 +1,1 @@
+"""Saved models: prediction, export, model card."""

@@ -1,0 +1,184 @@
+"""A run as a package that predicts on another machine, without the workflow."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from fairser import __version__
+from fairser.audio.waveforms import SAMPLE_RATE
+from fairser.core.errors import InputError
+from fairser.core.files import complete, sha256
+from fairser.core.provenance import PACKAGE, closure, commit
+from fairser.inference.model_card import model_card
+from fairser.inference.saved_model import (
+    CONFIG,
+    FORMAT,
+    PRETRAINED,
+    WEIGHTS,
+    Trained,
+    from_run,
+    read_metrics,
+    read_trained,
+)
+
+LICENCE = PACKAGE.parents[1] / "LICENSE"
+COMMAND = "fairser.commands.predict"
+# Imported inside of functions that no prediction calls.
+UNUSED = ("fairser.config.configuration",)
+CELL = ("method", "source", "k", "fold", "seed", "best_epoch")
+FREE = ("memory_mb", "checkpoint_seconds")  # settings of the training that change no number
+EPOCH = (1980, 1, 1, 0, 0, 0)  # of files in an archive: the same content gives the same bytes
+
+PREDICT = '''\
+"""Emotion probabilities of audio files; `python predict.py --help` says more."""
+
+import sys
+
+from fairser.commands.predict import packaged
+
+sys.exit(packaged())
+'''
+
+
+def export(run: str | Path, folder: str | Path, zipped: bool = False) -> list[str]:
+    """Write the package of a run; the same run gives the same bytes.
+
+    Args:
+        run: folder of the run.
+        folder: of the package; is made, and may exist only if it is empty.
+        zipped: write ``folder.zip`` beside it as well.
+
+    Returns:
+        Names of the package's files.
+
+    Raises:
+        InputError: the run can't predict, or the folder is not empty.
+    """
+    run, folder = Path(run), Path(folder)
+    archive = folder.with_name(f"{folder.name}.zip") if zipped else None
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise InputError(f"{folder} exists already. Name another folder, or remove it.")
+    if archive and archive.exists():
+        raise InputError(f"{archive} exists already. Name another folder, or remove it.")
+    if (run / CONFIG).is_file() and (run / WEIGHTS).is_file():
+        raise InputError(f"{run} is a package already: copy it as it is.")
+    metrics = read_metrics(run)
+    read_trained(run)
+    trained = _portable(from_run(metrics))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Beside its place and then renamed, so that no half of a package passes for one.
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+        made = Path(temporary) / "package"
+        made.mkdir()
+        _write(made, run, trained, metrics)
+        names = sorted(str(p.relative_to(made)) for p in made.rglob("*") if p.is_file())
+        if archive:
+            _zip(made, names, folder.name, archive)
+        made.replace(folder)
+    return names
+
+
+def modules(trained: Trained) -> list[str]:
+    """Modules that a package needs, those included that are found by their name at run time."""
+    kind = trained.encoder["kind"]
+    named = [f"fairser.methods.{trained.method}"]
+    named.append(
+        "fairser.extraction.store" if kind == "precomputed" else f"fairser.encoders.{kind}"
+    )
+    named += ["fairser.pretrained.encoder_files"] if trained.pretrained else []
+    named += ["fairser.training.finetuning"] if trained.adapters else []
+    found = closure([COMMAND, *named], UNUSED)
+    parents = {".".join(parts[:n]) for parts in (m.split(".") for m in found) for n in (1, 2)}
+    return sorted(found | parents)
+
+
+def requirements(trained: Trained, versions: Mapping[str, str]) -> list[str]:
+    """Pins of the libraries that the modules import: those of the run, else those here."""
+    names = ["torch", "torchaudio", "numpy", "safetensors", "soundfile", "tqdm"]
+    names += ["transformers", "huggingface_hub"] if trained.pretrained else []
+    names += ["peft"] if trained.adapters else []
+    names += ["polars"] if trained.encoder["kind"] == "precomputed" else []
+    found = {name: versions.get(name) or metadata.version(name) for name in names}
+    # What follows a plus, such as +cpu, names a build that the usual index does not have.
+    return [f"{name}=={version.split('+')[0]}" for name, version in found.items()]
+
+
+def _write(folder: Path, run: Path, trained: Trained, metrics: Mapping[str, Any]) -> None:
+    shutil.copyfile(run / WEIGHTS, folder / WEIGHTS)
+    for name in modules(trained):
+        path = Path(*name.split("."))
+        source = PACKAGE.parent / path
+        source, path = (
+            (source / "__init__.py", path / "__init__.py")
+            if source.is_dir()
+            else (source.with_suffix(".py"), path.with_suffix(".py"))
+        )
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, folder / path)
+    texts = {
+        CONFIG: json.dumps(_config(folder, trained, metrics), indent=2, allow_nan=False),
+        "requirements.txt": "\n".join(requirements(trained, metrics["versions"])),
+        "predict.py": PREDICT,
+        "README.md": model_card(trained, metrics, run.resolve(), _size(metrics)),
+        "LICENSE": LICENCE.read_text(encoding="utf-8"),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text.rstrip() + "\n", encoding="utf-8")
+
+
+def _portable(trained: Trained) -> Trained:
+    """Without paths of this machine."""
+    record = trained.pretrained
+    if record is not None:
+        record = {name: record[name] for name in PRETRAINED}
+        record["files"] = dict(sorted(record["files"].items()))
+        if record["commit"] is None:
+            record["model"] = Path(record["model"]).name
+    return Trained(**{**asdict(trained), "pretrained": record})
+
+
+def _config(folder: Path, trained: Trained, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``config.json`` holds: what a prediction needs, then where the model comes from."""
+    config = metrics["config"]
+    training = {name: v for name, v in config["train"].items() if name not in FREE}
+    return {
+        "format": FORMAT,
+        **asdict(trained),
+        "sampling_rate": SAMPLE_RATE,
+        "weights": {"file": WEIGHTS, "sha256": sha256(folder / WEIGHTS)},
+        "provenance": {
+            **{name: metrics[name] for name in CELL},
+            "corpus": config["corpus"]["kind"],
+            "bias": config["bias"],
+            "train": training,
+            "hyper": config["methods"].get(trained.method, {}),
+            "device": metrics["device"],
+            "commit": metrics["commit"],
+            "versions": metrics["versions"],
+            "exported_by": {"fairser": __version__, "commit": commit()},
+        },
+    }
+
+
+def _size(metrics: Mapping[str, Any]) -> float | None:
+    """Megabytes of the pre-trained encoder's files, None where they are not all here."""
+    record = (metrics["features"] or {}).get("model")
+    files = [Path(record["folder"], name) for name in record["files"]] if record else []
+    if not files or not all(file.is_file() for file in files):
+        return None
+    return sum(file.stat().st_size for file in files) / 1e6
+
+
+def _zip(folder: Path, names: Iterable[str], top: str, archive: Path) -> None:
+    """The package's files below a folder ``top``, as they are: weights hardly shrink."""
+    with complete(archive) as temporary, ZipFile(temporary, "w", ZIP_STORED) as file:
+        for name in names:
+            entry = ZipInfo(f"{top}/{name}", EPOCH)
+            entry.external_attr = 0o644 << 16
+            file.writestr(entry, (folder / name).read_bytes())

@@ -1,0 +1,1 @@
+"""Pre-trained models: download, records, pinned revisions, devices."""

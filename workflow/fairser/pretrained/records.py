@@ -1,0 +1,199 @@
+"""Records of pre-trained models: which files a model is made of, where they are, and which.
+
+Weights are fetched ahead of time (:mod:`fairser.pretrained.hub`), since compute nodes often
+have no network. A small JSON file for each model, its record, says where they are, of which
+commit, and with which SHA-256; the jobs that use the model read the record alone.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from fairser.core.errors import InputError
+from fairser.core.files import leads_out, read_json, sha256, write_json
+
+# As the hub has it: `name` or `owner/name`, without `--` and `..`.
+HUB_NAME = re.compile(r"(?!.*(--|\.\.))(\w([\w.-]*\w)?/)?\w([\w.-]*\w)?", re.ASCII)
+RUN = "`snakemake download_models`"
+RECORDS = "resources/models"
+
+
+@dataclass(frozen=True)
+class Family:
+    """The files of a family of models, as patterns of names; files in subfolders never count.
+
+    ``required`` files must all be there. ``weights`` are alternatives, the best first: the first
+    one whose first file is there is taken. ``optional`` files are taken if they are there.
+    """
+
+    title: str
+    required: tuple[str, ...]
+    weights: tuple[tuple[str, ...], ...]
+    optional: tuple[str, ...] = ()
+
+
+PATTERNS = {
+    "transformers": Family(
+        title="a transformers model",
+        required=("config.json",),
+        weights=(
+            ("model.safetensors",),
+            ("model.safetensors.index.json", "model-*-of-*.safetensors"),
+            ("pytorch_model.bin",),
+            ("pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin"),
+        ),
+        optional=(
+            *("generation_config.json", "*processor_config.json", "chat_template.*"),
+            *("tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
+            *("normalizer.json", "*.txt", "*.model"),
+        ),
+    ),
+    "ecapa": Family(
+        title="a SpeechBrain ECAPA-TDNN",
+        required=("hyperparams.yaml",),
+        weights=(("embedding_model.ckpt",),),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where a model's files are and what they are.
+
+    ``revision`` is the one that was asked for and ``commit`` what it meant then, None for a local
+    folder; ``folder`` is an absolute path; ``files`` has the SHA-256 of each file, by name.
+    """
+
+    model: str
+    revision: str
+    commit: str | None
+    folder: str
+    files: Mapping[str, str]
+
+
+def is_folder(model: str) -> bool:
+    """Whether ``model`` is a local folder: it has no form of a hub's name, or the folder exists."""
+    return not HUB_NAME.fullmatch(model) or Path(model).is_dir()
+
+
+def record_name(model: str, revision: str) -> str:
+    """Name without extension for the record of a model, such as ``microsoft--wavlm-base@main``.
+
+    Distinct models and revisions have distinct names; a folder has one, whatever the revision.
+    """
+    if is_folder(model):
+        folder = absolute(model)
+        return f"local-{_plain(folder.name)}-{_hash8(str(folder))}"
+    plain = _plain(revision)
+    mark = "" if plain == revision else f"-{_hash8(revision)}"
+    return f"{model.replace('/', '--')}@{plain}{mark}"
+
+
+def record_path(model: str, revision: str) -> str:
+    """Where the record of a model lies, below the working directory."""
+    return f"{RECORDS}/{record_name(model, revision)}.json"
+
+
+def local_files(model: str, family: str) -> list[str]:
+    """Paths of the files that are taken from a local folder; nothing for a model of the hub."""
+    if not is_folder(model):
+        return []
+    folder = absolute(model)
+    with suppress(InputError, OSError):  # fetch will tell
+        return [str(folder / name) for name in choose(file_names(folder), family, str(folder))]
+    return []
+
+
+def write_record(path: str | Path, record: Record) -> None:
+    """Write the record as JSON; a file that says the same already keeps its modification time."""
+    with suppress(InputError):
+        if read_record(path) == record:
+            return
+    write_json(path, asdict(record))
+
+
+def read_record(path: str | Path) -> Record:
+    """Read what :func:`write_record` wrote.
+
+    Raises:
+        InputError: the file is not there or is no record.
+    """
+    try:
+        return Record(**read_json(path))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{path} is no record of a model ({error}). Delete it and run {RUN}."
+        ) from error
+
+
+def locate(path: str | Path, sure: bool = False) -> Path:
+    """The folder of the model whose record is at ``path``, after checking that its files are there.
+
+    Args:
+        path: the record.
+        sure: check the SHA-256 of each file as well, which reads all of it.
+
+    Raises:
+        InputError: the record or a file is missing, or a file is not the recorded one.
+    """
+    record = read_record(path)
+    for name, expected in record.files.items():
+        file = Path(record.folder, name)
+        problem = "" if file.is_file() else f"lacks {name}"
+        if not problem and sure and (found := sha256(file)) != expected:
+            problem = f"has another {name}: its SHA-256 is {found}, expected {expected}"
+        if problem:
+            raise InputError(
+                f"The weights of {record.model} (revision {record.revision}) are not where {path} "
+                f"says ({record.folder} {problem}). Delete this record, which would pass for "
+                f"complete, and run {RUN} again, with the same HF_HOME."
+            )
+    return Path(record.folder)
+
+
+def lacks(names: Collection[str], family: str) -> list[str]:
+    """What a folder with these files lacks of a model of the family."""
+    lacking = [name for name in PATTERNS[family].required if name not in names]
+    alternatives = [weights[0] for weights in PATTERNS[family].weights]
+    return lacking if set(alternatives) & set(names) else [*lacking, " or ".join(alternatives)]
+
+
+def choose(names: Collection[str], family: str, origin: str) -> list[str]:
+    """The files that a model of the family needs, in alphabetical order."""
+    if outside := [name for name in names if leads_out(name) or "\\" in name]:
+        raise InputError(
+            f"{origin} lists a file {outside[0]!r}, which could lead out of its folder, so nothing "
+            "was taken from it. Check 'model' and HF_ENDPOINT."
+        )
+    wanted = PATTERNS[family]
+    if lacking := lacks(names, family):
+        raise InputError(
+            f"{origin} holds no {', and no '.join(lacking)}; is it {wanted.title}? "
+            "Mend 'model' or 'revision'."
+        )
+    weights = next(weights for weights in wanted.weights if weights[0] in names)
+    patterns = (*wanted.required, *weights, *wanted.optional)
+    plain = sorted(name for name in names if "/" not in name)
+    return [name for name in plain if any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def file_names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.is_file()]
+
+
+def absolute(folder: str) -> Path:
+    return Path(os.path.normpath(Path(folder).expanduser().absolute()))
+
+
+def _plain(text: str) -> str:
+    """The text without characters that a file name or a wildcard should not have."""
+    return re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII)
+
+
+def _hash8(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,0 +1,194 @@
+"""How the figures look: sizes, colours, markers, words, and how they are saved.
+
+Colours are those of Okabe and Ito (2008), which the colour-blind tell apart; each goes with a
+marker, a line style or a hatch, so that a grey print says the same.
+"""
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fairser.core.files import complete
+from fairser.evaluation.bootstrap import Gap
+from fairser.evaluation.metrics import Floats
+from fairser.results.tables import NAMES, SOURCES
+
+WIDTH = 7.0  # inches: the text width of a page
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+YELLOW, BLUE, RED, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+GREY, DARK = "#8C8C8C", "#555555"
+COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK)  # yellow is too pale for small points
+MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
+LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
+PANEL_LETTERS = 48  # above a panel of half the width
+HATCHES = ("", "////", "xxxx", "----", "\\\\\\\\", "....")
+OWN = "#7F4F24"  # brown: MinMaxGAP, and methods that have no colour here
+METHOD_COLOURS = {
+    "erm": BLACK,
+    "random": GREY,
+    "lff": SKY,
+    "disent": YELLOW,
+    "pgdro": PURPLE,
+    "ds": ORANGE,
+    "rw": BLUE,
+    "gdro": GREEN,
+    "gadro": RED,
+    "minmaxgap": OWN,
+}
+# Halves that are filled: what looks alike in grey differs by them.
+FILLS = {"gdro": "left", "gadro": "right", "pgdro": "top", "lff": "bottom"}
+SOURCE_MARKERS = dict(zip(SOURCES, ("o", "s", "^", "D"), strict=True))
+PLURALS = {"gender": "genders", "race": "races", "age": "age groups", "ethnicity": "ethnicities"}
+DOT: dict[str, Any] = {
+    "s": 9,
+    "color": "white",
+    "edgecolors": BLACK,
+    "linewidths": 0.7,
+    "zorder": 3,
+    "label": "one fold",
+    "clip_on": False,
+}
+CROSS: dict[str, Any] = {
+    "s": 16,
+    "color": BLACK,
+    "marker": "x",
+    "linewidths": 0.9,
+    "label": "no positive clip",
+}
+RATES = {
+    "tpr": "true positive rate",
+    "ppr": "predicted positive rate",
+    "fpr": "false positive rate",
+}
+
+SETTINGS = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.5,
+    "hatch.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.title_fontsize": 8,
+    "savefig.dpi": 300,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "fair-ser",  # the same names of parts in every run
+}
+# Decorator of what draws: its settings, whatever the user's own of matplotlib are.
+styled = style.context(["default", SETTINGS])
+
+
+def method_colour(method: str) -> str:
+    return METHOD_COLOURS.get(method, OWN)
+
+
+def line_look(method: str, number: int) -> dict[str, Any]:
+    """Keywords of the line of a method, the ``number``-th of a figure."""
+    return {
+        "color": method_colour(method),
+        "marker": MARKERS[number % len(MARKERS)],
+        "linestyle": LINES[number % len(LINES)],
+        "label": method_name(method),
+    }
+
+
+def group_look(number: int | None) -> dict[str, Any]:
+    """Colour and marker of the points of the ``number``-th of many groups; None is unknown."""
+    if number is None:
+        return {"color": GREY, "marker": "h"}
+    turn, colour = divmod(number, len(COLOURS))  # no pair comes again before the 57th
+    return {"color": COLOURS[colour], "marker": MARKERS[(colour + turn) % len(MARKERS)]}
+
+
+def point_look(method: str, source: str) -> dict[str, Any]:
+    """Keywords of the point of a configuration; how it is filled tells like colours apart."""
+    return {
+        "linestyle": "none",
+        "marker": SOURCE_MARKERS[source],
+        "markersize": 5.5,
+        "markerfacecolor": method_colour(method),
+        "markerfacecoloralt": "white",
+        "fillstyle": FILLS.get(method, "full"),
+        "markeredgecolor": BLACK,
+        "markeredgewidth": 0.5,
+    }
+
+
+def bar_look(number: int) -> dict[str, Any]:
+    """Colour and hatch of the bars of the ``number``-th group."""
+    return {"facecolor": COLOURS[number % len(COLOURS)], "hatch": HATCHES[number % len(HATCHES)]}
+
+
+def words(attribute: str) -> str:
+    return attribute.replace("_", " ")
+
+
+def method_name(method: str) -> str:
+    return NAMES.get(method, method)
+
+
+def configuration_name(method: str, source: str, k: int) -> str:
+    """Such as ``ERM``, ``RW annotated`` or ``RW kmeans 16``."""
+    parts = [method_name(method), *([source] if source != "none" else [])]
+    return " ".join([*parts, str(k)] if source == "kmeans" else parts)
+
+
+def metric_name(column: str, gaps: dict[str, Gap]) -> str:
+    """A column of a table in words, such as ``Gap in true positive rate between genders``."""
+    if column not in gaps:
+        return {"f1": "Macro F1", "acc": "Accuracy"}.get(column, column)
+    gap = gaps[column]
+    name = words(gap.attribute)
+    text = f"Gap in {RATES[gap.rate]} between {PLURALS.get(name, f'groups of {name}')}"
+    return textwrap.fill(text, PANEL_LETTERS)
+
+
+def new_figure(height: float) -> Figure:
+    """An empty figure of the page's width; ``height`` in inches."""
+    return Figure(figsize=(WIDTH, height), layout="constrained")
+
+
+def new_panels(number: int, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with panels in rows of two; ``height`` of a row in inches."""
+    rows, columns = (number + 1) // 2, min(2, number)
+    figure = new_figure(rows * height)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for axes in panels[number:]:
+        axes.remove()
+    return figure, panels[:number]
+
+
+def interval_line(axes: Axes, x: Floats, part: pl.DataFrame, name: str, **look: Any) -> None:
+    """A line with thin bars from ``_low`` to ``_high``; nothing where no number exists."""
+    ends = [part[f"{name}{end}"].cast(pl.Float64).to_numpy() for end in ("", "_low", "_high")]
+    y, low, high = (np.asarray(end, dtype=np.float64) for end in ends)
+    if not np.isnan(y).all():
+        bars = np.maximum([y - low, high - y], 0)
+        axes.errorbar(x, y, bars, linewidth=1.2, markersize=4.5, elinewidth=0.6, **look)
+
+
+@styled
+def notice(text: str) -> Figure:
+    """A figure that says in a sentence why there is nothing to draw."""
+    figure = new_figure(1.0)
+    figure.text(0.5, 0.5, text, ha="center", va="center", wrap=True)
+    return figure
+
+
+@styled
+def save(figure: Figure, svg: str | Path, png: str | Path) -> None:
+    """Write a figure as svg and as png of 300 dpi, with the same bytes whenever it is drawn."""
+    with complete(svg) as path:
+        figure.savefig(path, format="svg", metadata={"Date": None})
+    with complete(png) as path:
+        figure.savefig(path, format="png", metadata={"Software": None})

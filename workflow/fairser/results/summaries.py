@@ -1,0 +1,92 @@
+"""The numbers behind the figures: configurations with intervals, the Pareto front, class rates."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from fairser.evaluation.bootstrap import Bootstrap, RunCounts, estimate
+from fairser.results.tables import PERFORMANCE
+
+CONFIGURATION = ("method", "source", "k")
+ALL = "all clips"
+
+
+def summaries(runs: Sequence[RunCounts], bootstrap: Bootstrap) -> pl.DataFrame:
+    """A row per configuration: ``method``, ``source``, ``k``; each metric, its ``_low``, ``_high``.
+
+    Args:
+        runs: runs of the grid.
+        bootstrap: resamples, with the gaps to show.
+    """
+    by_row: dict[tuple[str, str, int], list[RunCounts]] = {}
+    for run in runs:
+        by_row.setdefault((run.method, run.source, run.k), []).append(run)
+    rows = []
+    for head, found in by_row.items():
+        values = {run: bootstrap.values(run) for run in found}
+        row: dict[str, Any] = dict(zip(CONFIGURATION, head, strict=True))
+        for name in (*PERFORMANCE, *bootstrap.gaps):
+            one = estimate(found, {run: value[name] for run, value in values.items()})
+            row[name] = one.value
+            row[f"{name}_low"], row[f"{name}_high"] = one.interval
+        rows.append(row)
+    return pl.DataFrame(rows, infer_schema_length=None).fill_nan(None)
+
+
+def chosen(table: pl.DataFrame, method: str, source: str, k: int) -> pl.DataFrame:
+    """ERM and the wanted configuration, a row each, of those that there are.
+
+    For a wanted one that is missing stands the one with the smallest ``tpr_gap``, Random aside.
+
+    Args:
+        table: what :func:`summaries` gives.
+        method: of the wanted configuration.
+        source: of the wanted configuration.
+        k: number of clusters, for the source kmeans.
+    """
+    others = table.filter(~pl.col("method").is_in(["erm", "random"]))
+    wanted = others.filter(pl.col("method") == method, pl.col("source") == source)
+    wanted = wanted.filter((pl.col("source") != "kmeans") | (pl.col("k") == k))
+    if not wanted.height:
+        wanted = others.sort("tpr_gap", *CONFIGURATION, nulls_last=True)
+    found = pl.concat([table.filter(pl.col("method") == "erm"), wanted.head(1)])
+    return found if found.height else table.head(1)
+
+
+def front(performance: Sequence[float], gap: Sequence[float]) -> list[int]:
+    """Positions of the Pareto front, by gap: nothing has more performance and no more gap."""
+    found: list[int] = []
+    for i in sorted(range(len(gap)), key=lambda i: (gap[i], -performance[i])):
+        last = found[-1] if found else i
+        same = (performance[i], gap[i]) == (performance[last], gap[last])
+        if same or performance[i] > performance[last]:
+            found.append(i)
+    return found
+
+
+def class_rates(runs: Sequence[RunCounts], attribute: str) -> pl.DataFrame:
+    """TPR by configuration, ``class``, ``group`` and ``fold``, the mean over seeds; null is none.
+
+    Args:
+        runs: runs of the grid.
+        attribute: demographic column; all clips are one group where it is not known.
+    """
+    known = any(attribute in run.counts.columns and run.counts[attribute].count() for run in runs)
+    parts = []
+    for run in runs:
+        group = pl.col(attribute) if known else pl.lit(ALL)
+        counts = run.counts.with_columns(group.alias("group")).drop_nulls("group")
+        by = counts.group_by("class", "group", maintain_order=True)
+        sums = by.agg(pl.col("hits", "positives").sum())
+        rate = pl.when(pl.col("positives") > 0).then(pl.col("hits") / pl.col("positives"))
+        head = [pl.lit(getattr(run, name)).alias(name) for name in (*CONFIGURATION, "fold")]
+        parts.append(sums.select(*head, "class", "group", rate.alias("tpr")))
+    keys = [*CONFIGURATION, "class", "group", "fold"]
+    return pl.concat(parts).group_by(keys, maintain_order=True).agg(pl.col("tpr").mean())
+
+
+def runs_of(runs: Sequence[RunCounts], table: pl.DataFrame) -> list[RunCounts]:
+    """The runs of the configurations of a table, in its order."""
+    heads = table.select(CONFIGURATION).rows()
+    return [run for head in heads for run in runs if (run.method, run.source, run.k) == head]

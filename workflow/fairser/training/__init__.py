@@ -1,0 +1,1 @@
+"""Training of one cell of the grid."""

@@ -1,0 +1,165 @@
+"""Training an encoder with the head: adapters (LoRA, Hu et al. 2022) on frames, end to end.
+
+The head is linear up to the logits, so that here, too, each layer's mean over the frames of a clip
+is all that it needs; but the encoder computes it anew in every step, with gradients.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from fairser.audio.reading import Audio
+from fairser.core.errors import InputError
+from fairser.encoders.transformers import SpeechEncoder
+from fairser.extraction.batches import Statistics
+
+from peft import LoraConfig, inject_adapter_in_model  # isort: skip
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of the adapters, named as in the configuration's ``lora``."""
+
+    rank: int = 8
+    alpha: int = 16
+    modules: list[str] = field(default_factory=lambda: ["intermediate_dense", "output_dense"])
+
+
+@dataclass(frozen=True)
+class FinetunedInputs:
+    """Inputs from the audio itself.
+
+    Attributes:
+        encoder: the frozen encoder; adapters are put into it.
+        folder: of the corpus' audio.
+        files: name of the audio file of each clip.
+        seconds: how much of a long file is used.
+        options: settings of the adapters.
+    """
+
+    encoder: SpeechEncoder
+    folder: Path
+    files: dict[str, str]
+    seconds: float
+    options: Options
+
+    def fold(
+        self, clips: Iterable[str], train: np.ndarray, seed: int
+    ) -> tuple["AdaptedEncoder", Statistics]:
+        """See :class:`fairser.extraction.features.Inputs`; nothing is standardised."""
+        audio = Audio(self.folder, [self.files[clip] for clip in clips], self.seconds)
+        return AdaptedEncoder(self.encoder, audio, self.options, seed), {}
+
+
+def add_adapters(model: nn.Module, options: Options, seed: int = 0) -> dict[str, nn.Parameter]:
+    """Put adapters into a frozen model, in place; returns their parameters by name.
+
+    Args:
+        model: of an encoder.
+        options: settings of the adapters.
+        seed: of their initial weights.
+
+    Raises:
+        InputError: the model has no such layers.
+    """
+    linears = [n for n, m in model.named_modules() if isinstance(m, nn.Linear)]
+    known = sorted({name.split(".")[-1] for name in linears})
+    for wanted in options.modules:
+        if wanted not in known:
+            raise InputError(
+                f"'lora.modules' names '{wanted}', which the encoder does not have; its linear "
+                f"layers are: {', '.join(known)}."
+            )
+    config = LoraConfig(
+        r=options.rank, lora_alpha=options.alpha, target_modules=list(options.modules)
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        inject_adapter_in_model(config, model)
+    adapters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    for parameter in adapters.values():  # small steps would be lost in 16 bits
+        parameter.data = parameter.data.float()
+    model.eval()  # no dropout: the same batch gives the same features
+    return adapters
+
+
+class AdaptedEncoder:
+    """Pooled features of an encoder with adapters, which get their gradients.
+
+    Attributes:
+        adapters: the parameters of the adapters by name, all that is trained of the encoder.
+        at_once: clips that are encoded together where no gradient is needed.
+    """
+
+    at_once = 32
+
+    def __init__(self, encoder: SpeechEncoder, audio: Audio, options: Options, seed: int) -> None:
+        """Args:
+        encoder: is changed in place.
+        audio: of the N clips.
+        options: settings of the adapters.
+        seed: of their initial weights.
+
+        Raises:
+            InputError: the encoder has no such layers, or does not use adapters on them.
+        """
+        self.encoder, self.audio = encoder, audio
+        self.shape = (len(audio.files), encoder.layers, encoder.dim)
+        self.adapters = add_adapters(encoder.model, options, seed)
+        self._check_gradients()
+
+    def _check_gradients(self) -> None:
+        """Refuse adapters that no gradient reaches: they would train nothing and not tell.
+
+        WavLM's attention reads the weights of its projections itself, past their modules.
+        """
+        noise = torch.randn(
+            1, 2 * self.encoder.shortest, generator=torch.Generator().manual_seed(0)
+        )
+        pooled = self._pool(noise).square().sum()
+        if pooled.requires_grad:
+            pooled.backward()
+        idle = sorted(
+            {
+                name.split(".lora_")[0].split(".")[-1]
+                for name, parameter in self.adapters.items()
+                if parameter.grad is None
+            }
+        )
+        for parameter in self.adapters.values():
+            parameter.grad = None
+        if idle:
+            raise InputError(
+                f"'lora.modules' names {', '.join(idle)}, but this encoder "
+                f"({self.encoder.model.config.model_type}) computes past adapters there, so that "
+                "they would train nothing. Name others, such as intermediate_dense and "
+                "output_dense."
+            )
+
+    def batch(self, rows: torch.Tensor) -> torch.Tensor:
+        """Features [B, L, D] of the rows [B], float32 on the CPU, with gradients.
+
+        Clips of one length go through the encoder together, others are not padded against each
+        other, as in the extraction.
+
+        Raises:
+            InputError: a clip can't be used.
+        """
+        waves = [self.audio.read(row) for row in rows.tolist()]
+        by_length = defaultdict(list)
+        for place, wave in enumerate(waves):
+            by_length[len(wave)].append(place)
+        parts, places = [], []
+        for same in by_length.values():
+            parts.append(self._pool(torch.stack([waves[place] for place in same])))
+            places += same
+        return torch.cat(parts)[torch.tensor(places).argsort()]
+
+    def _pool(self, waves: torch.Tensor) -> torch.Tensor:
+        """Mean over frames [B, L, D] of waves [B, sample]."""
+        return self.encoder.hidden_states(waves).float().mean(dim=2).cpu()

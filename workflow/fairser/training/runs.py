@@ -1,0 +1,95 @@
+"""The files of a training run: what it reads, and what it leaves."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from fairser.core.files import complete, read_json, write_json
+from fairser.core.provenance import commit, versions
+from fairser.corpora.clips import ClipTable
+from fairser.extraction.features import Inputs, StoreInputs
+from fairser.extraction.store import open_store
+from fairser.training.train import Run
+
+
+def make_inputs(
+    given: dict[str, str],
+    settings: dict[str, Any],
+    table: ClipTable,
+    config: dict[str, Any],
+    threads: int,
+) -> tuple[Inputs, dict[str, Any]]:
+    """Where a run's features come from, and the record of it.
+
+    Args:
+        given: input files of the job: ``features`` and ``clips`` of a store; or, where the
+            encoder is trained, perhaps ``waves`` and its ``model``.
+        settings: of the job: ``finetune`` (settings of the adapters, or None), ``standardise``;
+            with the former ``encoder`` and ``audio``.
+        table: clip table of the fold.
+        config: the resolved configuration, for what changes no number: device and memory.
+        threads: for an encoder that is trained on the CPU.
+    """
+    groups = read_json(given["origin"])["origin"] if "origin" in given else None
+    if settings["finetune"] is None:
+        torch.set_num_threads(1)  # the same numbers on any number of cores
+        store = open_store(given["features"], given["clips"])
+        made = read_json(given["source"]) if "source" in given else None
+        record = {"device": "cpu", "features": made, "groups": groups}
+        return StoreInputs(store, settings["standardise"], config["train"]["memory_mb"]), record
+    from fairser.extraction.extract import Source
+    from fairser.pretrained.devices import describe
+    from fairser.training.finetuning import FinetunedInputs, Options
+
+    torch.set_num_threads(threads)
+    source = Source.read(settings["encoder"], given.get("model"), given.get("waves"))
+    encoder: Any = source.encoder(config["device"])
+    files = dict(table.frame.select("clip", "file").iter_rows())
+    inputs = FinetunedInputs(
+        encoder,
+        Path(settings["audio"]),
+        files,
+        settings["encoder"]["seconds"],
+        Options(**settings["finetune"]),
+    )
+    record = {"device": describe(encoder.device), "features": source.described()}
+    return inputs, {**record, "groups": groups}
+
+
+def write_run(
+    paths: dict[str, str],
+    run: Run,
+    origin: dict[str, Any],
+    cell: dict[str, str],
+    config: dict[str, Any],
+) -> None:
+    """Write a run's predictions, model and history, and last the record of how it came about.
+
+    Args:
+        paths: of ``predictions`` (parquet), ``model`` (safetensors), ``history`` (csv) and
+            ``run`` (JSON).
+        run: what the training left.
+        origin: the record of its inputs (:func:`make_inputs`).
+        cell: method, source, k, fold and seed.
+        config: the resolved configuration.
+    """
+    with complete(paths["predictions"]) as path:
+        run.predictions.write_parquet(path)
+    with complete(paths["model"]) as path:
+        save_file(run.tensors, path)
+    with complete(paths["history"]) as path:
+        run.history.write_csv(path)
+    record = {
+        "method": cell["method"],
+        "source": cell["source"],
+        **{name: int(cell[name]) for name in ("k", "fold", "seed")},
+        "best_epoch": run.best_epoch,
+        "seconds": run.seconds,
+        **origin,
+        "versions": versions(),
+        "commit": commit(),
+        "config": config,
+    }
+    write_json(Path(paths["run"]), record)

@@ -1,0 +1,172 @@
+"""A run of the grid: from the features of a fold to predictions."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from torch import nn
+
+from fairser.core.errors import InputError
+from fairser.corpora.clips import SPLITS, ClipTable
+from fairser.extraction.batches import Statistics
+from fairser.extraction.features import Inputs
+from fairser.groups.grouping import encode_groups
+from fairser.methods.base import FoldData, Method, find_method
+from fairser.training.checkpoints import Checkpoint
+from fairser.training.fitting import Options, Progress, Weights, at_once, fit
+
+PREDICTED = ("development", "test")
+STAGES = ("load", "train", "predict")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training run leaves behind.
+
+    Attributes:
+        tensors: parameters of the best model, those of an encoder's adapters below
+            ``adapters.``, and ``features.mean`` and ``features.std`` [L, D] where the features
+            were standardised.
+        history: a row per epoch: epoch, train_loss, development_loss.
+        predictions: a row per clip of development and test: clip, split, probability per class.
+        best_epoch: the epoch that was kept, None where nothing was trained.
+        seconds: durations of loading, training and prediction.
+    """
+
+    tensors: dict[str, torch.Tensor]
+    history: pl.DataFrame
+    predictions: pl.DataFrame
+    best_epoch: int | None
+    seconds: dict[str, float]
+
+
+def load_fold(
+    table: ClipTable, inputs: Inputs, grouping: pl.DataFrame | None = None, seed: int = 0
+) -> tuple[FoldData, Statistics]:
+    """One fold's clips, and the statistics that its features were standardised with.
+
+    Args:
+        table: the (biased) clip table of one fold, sorted as rows are to be numbered.
+        inputs: where the features come from.
+        grouping: groups of the clips (:mod:`fairser.groups.grouping`), None for the source none.
+        seed: of what the inputs initialise at random.
+
+    Raises:
+        InputError: the features lack clips, or the groups are those of another split.
+    """
+    frame = table.frame
+    rows = {
+        split: torch.from_numpy(np.flatnonzero((frame["split"] == split).to_numpy()))
+        for split in SPLITS
+    }
+    features, statistics = inputs.fold(frame["clip"], rows["train"].numpy(), seed)
+    classes = pl.Series("class", table.classes)
+    index = frame["majority"].replace_strict(classes, range(len(classes)), default=-1)
+    data = FoldData(
+        features=features,
+        targets=torch.from_numpy(frame.select(table.classes).to_numpy().astype(np.float32)),
+        majority=torch.from_numpy(index.cast(pl.Int64).to_numpy().copy()),
+        **rows,
+        **_load_groups(grouping, frame),
+    )
+    return data, statistics
+
+
+def _load_groups(grouping: pl.DataFrame | None, frame: pl.DataFrame) -> dict[str, torch.Tensor]:
+    """The group fields of :class:`FoldData` for the rows of a fold."""
+    if grouping is None:
+        return {}
+    ordered = frame.select("clip").join(grouping, on="clip", how="left", maintain_order="left")
+    if ordered["split"].null_count():
+        lost = ordered.filter(pl.col("split").is_null())["clip"][0]
+        raise InputError(f"The groups lack clip '{lost}'; make them again from this split.")
+    numbers, shares = encode_groups(ordered)
+    fields = {"groups": torch.from_numpy(numbers)}
+    if shares is not None:
+        fields["probabilities"] = torch.from_numpy(shares)
+    return fields
+
+
+def train_and_predict(
+    name: str,
+    table: ClipTable,
+    inputs: Inputs,
+    options: Options,
+    seed: int,
+    grouping: pl.DataFrame | None = None,
+    hyper: dict[str, Any] | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Run:
+    """Train a method on one fold and predict its development and test clips.
+
+    The same seed gives the same initial head and the same order of batches to every method, so
+    that methods differ by what they do, not by the draw.
+
+    Args:
+        name: of the method.
+        table: biased clip table of the fold.
+        inputs: where the features come from.
+        options: settings of the training.
+        seed: of initial weights, batch order and the method's own draws.
+        grouping: groups of the fold's clips, for methods that use them.
+        hyper: hyper-parameters of the method that are not at their defaults.
+        checkpoint: where an interrupted training is taken up; the result is the same as without
+            the interruption.
+
+    Raises:
+        InputError: the loss is not finite, the features lack clips, or no train clip is left.
+    """
+    times = [time.monotonic()]
+    data, statistics = load_fold(table, inputs, grouping, seed)
+    times.append(time.monotonic())
+    where = f"method {name}, fold {table.frame['fold'][0]}, seed {seed}"
+    if data.groups is not None and not (data.groups[data.train] >= 0).any():
+        raise InputError(
+            f"Nothing to go by for {where}: the groups of all train clips are unknown. Take "
+            "another group source, or fill in the attribute that it comes from."
+        )
+    kind = find_method(name)
+    method = kind(data, torch.Generator().manual_seed(seed), kind.Options(**(hyper or {})))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = method.build()
+    weights = Weights(model, getattr(data.features, "adapters", {}))
+    progress = Progress()
+    if method.trains:
+        progress = fit(method, weights, options, seed, where, checkpoint or Checkpoint())
+    times.append(time.monotonic())
+    predictions = _predict(method, model, table, where)
+    times.append(time.monotonic())
+    schema = {"epoch": pl.Int64, "train_loss": pl.Float64, "development_loss": pl.Float64}
+    return Run(
+        tensors={**weights.copy(), **statistics},
+        history=pl.DataFrame(progress.history, schema, orient="row"),
+        predictions=predictions,
+        best_epoch=progress.best_epoch,
+        seconds={
+            name: round(end - start, 3)
+            for name, start, end in zip(STAGES, times, times[1:], strict=False)
+        },
+    )
+
+
+@torch.no_grad()
+def _predict(method: Method, model: nn.Module, table: ClipTable, where: str) -> pl.DataFrame:
+    """Probabilities softmax(z) of the development and test clips, in the table's order."""
+    frame = table.frame.with_row_index("number").filter(pl.col("split").is_in(PREDICTED))
+    rows = torch.from_numpy(frame["number"].cast(pl.Int64).to_numpy().copy())
+    logits = torch.cat([method.logits(model, part) for part in rows.split(at_once(method))])
+    bad = ~logits.isfinite().all(dim=1)
+    if bad.any():
+        clip = frame["clip"][int(bad.nonzero()[0])]
+        raise InputError(
+            f"The prediction for clip '{clip}' is not finite ({int(bad.sum())} clip(s)) with "
+            f"{where}. Look for features of this clip that are NaN or of extreme size."
+        )
+    shares = logits.softmax(dim=1).numpy()
+    return frame.select("clip", "split").with_columns(
+        pl.Series(name, shares[:, column]) for column, name in enumerate(table.classes)
+    )
