@@ -1,0 +1,86 @@
+"""Numbers, lists and Markdown tables as text: the one place that decides how they are written."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+SIGNIFICANT = 0.05  # level of every corrected p-value
+
+
+def is_significant(p: float | None) -> bool:
+    """Whether a corrected p-value is below :data:`SIGNIFICANT`; None and NaN are not."""
+    return p is not None and p < SIGNIFICANT
+
+
+def mark(p: float | None) -> str:
+    """``*`` for a significant p-value, else nothing."""
+    return "*" if is_significant(p) else ""
+
+
+def number(value: float | None, digits: int = 3, signed: bool = False) -> str:
+    """A number with fixed decimals; zero has no minus sign, a missing value is empty."""
+    if value is None:
+        return ""
+    text = f"{value:{'+' if signed else ''}.{digits}f}"
+    return text.replace("-", "+" if signed else "") if not float(text) else text
+
+
+def interval(low: float | None, high: float | None, digits: int = 3, signed: bool = False) -> str:
+    """Such as ``[0.324, 0.470]``; empty where an end is missing."""
+    if low is None or high is None:
+        return ""
+    return f"[{number(low, digits, signed)}, {number(high, digits, signed)}]"
+
+
+def estimate(row: dict[str, Any], name: str, digits: int = 3) -> str:
+    """A number of a table's row with its mark, its spread over folds and its interval.
+
+    Args:
+        row: holds ``name`` and, where they are known, ``name_p``, ``name_std``, ``name_low`` and
+            ``name_high``.
+        name: of the number; empty text where its value is missing.
+        digits: decimals.
+    """
+    if row[name] is None:
+        return ""
+    std = row.get(f"{name}_std")
+    parts = [
+        number(row[name], digits) + mark(row.get(f"{name}_p")),
+        f"({number(std, digits)})" if std is not None else "",
+        interval(row.get(f"{name}_low"), row.get(f"{name}_high"), digits),
+    ]
+    return " ".join(filter(None, parts))
+
+
+def counted(value: int, noun: str) -> str:
+    """Such as ``1 clip`` or ``2,000 clips``."""
+    return f"{value:,} {noun}{'' if value == 1 else 's'}"
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Such as ``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def shortened(items: Iterable[str], most: int) -> list[str]:
+    """The first items and, if there are others, ``3 more`` as the last one."""
+    known = list(items)
+    return [*known[:most], *([f"{len(known) - most:,} more"] if len(known) > most else [])]
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> str:
+    """A table in Markdown.
+
+    Args:
+        head: names of the columns.
+        rows: cells as text.
+        right: columns that are aligned to the right.
+    """
+    # A bar or a line break within a cell would end it.
+    lines = [[cell.replace("|", r"\|").replace("\n", " ") for cell in row] for row in [head, *rows]]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    text = [" | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines]
+    rules = [
+        "-" * (w - 1) + (":" if h in right else "-") for h, w in zip(head, widths, strict=True)
+    ]
+    text.insert(1, " | ".join(rules))
+    return "".join(f"| {line} |\n" for line in text)
