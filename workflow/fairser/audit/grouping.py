@@ -14,7 +14,6 @@ from fairser.audit.sources import Sources
 from fairser.core.errors import InputError, nearest
 from fairser.corpora.clips import clip_names
 from fairser.corpora.demographics import RESERVED, attribute_name, order_groups, tidy
-from fairser.corpora.faults import Faults
 
 MOST_GROUPS = 20  # of an attribute: more are no groups but names or measurements
 CROSS = " x "  # between the parts of a crossing, as in the groups of training
@@ -125,9 +124,7 @@ def _attributes(
             )
     frame = frame.rename(dict(zip(columns, names, strict=True)))
     frame = frame.with_columns(files.text(name) for name in names)
-    faults = Faults()
-    frame = tidy(frame, names, faults)
-    faults.refuse()
+    frame = tidy(frame, names)
     return frame, names
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.emosuperb import CREMAD_FAULTY, read_emosuperb
+from fairser.corpora.folds import MadeFolds
 from fairser.corpora.manifest import read_manifest
 
 
@@ -21,8 +22,7 @@ def read_corpus(corpus: dict[str, Any], stratify: str) -> ClipTable:
             speakers,
             classes,
             attributes=corpus["attributes"],
-            folds=corpus["folds"],
-            stratify=stratify,
+            made=MadeFolds(corpus["folds"], stratify),
         )
     drop = CREMAD_FAULTY if corpus["kind"] == "cremad" else ()
     return read_emosuperb(corpus["labels"], speakers, classes, drop)

@@ -20,8 +20,17 @@ def dominant_groups(table: ClipTable, attribute: str) -> dict[str, str]:
     """The group with the most majority-class clips of each class, over the whole corpus.
 
     Ties go to the group whose name comes first. Classes without a clip are left out.
+
+    Raises:
+        InputError: the corpus does not have the attribute.
     """
-    _require_attribute(table, attribute)
+    if attribute not in table.attributes:
+        known = list(table.attributes)
+        raise InputError(
+            f"'bias.attribute' is '{attribute}', which the corpus does not have."
+            f"{nearest(attribute, known)} It has: {', '.join(known) or 'no demographics'}. "
+            "Name one of these, or set 'bias.ratio' to null to leave the splits as they are."
+        )
     counts = (
         table.clips()
         .drop_nulls(["majority", attribute])
@@ -45,7 +54,10 @@ def bias_fold(
         attribute: demographic column that is biased.
         ratio: clips of the dominant group for each clip of another; None keeps all clips that
             have a majority class.
-        seed: seed of the draw; the cells (split, class, group) draw independently of each other.
+        seed: of the draw; the cells (split, class, group) draw independently of each other.
+
+    Raises:
+        InputError: an unknown fold or attribute, or a split without a clip.
     """
     part = table.fold(fold)
     test = part.frame.filter(pl.col("split") == "test")
@@ -87,13 +99,3 @@ def _bias_cell(
         drawn = generator.choice(clips.height, min(quota, clips.height), replace=False)
         frames.append(clips[np.sort(drawn)])
     return frames
-
-
-def _require_attribute(table: ClipTable, attribute: str) -> None:
-    if attribute not in table.attributes:
-        known = list(table.attributes)
-        raise InputError(
-            f"'bias.attribute' is '{attribute}', which the corpus does not have."
-            f"{nearest(attribute, known)} It has: {', '.join(known) or 'no demographics'}. "
-            "Name one of these, or set 'bias.ratio' to null to leave the splits as they are."
-        )
