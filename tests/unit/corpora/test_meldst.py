@@ -121,12 +121,16 @@ def test_missing_files(paths: dict[str, Path]) -> None:
         read_meldst(**paths, languages=ALL)
 
 
-def test_the_demo_corpus_is_read_and_repeats(tmp_path: Path) -> None:
-    few = {"train": 1, "valid": 1, "test": 1}
-    for name in ("one", "two"):
-        make_demo_meldst(tmp_path / name, few)
-    one = tmp_path / "one"
-    assert (one / "audio.tsv").read_text() == (tmp_path / "two/audio.tsv").read_text()
-    table = read_meldst(one, one / "audio", one / "speakers.tsv", ALL)
+def test_the_demo_corpus_is_read(tmp_path: Path) -> None:
+    make_demo_meldst(tmp_path, {"train": 1, "valid": 1, "test": 0})
+    table = read_meldst(tmp_path, tmp_path / "audio", tmp_path / "speakers.tsv", ALL)
     assert table["language"].n_unique() == 3
     assert unknown_speakers(table)["speaker"].to_list() == ["Somebody"]
+
+
+def test_the_demo_corpus_repeats(tmp_path: Path) -> None:
+    listings = set()
+    for name in ("one", "two"):
+        make_demo_meldst(tmp_path / name, dict.fromkeys(("train", "valid", "test"), 0))
+        listings.add((tmp_path / name / "audio.tsv").read_text())
+    assert len(listings) == 1

@@ -115,9 +115,7 @@ def make_demo_corpus(folder: Path, n_speakers: int = 40) -> None:
     clips = [clip for speaker in speakers for clip in make_clips(speaker)]
     audio = folder / "AudioWAV"
     write_recordings(audio, [clip.recording for clip in clips], SEED, 2)
-    for fold in range(FOLDS):
-        write_text(folder / f"labels/labels_consensus_{fold + 1}.csv", _labels(clips, fold))
-    write_text(folder / "VideoDemographics.csv", _demographics(speakers))
+    write_tables(folder, speakers, clips)
     names = sorted(clip.recording.file for clip in clips)
     rows = [f"{n}\t{sha256(audio / n)}\t{(audio / n).stat().st_size}\n" for n in names]
     write_text(listing, "".join(rows))
@@ -191,6 +189,15 @@ def _judge(intensity: float, emotion: Emotion, rng: np.random.Generator) -> list
     return (0.94 * votes / votes.sum() + 0.01).tolist()
 
 
+def write_tables(folder: Path, speakers: Sequence[Speaker], clips: Sequence[Clip]) -> None:
+    """Write the label file of each fold and the demographics."""
+    for fold in range(FOLDS):
+        write_text(folder / f"labels/labels_consensus_{fold + 1}.csv", _labels(clips, fold))
+    rows = ['"ActorID","Age","Sex","Race","Ethnicity"']
+    rows += [f'{s.name},{s.age},"{s.gender}","{s.race}","{s.ethnicity}"' for s in speakers]
+    write_text(folder / "VideoDemographics.csv", "\n".join(rows) + "\n")
+
+
 def _labels(clips: Sequence[Clip], fold: int) -> str:
     """The label file of a fold (from 0): its group of speakers is test, the next development."""
     rows = [",".join(["FileName", *CLASSES, "SpkrID", "Gender", "Split_Set"])]
@@ -199,10 +206,4 @@ def _labels(clips: Sequence[Clip], fold: int) -> str:
         values = [f"{value:.6f}" for value in clip.labels]
         speaker, split = clip.speaker, splits.get(clip.speaker.group, "Train")
         rows.append(",".join([clip.recording.file, *values, speaker.name, speaker.gender, split]))
-    return "\n".join(rows) + "\n"
-
-
-def _demographics(speakers: Sequence[Speaker]) -> str:
-    rows = ['"ActorID","Age","Sex","Race","Ethnicity"']
-    rows += [f'{s.name},{s.age},"{s.gender}","{s.race}","{s.ethnicity}"' for s in speakers]
     return "\n".join(rows) + "\n"
