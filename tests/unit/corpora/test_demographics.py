@@ -62,7 +62,7 @@ def test_speakers_of_a_file(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        ([{"name": "a", "sex": "m"}], ("no speaker column", "speaker, SpkrID, ActorID")),
+        ([{"name": "a", "sex": "m"}], ("no column of speakers", "speaker, SpkrID, ActorID")),
         ([{"speaker": "a"}, {"speaker": "a"}], ("row 2", "'a'", "more than one row", "keep one")),
         ([{"speaker": "a", "Sex": "m", "Gender": "m"}], ("row 1", "'Sex'", "'Gender'", "gender")),
     ],

@@ -16,13 +16,7 @@ UNEVEN = 3  # times that the largest test fold may be as large as the smallest
 
 
 def describe(table: ClipTable, folds: list[int], report: Report) -> None:
-    """Add to a report what a clip table holds.
-
-    Args:
-        table: of the corpus.
-        folds: test folds of the grid; those that do not exist are left out.
-        report: takes what is found.
-    """
+    """Add to a report what a clip table holds; ``folds`` are those of the grid."""
     clips = table.clips()
     speakers = clips["speaker"].n_unique()
     report.add("clips", f"{clips.height:,} of {counted(speakers, 'speaker')}")

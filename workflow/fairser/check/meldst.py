@@ -18,13 +18,7 @@ SHOWN = 5  # speakers
 
 
 def describe(config: dict[str, Any], decode: bool, report: Report) -> str | None:
-    """Describe MELD-ST; returns the target that makes the demo corpus, if it is not there yet.
-
-    Args:
-        config: the resolved configuration.
-        decode: read every sample of the audio.
-        report: takes what is found.
-    """
+    """Describe MELD-ST; returns the target that makes the demo corpus, if it is not there yet."""
     llm = config["llm"]
     corpus = {name: value for name, value in llm["corpus"].items() if name != "kind"}
     report.add("corpus", f"MELD-ST: {corpus['metadata']}")

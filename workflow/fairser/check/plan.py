@@ -22,14 +22,7 @@ Config = dict[str, Any]
 
 
 def describe(config: Config, table: ClipTable, decode: bool, report: Report) -> None:
-    """Add to a report what the workflow would do with a corpus.
-
-    Args:
-        config: the resolved configuration.
-        table: clip table of the corpus.
-        decode: whether to read all of one's own features.
-        report: takes what is found.
-    """
+    """Add to a report what the workflow would do with a corpus; ``decode`` reads own features."""
     biased = _describe_bias(config, table, report)
     found = grid.configurations(config)
     methods = ", ".join(dict.fromkeys(one.method for one in found))

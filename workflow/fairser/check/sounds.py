@@ -26,17 +26,11 @@ FULL_SCALE = 0.999
 CLIPPED = 0.001  # share of samples at full scale
 MANY = 0.05  # share of clips
 
-SCHEMA = {
-    "file": pl.String,
-    "fault": pl.String,
-    "seconds": pl.Float64,
-    "rate": pl.Int64,
-    "channels": pl.Int64,
-    "form": pl.String,
-    "peak": pl.Float64,
-    "clipped": pl.Float64,
-    "digest": pl.String,
-}
+SCHEMA = (
+    dict.fromkeys(("file", "fault", "form", "digest"), pl.String)
+    | dict.fromkeys(("rate", "channels"), pl.Int64)
+    | dict.fromkeys(("seconds", "peak", "clipped"), pl.Float64)
+)
 
 
 def scan(folder: str | Path, files: Sequence[str], decode: bool = False) -> pl.DataFrame:
@@ -73,14 +67,9 @@ def _look(folder: Path, decode: bool, file: str) -> dict[str, Any]:
 
 
 def describe(sounds: pl.DataFrame, folder: str, seconds: float, key: str, report: Report) -> None:
-    """Add to a report what a :func:`scan` found.
+    """Add to a report what a :func:`scan` of a folder found.
 
-    Args:
-        sounds: of the scan.
-        folder: that was scanned.
-        seconds: of a clip that are used.
-        key: of the configuration that sets them.
-        report: takes what is found.
+    ``seconds`` of each clip are used, which ``key`` of the configuration sets.
     """
     good, bad = sounds.filter(pl.col("fault").is_null()), sounds.drop_nulls("fault")
     if bad.height:
@@ -108,31 +97,20 @@ def describe(sounds: pl.DataFrame, folder: str, seconds: float, key: str, report
 
 def _warn_clips(good: pl.DataFrame, seconds: float, key: str, report: Report) -> None:
     """Warn of clips that are cut, short, of a low rate, silent or clipped."""
+    long = f"longer than {seconds:g} s, of which only the start is used; raise '{key}' to use more."
+    low = f"sampled below the {MODEL_RATE // 1000} kHz of the models."
+    loud = f"clipped: more than {CLIPPED:.1%} of their samples are at full scale."
     for which, share, text in (
-        (
-            pl.col("seconds") > seconds,
-            MANY,
-            f"are longer than {seconds:g} s, of which only the start is used; raise "
-            f"'{key}' if the emotion comes later.",
-        ),
-        (pl.col("seconds") < SHORT, 0, f"are shorter than {SHORT} s. Is there speech in them?"),
-        (
-            pl.col("rate") < MODEL_RATE,
-            0,
-            f"have a sampling rate below the {MODEL_RATE // 1000} kHz of the models: their upper "
-            "frequencies are empty.",
-        ),
-        (pl.col("peak") < SILENT, 0, "are silent."),
-        (
-            pl.col("clipped") > CLIPPED,
-            0,
-            f"are clipped: more than {CLIPPED:.1%} of their samples are at full scale.",
-        ),
+        (pl.col("seconds") > seconds, MANY, long),
+        (pl.col("seconds") < SHORT, 0, f"shorter than {SHORT} s. Is there speech in them?"),
+        (pl.col("rate") < MODEL_RATE, 0, low),
+        (pl.col("peak") < SILENT, 0, "silent."),
+        (pl.col("clipped") > CLIPPED, 0, loud),
     ):
         files = good.filter(which)["file"].to_list()
         if len(files) > share * good.height:
             number = f"{len(files):,} of {counted(good.height, 'clip')}"
-            report.warn(f"{number} ({joined(shortened(files, EXAMPLES))}) {text}")
+            report.warn(f"{number} ({joined(shortened(files, EXAMPLES))}) are {text}")
 
 
 def _warn_doubled(good: pl.DataFrame, report: Report) -> None:

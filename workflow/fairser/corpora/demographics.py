@@ -11,6 +11,7 @@ import polars as pl
 
 from fairser.core.csv_files import read_csv
 from fairser.core.errors import InputError
+from fairser.core.text import joined
 from fairser.corpora.clips import AGE_YEARS
 from fairser.corpora.faults import Faults
 
@@ -54,19 +55,16 @@ def read_speakers(path: str | Path, faults: Faults | None = None) -> tuple[pl.Da
     """
     faults = faults or Faults(at_once=True)
     frame = read_csv(path)
-    speaker = next((name for name in SPEAKER_COLUMNS if name in frame.columns), None)
-    if speaker is None:
-        raise InputError(
-            f"{path}: no speaker column; name one of the columns {', '.join(SPEAKER_COLUMNS)}."
-        )
+    speaker = next((name for name in SPEAKER_COLUMNS if name in frame.columns), "")
+    if not speaker:
+        raise InputError(f"{path}: no column of speakers ({', '.join(SPEAKER_COLUMNS)}).")
     names = {name: attribute_name(name) for name in frame.columns if name not in (speaker, "row")}
-    for column, name in names.items():
-        others = [other for other in names if other != column and names[other] == name]
-        if others or name in RESERVED:
-            with_what = f"column '{others[0]}'" if others else "a column of the clip table"
+    for name in names.values():
+        same = [f"'{column}'" for column in names if names[column] == name]
+        if same[1:] or name in RESERVED:
             raise InputError(
-                f"{path}, row 1: column '{column}' has the same name as {with_what} ('{name}'); "
-                "rename it or leave it out."
+                f"{path}, row 1: {joined(same)} can't be read as the attribute '{name}', whose "
+                "name is taken; rename or remove the column."
             )
     frame = frame.rename({speaker: "speaker", **names})
     faults.note(
@@ -92,22 +90,21 @@ def join_speakers(
     """
     faults = faults or Faults(at_once=True)
     speakers, added = read_speakers(path, faults)
-    lost = clips.filter(~pl.col("speaker").str.starts_with(UNKNOWN_SPEAKER)).join(
-        speakers, on="speaker", how="anti"
-    )
+    lost = clips.filter(~pl.col("speaker").str.starts_with(UNKNOWN_SPEAKER))
+    lost = lost.join(speakers, on="speaker", how="anti")
     faults.note(
         lost.unique("speaker", keep="first", maintain_order=True),
         "speaker '{speaker}' has no row in {path}. Add one; leave unknown values empty.",
         "speaker",
         path=path,
     )
-    joined = clips.join(speakers, on="speaker", how="left", suffix=" of the speaker")
+    both = clips.join(speakers, on="speaker", how="left", suffix=" of the speaker")
     if AGE_YEARS in clips.columns and AGE_YEARS in speakers.columns:
         other = f"{AGE_YEARS} of the speaker"
-        joined = joined.with_columns(pl.coalesce(AGE_YEARS, other).alias(AGE_YEARS)).drop(other)
+        both = both.with_columns(pl.coalesce(AGE_YEARS, other).alias(AGE_YEARS)).drop(other)
     for name in set(attributes) & set(added):
         other = f"{name} of the speaker"
-        wrong = joined.filter(pl.col(name) != pl.col(other))
+        wrong = both.filter(pl.col(name) != pl.col(other))
         wrong = wrong.unique("speaker", keep="first", maintain_order=True)
         faults.note(
             wrong.select("row", "speaker", here=name, there=other),
@@ -116,8 +113,8 @@ def join_speakers(
             name=name,
             path=path,
         )
-        joined = joined.with_columns(pl.coalesce(other, name).alias(name)).drop(other)
-    return joined, [*attributes, *(name for name in added if name not in attributes)]
+        both = both.with_columns(pl.coalesce(other, name).alias(name)).drop(other)
+    return both, [*attributes, *(name for name in added if name not in attributes)]
 
 
 def order_groups(attribute: str, groups: list[str]) -> list[str]:

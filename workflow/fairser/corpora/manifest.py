@@ -40,8 +40,7 @@ def read_manifest(
         speakers: csv of demographics by speaker, joined to the manifest's own columns.
         classes: the class columns; or, with an ``emotion`` column, its values in table order
             (by default all of them, by name).
-        attributes: demographic columns of the manifest; by default those of
-            :data:`fairser.corpora.demographics.KNOWN` that it has.
+        attributes: demographic columns of the manifest; by default :data:`demographics.KNOWN`.
         made: the folds to make where the manifest names none.
     """
     frame = read_csv(path)
@@ -61,9 +60,11 @@ def read_manifest(
         frame, names = _spread_emotions(frame, classes, faults)
     else:
         frame, names = clips.numeric(frame, columns, faults), columns
-    own: list[str] = []
+    free = [name for name in header if name not in (*RESERVED, *names)]
+    known = [name for name in free if name in demographics.KNOWN]
+    own = known if attributes is None else [name for name in attributes if name in free]
     with faults.gather():
-        own = _attributes(header, attributes, names, path)
+        require_columns(path, free, attributes or (), "which 'corpus.attributes' names")
     frame = demographics.tidy(frame, own, faults)
     if "clip" not in header:
         frame = frame.with_columns(clips.clip_names("file"))
@@ -145,17 +146,6 @@ def _spread_emotions(
     )
     hot = [(pl.col("emotion") == name).cast(pl.Float64).alias(name) for name in names]
     return frame.with_columns(hot), names
-
-
-def _attributes(
-    header: list[str], wanted: list[str] | None, classes: list[str], path: str | Path
-) -> list[str]:
-    """The demographic columns of a manifest."""
-    free = [name for name in header if name not in (*RESERVED, *classes)]
-    if wanted is None:
-        return [name for name in free if name in demographics.KNOWN]
-    require_columns(path, free, wanted, "which 'corpus.attributes' names")
-    return wanted
 
 
 def _assign_folds(

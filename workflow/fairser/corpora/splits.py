@@ -50,7 +50,7 @@ def bias_fold(
 
     Args:
         table: clip table of the corpus.
-        fold: number of the fold.
+        fold: one of its folds.
         attribute: demographic column that is biased.
         ratio: clips of the dominant group for each clip of another; None keeps all clips that
             have a majority class.
@@ -60,19 +60,17 @@ def bias_fold(
         InputError: an unknown fold or attribute, or a split without a clip.
     """
     part = table.fold(fold)
-    test = part.frame.filter(pl.col("split") == "test")
-    frames = [test]
     labelled = part.frame.filter(pl.col("majority").is_not_null() & (pl.col("split") != "test"))
+    frames = [part.frame.filter(split="test")]
     if ratio is None:
         frames.append(labelled)
     else:
         dominant = dominant_groups(table, attribute)
-        for split in SPLITS[:2]:
+        for place, split in enumerate(SPLITS[:2]):
             for number, name in enumerate(table.classes):
-                cell = labelled.filter((pl.col("split") == split) & (pl.col("majority") == name))
-                if cell.height:
-                    stream = [seed, fold, SPLITS.index(split), number]
-                    frames += _bias_cell(cell, attribute, dominant.get(name), ratio, stream)
+                cell = labelled.filter(split=split, majority=name)
+                stream = [seed, fold, place, number]
+                frames += _bias_cell(cell, attribute, dominant.get(name), ratio, stream)
     biased = pl.concat(frames).sort("split", "clip")
     for split in SPLITS[:2]:
         if not (biased["split"] == split).any():
@@ -87,15 +85,14 @@ def _bias_cell(
     cell: pl.DataFrame, attribute: str, dominant: str | None, ratio: float, stream: list[int]
 ) -> list[pl.DataFrame]:
     """Clips to keep of one split and class; those of unknown group are left out."""
-    keep = cell.filter(pl.col(attribute) == dominant)
-    quota = floor(keep.height / Fraction(str(ratio)))  # the ratio as it is written
-    others = cell[attribute].drop_nulls().unique().sort().to_list()
-    frames = [keep]
-    for number, group in enumerate(others):
-        if group == dominant:
-            continue
+    leading = cell.filter(pl.col(attribute) == dominant).height
+    quota = floor(leading / Fraction(str(ratio)))  # the ratio as it is written
+    frames = []
+    for number, group in enumerate(cell[attribute].drop_nulls().unique().sort()):
         clips = cell.filter(pl.col(attribute) == group).sort("clip")
-        generator = np.random.default_rng([*stream, number])
-        drawn = generator.choice(clips.height, min(quota, clips.height), replace=False)
-        frames.append(clips[np.sort(drawn)])
+        if group != dominant:
+            generator = np.random.default_rng([*stream, number])
+            drawn = generator.choice(clips.height, min(quota, clips.height), replace=False)
+            clips = clips[np.sort(drawn)]
+        frames.append(clips)
     return frames
