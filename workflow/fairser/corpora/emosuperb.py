@@ -22,12 +22,11 @@ from fairser.corpora.faults import Faults
 
 DIMENSIONS = ("EmoAct", "EmoVal", "EmoDom")
 # Key of the split in config.json, its name in the files, its name in the clip table.
-SPLIT_KEYS = {
-    "train": ("Train", "train"),
-    "dev": ("Development", "development"),
-    "test": ("Test", "test"),
-}
-SPLIT_NAMES = dict(SPLIT_KEYS.values())
+SPLIT_KEYS = (
+    ("train", "Train", "train"),
+    ("dev", "Development", "development"),
+    ("test", "Test", "test"),
+)
 
 # Recordings of CREMA-D with faulty audio or without a full set of ratings.
 CREMAD_FAULTY = ("1064_IEO_DIS_MD", "1064_TIE_SAD_XX", "1076_MTI_NEU_XX", "1076_MTI_SAD_XX")
@@ -86,17 +85,14 @@ def fold_files(folder: Path) -> dict[int, Path]:
 
 
 def _family_settings(folder: Path) -> tuple[list[str] | None, dict[str, str]]:
-    """Classes (None: those of the header) and splits by their name in the files.
-
-    Both come from ``config.json``, where there is one.
-    """
+    """Classes (None: those of the header) and splits, by ``config.json`` if there is one."""
     path = folder / "config.json"
     if not path.is_file():
-        return None, SPLIT_NAMES
+        return None, {name: split for _, name, split in SPLIT_KEYS}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         given = content.get("data_split_type", {})
-        splits = {given.get(key, name): split for key, (name, split) in SPLIT_KEYS.items()}
+        splits = {given.get(key, name): split for key, name, split in SPLIT_KEYS}
         classes = content["categorical"]["emo_type"]
         if not isinstance(classes, list) or not all(isinstance(name, str) for name in splits):
             raise TypeError("a list of classes and a text for each split are needed")

@@ -68,11 +68,6 @@ def speaker_folds(frame: pl.DataFrame, made: MadeFolds, origin: str | Path) -> p
     has the fewest clips of the group so far. scikit-learn's ``StratifiedGroupKFold`` balances
     equally well, but refuses a corpus whose groups have fewer clips than there are folds.
 
-    Args:
-        frame: one row per clip, with ``speaker``.
-        made: number of folds, and the column to balance.
-        origin: the file that messages name.
-
     Raises:
         InputError: fewer than three folds, or more than speakers.
     """

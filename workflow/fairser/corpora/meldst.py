@@ -62,16 +62,13 @@ def read_meldst(
         InputError: a file, column, value or wav is missing; no speaker has a gender; no language
             has both genders in train and in development.
     """
-    pairs = [pair for pair in PAIRS if PAIRS[pair] in languages]
-    if "eng" in languages:
-        pairs = list(dict.fromkeys([*pairs, *(PAIRS if english == "both" else [english])]))
     parts = []
-    for pair, split in product(sorted(pairs), SPLITS):
-        frame = _read(Path(metadata), pair, split)
-        for language in ("eng", PAIRS[pair]):
-            used = language != "eng" or english in ("both", pair)
-            if language in languages and used:
-                parts.append(_clips(frame, pair, language, split, Path(audio)))
+    for pair, split in product(PAIRS, SPLITS):
+        spoken = {"eng", PAIRS[pair]} if english in ("both", pair) else {PAIRS[pair]}
+        used = spoken & set(languages)
+        if used:
+            frame = _read(Path(metadata), pair, split)
+            parts += [_clips(frame, pair, name, split, Path(audio)) for name in sorted(used)]
     clips = _without_repeats(pl.concat(parts))
     clips = join_genders(clips, genders).select(*COLUMNS, "listed").sort("clip")
     check_audio(clips, audio)

@@ -68,9 +68,10 @@ def bias_fold(
         dominant = dominant_groups(table, attribute)
         for place, split in enumerate(SPLITS[:2]):
             for number, name in enumerate(table.classes):
-                cell = labelled.filter(split=split, majority=name)
-                stream = [seed, fold, place, number]
-                frames += _bias_cell(cell, attribute, dominant.get(name), ratio, stream)
+                if name in dominant:  # a group of its clips is known
+                    cell = labelled.filter(split=split, majority=name)
+                    stream = [seed, fold, place, number]
+                    frames += _bias_cell(cell, attribute, dominant[name], ratio, stream)
     biased = pl.concat(frames).sort("split", "clip")
     for split in SPLITS[:2]:
         if not (biased["split"] == split).any():
@@ -82,7 +83,7 @@ def bias_fold(
 
 
 def _bias_cell(
-    cell: pl.DataFrame, attribute: str, dominant: str | None, ratio: float, stream: list[int]
+    cell: pl.DataFrame, attribute: str, dominant: str, ratio: float, stream: list[int]
 ) -> list[pl.DataFrame]:
     """Clips to keep of one split and class; those of unknown group are left out."""
     leading = cell.filter(pl.col(attribute) == dominant).height
