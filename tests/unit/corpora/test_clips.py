@@ -118,7 +118,7 @@ def test_bad_classes(classes: list[str], told: tuple[str, ...]) -> None:
 def test_classes_can_be_chosen() -> None:
     assert select_classes(CLASSES, None, "a.csv") == CLASSES
     assert select_classes(CLASSES, ["sad", "angry"], "a.csv") == ["sad", "angry"]
-    told = ("a.csv", "'hapy'", "'corpus.classes'", "Did you mean 'happy'?", "angry, happy, sad")
+    told = ("a.csv", "'hapy'", "'corpus.classes'", "'happy'?", "angry, happy, sad")
     assert_refused(told, select_classes, CLASSES, ["sad", "hapy"], "a.csv")
 
 

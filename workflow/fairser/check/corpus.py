@@ -19,7 +19,7 @@ def check_corpus(config: Config, files: list[str], decode: bool = False) -> Repo
     Args:
         config: the resolved configuration.
         files: of the configuration, for the command that follows.
-        decode: read every sample of the audio and all of one's own features.
+        decode: read every sample of the audio and all precomputed features.
     """
     command = "snakemake"
     if files != ["config.yaml"]:

@@ -82,5 +82,5 @@ def _hint(path: str | Path, error: Exception) -> str:
         )
     return (
         f"The reason: {str(error).splitlines()[0]}. Every row needs as many values as the header; "
-        "a value with a comma stands in double quotes."
+        "put a value with a comma in double quotes."
     )

@@ -34,7 +34,7 @@ PROSODY = {
     "sadness": Prosody(0.7, -15, -40, -14, -0.7),
     "surprise": Prosody(1.0, 40, 45, 4, 0.2),
 }
-# One sentence that tells the emotion, in the order of EMOTIONS, and some that tell nothing.
+# Sentences whose words express an emotion, in the order of EMOTIONS, and neutral ones.
 SENTENCES = {
     "eng": (
         *("Stop it now!", "That is foul.", "I am scared.", "How lovely!"),
@@ -101,7 +101,7 @@ def make_demo_meldst(folder: Path, takes: dict[str, int] | None = None) -> None:
 
 
 def _lines(takes: int, start: int, rng: np.random.Generator) -> list[Line]:
-    """What is said in a split: each speaker in each emotion, so many times; then a stranger."""
+    """The lines of a split: each speaker in each emotion, ``takes`` times; then a stranger."""
     cast = [(name, emotion) for name in SPEAKERS for emotion in EMOTIONS for _ in range(takes)]
     cast += [(name, emotion) for name in STRANGERS for emotion in EMOTIONS]
     lines = []

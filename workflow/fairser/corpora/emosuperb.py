@@ -116,7 +116,7 @@ def _read_fold(
     names = clips.select_classes(found, wanted, path)
     frame = clips.require_text(frame.rename({header[0]: "file"}), "file", faults)
     frame = clips.numeric(frame, names, faults)
-    # Speakers that the corpus does not know may be anyone: each such clip stands for itself.
+    # An unknown speaker may be anyone: each such clip gets a speaker of its own.
     known = demographics.is_known(pl.col("SpkrID"))
     alone = pl.lit(demographics.UNKNOWN_SPEAKER) + pl.col("file")
     return frame.select(

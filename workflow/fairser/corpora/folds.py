@@ -66,7 +66,7 @@ def speaker_folds(frame: pl.DataFrame, made: MadeFolds, origin: str | Path) -> p
 
     Speakers are dealt out group by group, those with the most clips first, each to the fold that
     has the fewest clips of the group so far. scikit-learn's ``StratifiedGroupKFold`` balances
-    equally well, but refuses a corpus whose groups have fewer clips than there are folds.
+    equally well, but fails if every group has fewer clips than there are folds.
 
     Raises:
         InputError: fewer than three folds, or more than speakers.

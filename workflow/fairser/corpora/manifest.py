@@ -1,4 +1,4 @@
-"""A corpus of one's own: a csv with one row per clip.
+"""A manifest: a corpus of the user as a csv with one row per clip.
 
 Columns: ``file`` (relative to the audio folder) and ``speaker``; the labels, either one ``emotion``
 column or one column per class with values that sum to 1; and, where the corpus has them,

@@ -16,7 +16,7 @@ The clip table of the second study has a row per clip:
 ``transcript``  what is said, in the clip's language
 ``speaker``     the character
 ``gender``      ``female``, ``male`` or null
-``listed``      whether the speaker stands in the list of genders
+``listed``      whether the speaker is in the list of genders
 ==============  ================================================================================
 """
 
@@ -37,7 +37,7 @@ LANGUAGES = {"eng": "English", "deu": "German", "jpn": "Japanese"}
 PAIRS = {"ENG_DEU": "deu", "ENG_JPN": "jpn"}
 SPLITS = {"train": "train", "valid": "development", "test": "test"}
 COLUMNS = ("clip", "file", "language", "split", "emotion", "transcript", "speaker", "gender")
-KEYS = ("season", "episode", "english")  # what names an English utterance in both pairs
+KEYS = ("season", "episode", "english")  # identify an English utterance in both pairs
 NEEDED = ("id", "emotion", "season", "episode", "speaker", "english")
 
 
@@ -133,7 +133,7 @@ def _read(metadata: Path, pair: str, split: str) -> pl.DataFrame:
 
 
 def _clips(frame: pl.DataFrame, pair: str, language: str, split: str, audio: Path) -> pl.DataFrame:
-    """Rows of a file as clips of one of its languages, with what names the utterance."""
+    """Rows of a file as clips of one of its languages, with the key of the utterance."""
     pattern = _pattern(audio, pair, language, split, frame["id"][0])
     number = pl.col("id").str.strip_chars()
     return frame.select(

@@ -115,8 +115,8 @@ class Repository:
         for mode, _, pointer, name in re.findall(r"(\d+) (\w+) (\w+)\t([^\0]*)\0", entries):
             if not mode.startswith("100") or not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
                 raise InputError(
-                    f"{self.source.url}: AudioWAV/{name} (mode {mode}) is no plain file with a "
-                    "plain name, so no audio was taken from this repository. Check its URL"
+                    f"{self.source.url}: AudioWAV/{name} (mode {mode}) is not a plain file with "
+                    "a plain name, so no audio was taken from this repository. Check its URL"
                 )
             if name.endswith(".wav"):
                 pointers[name] = pointer
