@@ -1,24 +1,16 @@
-"""Rule grouping: groups of a fold's clips from one source, and how they meet the annotation."""
+"""Rule infer_groups: groups of a fold's clips from one source, and how they meet the annotation."""
 
 from fairser.core.files import complete, read_json, write_json
 from fairser.core.jobs import job
-from fairser.corpora.clips import ClipTable
-from fairser.extraction.store import open_store
-from fairser.groups import grouping as groups
+from fairser.groups.agreement import quality
+from fairser.groups.base import infer_groups, read_fold
 
 with job(snakemake.log[0]):
-    given, cell = snakemake.input, snakemake.wildcards
-    table = ClipTable.read(given.split)
-    if cell.source == "annotated":
-        grouping = groups.annotated(table, **snakemake.params.settings)
-    elif cell.source == "pseudo":
-        grouping = groups.pseudo(table, groups.read_probabilities(given.probabilities, table))
-    else:
-        store = open_store(given.features, given.clips)
-        grouping = groups.kmeans(table, store, int(cell.k), **snakemake.params.settings)
+    given, cell = dict(snakemake.input.items()), snakemake.wildcards
+    fold = read_fold(given, int(cell.k), snakemake.params.settings)
+    groups = infer_groups(cell.source, fold)
     with complete(snakemake.output.groups) as path:
-        grouping.write_parquet(path)
-    made = given.get("source")
-    origin = read_json(made) if made else None
-    cell = {"source": cell.source, "k": int(cell.k), "fold": int(cell.fold), "origin": origin}
-    write_json(snakemake.output.quality, {**cell, "quality": groups.quality(grouping, table)})
+        groups.write_parquet(path)
+    origin = read_json(given["source"]) if "source" in given else None
+    record = {"source": cell.source, "k": fold.k, "fold": int(cell.fold), "origin": origin}
+    write_json(snakemake.output.quality, {**record, "quality": quality(groups, fold.table)})

@@ -3,7 +3,7 @@
 from fairser.core.files import complete
 from fairser.core.jobs import job
 from fairser.extraction.store import open_store
-from fairser.groups.grouping import store_probabilities
+from fairser.groups.probabilities import store_probabilities
 
 with job(snakemake.log[0]):
     store = open_store(snakemake.input.features, snakemake.input.clips)

@@ -21,6 +21,7 @@ from fairser.core.files import sha256, write_text
 from fairser.corpora import espeak
 from fairser.corpora.espeak import Utterance
 
+CORPUS = {"title": "demo", "lists": "labels", "made": True, "order": 4}
 SEED = 2027  # at which each class has the dominant gender of CREMA-D (a test states it)
 RATE = 16000  # samples a second of the clips, as in CREMA-D
 FOLDS = 5
@@ -247,3 +248,8 @@ def _demographics(speakers: Sequence[Speaker]) -> str:
     rows = ['"ActorID","Age","Sex","Race","Ethnicity"']
     rows += [f'{s.name},{s.age},"{s.gender}","{s.race}","{s.ethnicity}"' for s in speakers]
     return "\n".join(rows) + "\n"
+
+
+def read(corpus: dict[str, Any]) -> ClipTable:
+    """The clip table of the corpus that :func:`make` made."""
+    return read_emosuperb(corpus["labels"], corpus["demographics"], corpus["classes"])

@@ -1,13 +1,14 @@
 """What a training method is, and how it is found by its name."""
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
 from fairser.extraction.batches import Features
+from fairser.config.extensions import extension
+from fairser.core.errors import InputError
 from fairser.methods.head import Head
 from fairser.methods.losses import class_balanced_weights, clip_losses
 
@@ -43,7 +44,7 @@ class NoOptions:
 
 
 class Method:
-    """A training method: subclass it, override what differs, call the class ``METHOD``.
+    """A training method: subclass it, override what differs.
 
     Attributes:
         trains: whether there is anything to train.
@@ -117,5 +118,22 @@ class Method:
 
 
 def find_method(name: str) -> type[Method]:
-    """The class of the method ``name``."""
-    return import_module(f"fairser.methods.{name}").METHOD
+    """The class of a method, built in or of the user's own.
+
+    Raises:
+        InputError: there is no such method, or its file does not define one class of it.
+    """
+    one = extension("METHOD", name)
+    module = one.load()
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Method)
+        and value.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        raise InputError(
+            f"{one.file}: it defines {len(found)} subclasses of Method; a method is exactly one."
+        )
+    return found[0]

@@ -17,6 +17,42 @@ from fairser.methods.base import FoldData, Method
 from fairser.methods.head import HIDDEN, LayerEncoder
 from fairser.methods.lff import RelativeDifficulty, generalised
 
+METHOD = {
+    "title": "DisEnt",
+    "description": "Disentangled feature augmentation (Lee et al. 2021).",
+    "order": 4,
+    "colour": "#F0E442",
+    "extends": "lff",
+    "settings": {
+        "swap_start": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1,
+            "default": 0.2,
+            "description": "Share of the steps before bias features are swapped (choice).",
+        },
+        "lambda_dis": {
+            "type": "number",
+            "minimum": 0,
+            "default": 1.0,
+            "description": "Weight of the bias classifier's loss (choice).",
+        },
+        "lambda_swap": {
+            "type": "number",
+            "minimum": 0,
+            "default": 1.0,
+            "description": "Weight of the losses after the swap (choice).",
+        },
+        "lambda_swap_b": {
+            "type": "number",
+            "minimum": 0,
+            "default": 1.0,
+            "description": "Weight of the bias classifier's loss after the swap (choice).",
+        },
+    },
+}
+
+
 
 @dataclass(frozen=True)
 class Options:
@@ -95,5 +131,3 @@ class DisEnt(Method):
         super().resume(state)
         self.difficulty.averages = state["averages"]
 
-
-METHOD = DisEnt

@@ -10,6 +10,27 @@ import torch
 
 from fairser.methods import gdro
 
+METHOD = {
+    "title": "GADRO",
+    "description": "Group-adjusted DRO (Sagawa et al. 2020).",
+    "order": 9,
+    "groups": "any",
+    "finetune": True,
+    "summary": True,
+    "colour": "#D55E00",
+    "fill": "right",
+    "extends": "gdro",
+    "settings": {
+        "adjustment": {
+            "type": "number",
+            "minimum": 0,
+            "default": 4.0,
+            "description": "C of the adjustment C / sqrt(n_g) (Interspeech 2025, section 3.2).",
+        },
+    },
+}
+
+
 
 @dataclass(frozen=True)
 class Options(gdro.Options):
@@ -24,5 +45,3 @@ class GADRO(gdro.GDRO):
     def adjustment(self) -> torch.Tensor:
         return self.options.adjustment / self.sizes.clamp_min(1).sqrt()
 
-
-METHOD = GADRO

@@ -14,6 +14,31 @@ from torch import nn
 from fairser.methods.base import FoldData, Method
 from fairser.methods.group_labels import group_labels, group_means
 
+METHOD = {
+    "title": "GDRO",
+    "description": "Group distributionally robust optimisation (Sagawa et al. 2020).",
+    "order": 8,
+    "groups": "any",
+    "finetune": True,
+    "summary": True,
+    "colour": "#009E73",
+    "fill": "left",
+    "settings": {
+        "eta": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "default": 0.01,
+            "description": "Step size of the group weights.",
+        },
+        "groups": {
+            "enum": ["attribute", "class_attribute"],
+            "default": "attribute",
+            "description": "The source's groups, or each majority class and group (choice).",
+        },
+    },
+}
+
+
 
 @dataclass(frozen=True)
 class Options:
@@ -72,5 +97,3 @@ def by_class(shares: torch.Tensor, data: FoldData, groups: str) -> torch.Tensor:
     hot = hot * (data.majority >= 0)[:, None]
     return (hot[:, :, None] * shares[:, None, :]).flatten(start_dim=1)
 
-
-METHOD = GDRO

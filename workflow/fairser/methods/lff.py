@@ -18,6 +18,30 @@ from fairser.extraction.batches import Features
 from fairser.methods.base import FoldData, Method
 from fairser.methods.head import Head
 
+METHOD = {
+    "title": "LfF",
+    "description": "Learning from failure (Nam et al. 2020).",
+    "order": 3,
+    "colour": "#56B4E9",
+    "fill": "bottom",
+    "settings": {
+        "q": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "default": 0.7,
+            "description": "Exponent of the generalised cross-entropy.",
+        },
+        "momentum": {
+            "type": "number",
+            "minimum": 0,
+            "exclusiveMaximum": 1,
+            "default": 0.7,
+            "description": "Share of the old value in the moving averages of the losses.",
+        },
+    },
+}
+
+
 
 @dataclass(frozen=True)
 class Options:
@@ -111,5 +135,3 @@ class LfF(Method):
         super().resume(state)
         self.difficulty.averages = state["averages"]
 
-
-METHOD = LfF

@@ -17,6 +17,47 @@ from fairser.methods.group_labels import group_labels, group_means
 
 AT_ONCE = 512  # development clips whose logits are computed together
 
+METHOD = {
+    "title": "MinMaxGAP",
+    "description": "ERM with the largest loss gap between groups (Pang et al. 2026); all choices but p.",
+    "order": 10,
+    "groups": "any",
+    "finetune": True,
+    "settings": {
+        "p": {"enum": [1, 2], "default": 2, "description": "Exponent of the gap."},
+        "weighting": {
+            "enum": ["adaptive", "fixed"],
+            "default": "adaptive",
+            "description": "Whether the gap's weight follows the gap on development.",
+        },
+        "lambda_0": {
+            "type": "number",
+            "minimum": 0,
+            "default": 1.0,
+            "description": "Weight of the gap in the first epoch or round.",
+        },
+        "eta": {
+            "type": "number",
+            "minimum": 0,
+            "default": 1.0,
+            "description": "Step size of the weight, per unit of the gap above epsilon.",
+        },
+        "epsilon": {
+            "type": "number",
+            "minimum": 0,
+            "default": 0.05,
+            "description": "Gap on development, in units of the loss, that leaves the weight as it is.",
+        },
+        "lambda_max": {
+            "type": "number",
+            "minimum": 0,
+            "default": 10.0,
+            "description": "Largest value of the weight.",
+        },
+    },
+}
+
+
 
 class MinMaxGAP(Method):
     """Attributes: ``weight``, lambda of the current epoch, float64 scalar."""
@@ -52,5 +93,3 @@ class MinMaxGAP(Method):
         super().resume(state)
         self.weight = state["weight"]
 
-
-METHOD = MinMaxGAP

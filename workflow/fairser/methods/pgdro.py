@@ -10,6 +10,18 @@ import torch
 
 from fairser.methods import gdro
 
+METHOD = {
+    "title": "PGDRO",
+    "description": "DRO with probabilistic groups (Ghosal and Li 2023).",
+    "order": 5,
+    "groups": "probabilities",
+    "finetune": True,
+    "colour": "#CC79A7",
+    "fill": "top",
+    "extends": "gdro",
+}
+
+
 
 @dataclass(frozen=True)
 class Options(gdro.Options):
@@ -24,5 +36,3 @@ class PGDRO(gdro.GDRO):
             raise ValueError("PGDRO needs a group source with probabilities, such as 'pseudo'")
         return gdro.by_class(self.data.probabilities, self.data, self.options.groups)
 
-
-METHOD = PGDRO

@@ -5,6 +5,14 @@ from torch import nn
 
 from fairser.methods.base import Method
 
+METHOD = {
+    "title": "Random",
+    "description": "Predicts at random; shows what a gap is without any difference.",
+    "order": 2,
+    "colour": "#8C8C8C",
+}
+
+
 
 class Random(Method):
     trains = False
@@ -17,5 +25,3 @@ class Random(Method):
         shape = (len(rows), self.data.targets.shape[1])
         return torch.rand(shape, generator=self.generator)
 
-
-METHOD = Random

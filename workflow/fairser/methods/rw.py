@@ -13,6 +13,24 @@ from torch import nn
 from fairser.methods.base import FoldData, Method
 from fairser.methods.group_labels import cell_counts, group_labels
 
+METHOD = {
+    "title": "RW",
+    "description": "Reweighting (Kamiran and Calders 2012).",
+    "order": 7,
+    "groups": "any",
+    "finetune": True,
+    "summary": True,
+    "colour": "#0072B2",
+    "settings": {
+        "normalise": {
+            "type": "boolean",
+            "default": False,
+            "description": "Scale the weights to mean 1 over train (choice, off).",
+        },
+    },
+}
+
+
 
 @dataclass(frozen=True)
 class Options:
@@ -41,5 +59,3 @@ class RW(Method):
         losses = self.clip_losses(self.logits(model, rows), rows)
         return (self.factors[rows] * losses).mean()
 
-
-METHOD = RW
