@@ -15,11 +15,12 @@ MADE = "resources"
 MADE_FOLDS = range(1, 6)
 
 # Files that each section names where its kind is precomputed.
-PRECOMPUTED = {
+OWN_FILES = {
     "encoder": ("features", "clips"),
     "embedding": ("features", "clips"),
     "pseudo": ("probabilities",),
 }
+
 
 def resolve(config: Config) -> Config:
     """The configuration with every default filled in, checked against the schema.
@@ -40,7 +41,7 @@ def resolve(config: Config) -> Config:
 
 
 def _use_plugins(folders: Any) -> None:
-    """Take extensions from these folders; a faulty value is told of with the schema's other faults."""
+    """Take extensions from these folders; the schema refuses what is not a list of texts."""
     valid = isinstance(folders, list) and all(isinstance(folder, str) for folder in folders)
     use(folders if valid else [])
 
@@ -73,7 +74,7 @@ def check_inputs(config: Config) -> None:
     paths = {f"corpus.{name}": corpus[name] for name in (list_key(corpus), "demographics")}
     paths |= {
         f"{section}.{name}": config[section][name]
-        for section, names in PRECOMPUTED.items()
+        for section, names in OWN_FILES.items()
         if config[section]["kind"] == PRECOMPUTED
         for name in names
     }
@@ -176,7 +177,7 @@ def _contradictions(config: Config) -> list[str]:
         lines.append(f"'corpus.{needs}' is null; corpus kind '{corpus['kind']}' needs it.")
     lines += [
         f"'{section}.{name}' is null; {section} kind 'precomputed' needs it."
-        for section, names in PRECOMPUTED.items()
+        for section, names in OWN_FILES.items()
         if config[section]["kind"] == PRECOMPUTED
         for name in names
         if config[section][name] is None

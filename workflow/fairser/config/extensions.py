@@ -46,11 +46,13 @@ TITLES |= {"METRICS": "metric"}
 # What each declaration may hold, with its default; `settings` are properties of a JSON schema.
 COMMON = {"title": None, "description": None, "order": 1000, "extends": None, "settings": {}}
 KEYS: dict[str, dict[str, Any]] = {
-    "METHOD": COMMON | {"groups": "none", "finetune": False, "summary": False}
+    "METHOD": COMMON
+    | {"groups": "none", "finetune": False, "summary": False}
     # How it is drawn: a colour of its own, and the half of its points that is filled.
     | {"colour": None, "fill": "full"},
     "SOURCE": COMMON | {"k": 1, "needs": None, "probabilities": False, "marker": None},
-    "ENCODER": COMMON | {"sections": ["encoder"], "files": None, "standardise": True}
+    "ENCODER": COMMON
+    | {"sections": ["encoder"], "files": None, "standardise": True}
     | {"finetune": False},
     "CORPUS": COMMON | {"lists": "manifest", "made": False},
     "METRICS": COMMON | {"kind": "performance", "better": "higher"},
@@ -112,7 +114,9 @@ class Extension:
             spec.loader.exec_module(module)
         except Exception as error:
             del sys.modules[self.module]
-            raise InputError(f"{self.file}: importing it fails: {error!r}. Fix the file.") from error
+            raise InputError(
+                f"{self.file}: importing it fails: {error!r}. Fix the file."
+            ) from error
         return module
 
     def function(self, name: str) -> Any:
@@ -168,7 +172,9 @@ def extension(constant: str, name: str) -> Extension:
 
 @cache
 def _all(folders: str) -> dict[str, dict[str, Extension]]:
-    files = [(file, c) for c, room in ROOMS.items() for file in sorted((PACKAGE / room).glob("*.py"))]
+    files = [
+        (file, c) for c, room in ROOMS.items() for file in sorted((PACKAGE / room).glob("*.py"))
+    ]
     for folder in filter(None, folders.split(os.pathsep)):
         if not Path(folder).is_dir():
             raise InputError(f"'plugins' names the folder '{folder}', which does not exist.")
@@ -239,7 +245,9 @@ def _checked(file: Path, constant: str, name: str, given: Any, docstring: str) -
                 f"Keys: {', '.join(known)}."
             )
     for key, part in given.get("settings", {}).items():
-        lacking = [x for x in ("description", "default") if not isinstance(part, dict) or x not in part]
+        lacking = [
+            x for x in ("description", "default") if not isinstance(part, dict) or x not in part
+        ]
         if lacking:
             raise InputError(f"{file}: the setting '{key}' lacks {' and '.join(lacking)}.")
     values = deepcopy(known) | given

@@ -12,6 +12,7 @@ eSpeak NG is licensed under GPL-3 and is loaded for this demo only (see `espeak`
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile as sf
@@ -19,6 +20,8 @@ from scipy.signal import resample_poly
 
 from fairser.core.files import sha256, write_text
 from fairser.corpora import espeak
+from fairser.corpora.clips import ClipTable
+from fairser.corpora.emosuperb import read_emosuperb
 from fairser.corpora.espeak import Utterance
 
 CORPUS = {"title": "demo", "lists": "labels", "made": True, "order": 4}

@@ -40,7 +40,6 @@ ENCODER = {
 }
 
 
-
 @dataclass(frozen=True)
 class New:
     """``!new:path``, an object to be built, as data."""

@@ -39,7 +39,6 @@ ENCODER = {
 }
 
 
-
 class SpeechEncoder:
     """The hidden states of a frozen encoder, each as mean over the frames.
 

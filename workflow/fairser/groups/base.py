@@ -25,32 +25,29 @@ class Fold:
         table: clip table of the fold, with its biased splits.
         k: number of groups, for a source with ``"k": "grid"``.
         settings: of the source, complete.
-        store: speaker embeddings of all clips, for a source that needs ``embedding``.
-        standardise: whether each dimension of them gets mean 0 and standard deviation 1 over train.
-        probabilities: ``clip``, ``p_female``, ``p_male`` of all clips, for one that needs
-            ``pseudo``.
+        files: by name, those that the source declares to need: ``features`` and ``clips`` with
+            ``"needs": "embedding"``, ``probabilities`` with ``"needs": "pseudo"``.
+        standardise: whether each dimension of the embeddings gets mean 0 and standard deviation 1
+            over train.
     """
 
     table: ClipTable
     k: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
-    store: FeatureStore | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
     standardise: bool = False
-    probabilities: pl.DataFrame | None = None
 
+    def embeddings(self) -> FeatureStore:
+        """Speaker embeddings of all clips of the corpus."""
+        return open_store(self.files["features"], self.files["clips"])
 
-def read_fold(given: Mapping[str, str], k: int, settings: Mapping[str, Any]) -> Fold:
-    """The fold from the files of a job.
+    def probabilities(self) -> pl.DataFrame:
+        """Columns ``clip``, ``p_female`` and ``p_male`` of all clips of the corpus.
 
-    Args:
-        given: ``split``; ``features`` and ``clips`` of the embeddings, or ``probabilities``.
-        k: number of groups.
-        settings: ``settings`` of the source, and ``standardise``.
-    """
-    table = ClipTable.read(given["split"])
-    store = open_store(given["features"], given["clips"]) if "features" in given else None
-    shares = read_probabilities(given["probabilities"], table) if "probabilities" in given else None
-    return Fold(table, k, settings["settings"], store, settings["standardise"], shares)
+        Raises:
+            InputError: a clip is missing or a value is not a probability.
+        """
+        return read_probabilities(self.files["probabilities"], self.table)
 
 
 def infer_groups(source: str, fold: Fold) -> pl.DataFrame:

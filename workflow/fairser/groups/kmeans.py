@@ -20,7 +20,7 @@ MEMORY_MB = 2000
 
 def infer_groups(fold: Fold) -> pl.DataFrame:
     """The cluster of each clip; clusters are fitted on train alone."""
-    return kmeans(fold.table, fold.store, fold.k, fold.standardise)
+    return kmeans(fold.table, fold.embeddings(), fold.k, fold.standardise)
 
 
 def kmeans(

@@ -18,7 +18,7 @@ SOURCE = {
 def infer_groups(fold: Fold) -> pl.DataFrame:
     """``female`` or ``male`` for each clip, with ``p_female`` and ``p_male``."""
     joined = fold.table.frame.select("clip", "split").join(
-        fold.probabilities, on="clip", how="left", maintain_order="left"
+        fold.probabilities(), on="clip", how="left", maintain_order="left"
     )
     group = pl.when(pl.col("p_female") > pl.col("p_male")).then(pl.lit("female"))
     return joined.select("clip", "split", group.otherwise(pl.lit("male")).alias("group"), *COLUMNS)

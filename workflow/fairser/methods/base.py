@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from fairser.extraction.batches import Features
 from fairser.config.extensions import extension
 from fairser.core.errors import InputError
+from fairser.extraction.batches import Features
 from fairser.methods.head import Head
 from fairser.methods.losses import class_balanced_weights, clip_losses
 

@@ -53,7 +53,6 @@ METHOD = {
 }
 
 
-
 @dataclass(frozen=True)
 class Options:
     """Hyper-parameters.
@@ -130,4 +129,3 @@ class DisEnt(Method):
     def resume(self, state: dict[str, torch.Tensor]) -> None:
         super().resume(state)
         self.difficulty.averages = state["averages"]
-

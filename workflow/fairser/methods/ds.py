@@ -20,7 +20,6 @@ METHOD = {
 }
 
 
-
 class DS(ERM):
     def select(self, train: torch.Tensor) -> torch.Tensor:
         counts = cell_counts(self.data, train)
@@ -32,4 +31,3 @@ class DS(ERM):
                 order = torch.randperm(len(clips), generator=self.generator)
                 kept.append(clips[order[: int(sizes[sizes > 0].min())]])
         return torch.cat(kept).sort().values if kept else train[:0]
-

@@ -14,8 +14,6 @@ METHOD = {
 }
 
 
-
 class ERM(Method):
     def loss(self, model: nn.Module, rows: torch.Tensor, progress: float) -> torch.Tensor:
         return self.clip_losses(self.logits(model, rows), rows).mean()
-

@@ -31,7 +31,6 @@ METHOD = {
 }
 
 
-
 @dataclass(frozen=True)
 class Options(gdro.Options):
     """adjustment: C (4, Interspeech 2025, section 3.2); the others as in GDRO."""
@@ -44,4 +43,3 @@ class GADRO(gdro.GDRO):
 
     def adjustment(self) -> torch.Tensor:
         return self.options.adjustment / self.sizes.clamp_min(1).sqrt()
-

@@ -39,7 +39,6 @@ METHOD = {
 }
 
 
-
 @dataclass(frozen=True)
 class Options:
     """Hyper-parameters.
@@ -96,4 +95,3 @@ def by_class(shares: torch.Tensor, data: FoldData, groups: str) -> torch.Tensor:
     hot = torch.nn.functional.one_hot(data.majority.clamp_min(0), classes).float()
     hot = hot * (data.majority >= 0)[:, None]
     return (hot[:, :, None] * shares[:, None, :]).flatten(start_dim=1)
-

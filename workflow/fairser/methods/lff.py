@@ -42,7 +42,6 @@ METHOD = {
 }
 
 
-
 @dataclass(frozen=True)
 class Options:
     """Hyper-parameters.
@@ -134,4 +133,3 @@ class LfF(Method):
     def resume(self, state: dict[str, torch.Tensor]) -> None:
         super().resume(state)
         self.difficulty.averages = state["averages"]
-

@@ -58,7 +58,6 @@ METHOD = {
 }
 
 
-
 class MinMaxGAP(Method):
     """Attributes: ``weight``, lambda of the current epoch, float64 scalar."""
 
@@ -92,4 +91,3 @@ class MinMaxGAP(Method):
     def resume(self, state: dict[str, torch.Tensor]) -> None:
         super().resume(state)
         self.weight = state["weight"]
-

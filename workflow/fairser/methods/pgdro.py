@@ -22,7 +22,6 @@ METHOD = {
 }
 
 
-
 @dataclass(frozen=True)
 class Options(gdro.Options):
     """The options of GDRO; ``class_attribute`` is how the method's original code has it."""
@@ -35,4 +34,3 @@ class PGDRO(gdro.GDRO):
         if self.data.probabilities is None:
             raise ValueError("PGDRO needs a group source with probabilities, such as 'pseudo'")
         return gdro.by_class(self.data.probabilities, self.data, self.options.groups)
-

@@ -13,7 +13,6 @@ METHOD = {
 }
 
 
-
 class Random(Method):
     trains = False
 
@@ -24,4 +23,3 @@ class Random(Method):
     def logits(self, model: nn.Module, rows: torch.Tensor) -> torch.Tensor:
         shape = (len(rows), self.data.targets.shape[1])
         return torch.rand(shape, generator=self.generator)
-

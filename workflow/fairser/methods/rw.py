@@ -31,7 +31,6 @@ METHOD = {
 }
 
 
-
 @dataclass(frozen=True)
 class Options:
     """normalise: scale the weights to mean 1 over train (choice: off, as in the paper)."""
@@ -58,4 +57,3 @@ class RW(Method):
     def loss(self, model: nn.Module, rows: torch.Tensor, progress: float) -> torch.Tensor:
         losses = self.clip_losses(self.logits(model, rows), rows)
         return (self.factors[rows] * losses).mean()
-
