@@ -41,7 +41,7 @@ def test_seeds_and_folds_multiply() -> None:
 
 
 def test_crossed_annotations_have_as_many_groups_as_their_values() -> None:
-    config = resolve({"annotated": {"attributes": ["gender", "race"]}})
+    config = resolve({"sources": {"annotated": {"attributes": ["gender", "race"]}}})
     assert {c.k for c in configurations(config) if c.source == "annotated"} == {6}
 
 

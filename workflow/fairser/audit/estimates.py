@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 
 from fairser.audit.decisions import Decisions
 from fairser.audit.grouping import Attribute, Units
+from fairser.evaluation import metrics
 from fairser.evaluation.bootstrap import draw_weights
 from fairser.evaluation.metrics import (
-    VARIANTS,
     Floats,
     class_gaps,
     class_mean,
-    counted_performance,
     group_counts,
     rates,
     rms,
@@ -57,8 +56,7 @@ class GroupCounts:
         """Variant, class (None for all), the gap [1 + R], and by permutation [R]."""
         measured = class_gaps(self.resampled, rate)
         chance = None if self.permuted is None else class_gaps(self.permuted, rate)
-        for variant in VARIANTS:
-            values = measured[variant]
+        for variant, values in measured.items():
             by_chance = None if chance is None else chance[variant]
             yield variant, None, rms(values), None if by_chance is None else rms(by_chance)
             for c in range(values.shape[-1]):
@@ -169,8 +167,7 @@ def performance(counts: Floats, single: bool) -> dict[str, Floats]:
 
     UAR is the unweighted average recall: the mean over the classes of their recall.
     """
-    f1, acc = counted_performance(counts)
-    found = {"f1": f1, "acc": acc}
+    found = {name: metrics.performance(counts)[name] for name in ("f1", "acc")}
     if single:
         clips, hits = counts[..., 0, 0], counts[..., 3].sum(axis=-1)
         right = np.full(clips.shape, np.nan)

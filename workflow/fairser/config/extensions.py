@@ -44,7 +44,7 @@ ROOMS = {
 TITLES = {"METHOD": "method", "SOURCE": "group source", "ENCODER": "encoder", "CORPUS": "corpus"}
 TITLES |= {"METRICS": "metric"}
 # What each declaration may hold, with its default; `settings` are properties of a JSON schema.
-COMMON = {"title": None, "description": None, "order": 1000, "extends": None, "settings": {}}
+COMMON: dict[str, Any] = {"title": None, "description": None, "order": 1000, "extends": None, "settings": {}}
 KEYS: dict[str, dict[str, Any]] = {
     "METHOD": COMMON
     | {"groups": "none", "finetune": False, "summary": False}

@@ -6,12 +6,22 @@ from fairser.config.extensions import extension
 from fairser.corpora.clips import ClipTable
 
 
+def reader_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """What a reader gets: the section ``corpus`` of a resolved configuration, and more.
+
+    ``settings`` are the reader's own, ``stratify`` is the attribute that folds made for a manifest
+    are balanced in.
+    """
+    corpus = config["corpus"]
+    own = config["corpora"].get(corpus["kind"], {})
+    return {**corpus, "settings": own, "stratify": config["bias"]["attribute"]}
+
+
 def read_corpus(corpus: dict[str, Any]) -> ClipTable:
-    """The clip table of the corpus that the configuration's ``corpus`` describes.
+    """The clip table of a corpus.
 
     Args:
-        corpus: the section ``corpus``, complete; with it ``settings`` of the kind and
-            ``stratify``, the attribute that folds made for a manifest are balanced in.
+        corpus: see :func:`reader_settings`.
 
     Raises:
         InputError: there is no such reader, or its files are faulty.

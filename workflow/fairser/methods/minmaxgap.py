@@ -19,7 +19,7 @@ AT_ONCE = 512  # development clips whose logits are computed together
 
 METHOD = {
     "title": "MinMaxGAP",
-    "description": "ERM with the largest loss gap between groups (Pang et al. 2026); all choices but p.",
+    "description": "ERM with the largest loss gap between groups (Pang et al. 2026).",
     "order": 10,
     "groups": "any",
     "finetune": True,
@@ -46,7 +46,7 @@ METHOD = {
             "type": "number",
             "minimum": 0,
             "default": 0.05,
-            "description": "Gap on development, in units of the loss, that leaves the weight as it is.",
+            "description": "Gap on development, in units of the loss, that leaves the weight.",
         },
         "lambda_max": {
             "type": "number",

@@ -11,16 +11,10 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.store import FeatureStore
-from fairser.groups.grouping import (
-    agreement,
-    annotated,
-    encode_groups,
-    kmeans,
-    pseudo,
-    quality,
-    quality_table,
-    read_probabilities,
-)
+from fairser.groups.agreement import agreement, quality, quality_table
+from fairser.groups.base import Fold, encode_groups, infer_groups
+from fairser.groups.kmeans import kmeans
+from fairser.groups.probabilities import read_probabilities
 from unit.builders import clip_table
 from unit.corpora.builders import assert_refused, write_csv
 
@@ -30,6 +24,14 @@ TABLE = clip_table(
     np.eye(3)[[0, 1, 2, 0]], SPLITS, gender=GENDER, race=["asian", "asian", None, "caucasian"]
 )
 CLIPS = ["c000", "c001", "c002", "c003"]
+
+
+def annotated(table: ClipTable, attributes: list[str]) -> pl.DataFrame:
+    return infer_groups("annotated", Fold(table, settings={"attributes": attributes}))
+
+
+def pseudo(path: Path) -> pl.DataFrame:
+    return infer_groups("pseudo", Fold(TABLE, files={"probabilities": str(path)}))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,7 @@ def test_annotated(attributes: list[str], expected: list[str | None]) -> None:
     ("table", "attributes", "told"),
     [
         (TABLE, ["gendre"], ("'gendre'", "Did you mean 'gender'?", "It has: gender, race.")),
-        (TABLE, ["gender", "age"], ("'annotated.attributes' names 'age'", "gender, race")),
+        (TABLE, ["gender", "age"], ("'sources.annotated.attributes' names 'age'", "gender, race")),
         (ClipTable(TABLE.frame, TABLE.classes, ()), ["gender"], ("It has: no demographics.",)),
     ],
 )
@@ -61,11 +63,11 @@ def test_attribute_that_the_corpus_lacks(
     assert_refused(told, annotated, table, attributes)
 
 
-def test_pseudo_takes_the_more_probable_gender_and_keeps_both() -> None:
+def test_pseudo_takes_the_more_probable_gender_and_keeps_both(tmp_path: Path) -> None:
     shares = [0.9, 0.2, 0.5, 0.51]
     given = {"clip": CLIPS, "p_female": shares, "p_male": [1 - p for p in shares]}
-    shuffled = pl.DataFrame(given).reverse()
-    found = pseudo(TABLE, shuffled)
+    pl.DataFrame(given).reverse().write_csv(tmp_path / "shuffled.csv")
+    found = pseudo(tmp_path / "shuffled.csv")
     assert found.columns == ["clip", "split", "group", "p_female", "p_male"]
     assert (found["clip"].to_list(), found["split"].to_list()) == (CLIPS, SPLITS)
     assert found["group"].to_list() == ["female", "male", "male", "female"]  # a tie is male
