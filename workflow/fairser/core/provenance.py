@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import json
 import platform
 import subprocess
 from collections.abc import Callable, Collection, Iterable
@@ -58,6 +59,12 @@ def code_hash(*sources: Source) -> str:
 
 
 _cached_hash = cache(code_hash)
+
+
+def fingerprint(*parts: Any) -> str:
+    """A hash of values that JSON can hold, 12 hex digits."""
+    text = json.dumps(parts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def closure(sources: Iterable[Source], without: Collection[str] = ()) -> dict[str, Path]:

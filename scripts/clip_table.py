@@ -1,4 +1,4 @@
-"""Rule clips: read the corpus into the clip table."""
+"""Rule clip_table: read the corpus into the clip table."""
 
 from fairser.core.jobs import job, logger
 from fairser.corpora.readers import read_corpus

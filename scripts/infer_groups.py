@@ -1,4 +1,4 @@
-"""Rule grouping: groups of a fold's clips from one source, and how they meet the annotation."""
+"""Rule infer_groups: groups of a fold's clips from one source, and how they meet the annotation."""
 
 from fairser.core.files import complete, read_json, write_json
 from fairser.core.jobs import job
