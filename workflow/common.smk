@@ -79,7 +79,7 @@ wildcard_constraints:
 
 
 def audio_files(_):
-    """The list of audio files of a corpus that the workflow downloads or makes."""
+    """The file that lists the audio, of a corpus that the workflow downloads or makes."""
     try:
         configuration.check_audio(CORPUS)
     except InputError as error:
@@ -110,6 +110,15 @@ def encoder_files(section):
     if store_settings(config, section).get("waves") == "corpus":
         files["waves"] = f"{RESULTS}/features/{waves_name(config)}.json"
     return files
+
+
+def group_settings(wildcards):
+    """Settings of a source; a change of those of another source must not rerun it."""
+    return {
+        "annotated": {"attributes": config["annotated"]["attributes"]},
+        "pseudo": {},
+        "kmeans": {"standardise": is_standardised(config, "embedding")},
+    }[wildcards.source]
 
 
 def run_files(cells):

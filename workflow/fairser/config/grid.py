@@ -1,14 +1,10 @@
 """The grid of runs: which cells of method x source x k x fold x seed exist."""
 
-import csv
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 
 from fairser.config.schema import Config, load_schema
 from fairser.core.errors import InputError
-from fairser.core.files import complete
 
 # Number of groups of the sources whose number is not an axis of the grid.
 GROUPS = {"none": 1, "pseudo": 2}
@@ -87,23 +83,3 @@ def sections(config: Config) -> list[str]:
     """Sections whose features the runs need: ``encoder``, and those of their group sources."""
     used = {found.source for found in configurations(config)}
     return ["encoder", *(name for source, name in SECTIONS.items() if source in used)]
-
-
-def state(runs: Iterable[Cell], results: str | Path) -> list[dict[str, str | int]]:
-    """Each run of the grid with its ``state``: ``done``, or ``missing`` without its metrics."""
-    return [
-        {
-            **vars(cell),
-            "state": "done" if Path(results, cell.folder, "metrics.json").exists() else "missing",
-        }
-        for cell in runs
-    ]
-
-
-def write_state(runs: Iterable[Cell], results: str | Path) -> None:
-    """Write :func:`state` to ``grid.csv`` in the results folder."""
-    rows = state(runs, results)
-    with complete(Path(results, "grid.csv")) as path, path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
