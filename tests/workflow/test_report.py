@@ -71,10 +71,10 @@ def test_another_setting_makes_the_pages_anew(reported: Workflow) -> None:
         reported.folder, reported.overlay | {"metrics": {"tpr_gap": "sum_deviation"}}
     )
     jobs = changed.jobs("report")
-    assert (jobs["pages"], jobs["report"], jobs["table1"]) == (1, 1, 1)
+    assert (jobs["report_pages"], jobs["report"], jobs["table1"]) == (1, 1, 1)
     assert "train" not in jobs
     listed = reported.jobs("report", "--config", "device=cpu")  # no number depends on it
-    assert listed == {"pages": 1, "report": 1, "total": 2}
+    assert listed == {"report_pages": 1, "report": 1, "total": 2}
 
 
 def test_everything_that_is_listed_opens(reported: Workflow, browser: Any) -> None:

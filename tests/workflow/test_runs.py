@@ -119,13 +119,16 @@ def test_touching_a_script_reruns_nothing(finished: Workflow) -> None:
     assert finished.jobs() == {}
 
 
-RULES = ("signal_features", "clips", "split", "train", "table1")
+RULES = ("signal_features", "clip_table", "biased_split", "train", "table1")
 
 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"grid": {"methods": ["random", "erm"], "folds": [1, 2, 3]}}, {"train": 2, "split": 1}),
+        (
+            {"grid": {"methods": ["random", "erm"], "folds": [1, 2, 3]}},
+            {"train": 2, "biased_split": 1},
+        ),
         ({"train": {"epochs": 6, "learning_rate": 0.001}}, {"train": 4}),
         ({"metrics": {"tpr_gap": "max_deviation"}}, {"table1": 1}),
         ({"encoder": {"kind": "fbank", "seconds": 0.2}}, {"signal_features": 1, "train": 4}),
@@ -175,8 +178,8 @@ def test_the_default_grid_is_listed(tmp_path: Path) -> None:
 
 
 def test_only_gender_stands_beside_the_published_numbers(tmp_path: Path) -> None:
-    assert Workflow(tmp_path, {}).jobs()["vs_paper"] == 4
-    assert "vs_paper" not in Workflow(tmp_path, {"bias": {"attribute": "race"}}).jobs()
+    assert Workflow(tmp_path, {}).jobs()["compare_with_paper"] == 4
+    assert "compare_with_paper" not in Workflow(tmp_path, {"bias": {"attribute": "race"}}).jobs()
 
 
 def test_the_defaults_are_those_of_config_yaml() -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 from fairser.check import clips, meldst, plan, sounds
 from fairser.check.report import Report
-from fairser.config.configuration import check_inputs, made_folder
+from fairser.config.configuration import check_inputs, made_folder, reader_settings
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.manifest import listed_files
-from fairser.corpora.readers import read_corpus, reader_settings
+from fairser.corpora.readers import read_corpus
 
 Config = dict[str, Any]
 

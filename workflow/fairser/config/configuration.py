@@ -57,6 +57,17 @@ def list_key(corpus: Config) -> str:
     return str(extension("CORPUS", corpus["kind"])["lists"])
 
 
+def reader_settings(config: Config) -> Config:
+    """What a reader gets: the section ``corpus`` of a resolved configuration, and more.
+
+    ``settings`` are the reader's own, ``stratify`` is the attribute that folds made for a manifest
+    are balanced in.
+    """
+    corpus = config["corpus"]
+    own = config["corpora"].get(corpus["kind"], {})
+    return {**corpus, "settings": own, "stratify": config["bias"]["attribute"]}
+
+
 def label_files(corpus: Config) -> list[str]:
     """Label files of the EMO-SUPERB format, in order; of a made corpus, whether there or not."""
     folder = Path(corpus["labels"])

@@ -44,7 +44,13 @@ ROOMS = {
 TITLES = {"METHOD": "method", "SOURCE": "group source", "ENCODER": "encoder", "CORPUS": "corpus"}
 TITLES |= {"METRICS": "metric"}
 # What each declaration may hold, with its default; `settings` are properties of a JSON schema.
-COMMON: dict[str, Any] = {"title": None, "description": None, "order": 1000, "extends": None, "settings": {}}
+COMMON: dict[str, Any] = {
+    "title": None,
+    "description": None,
+    "order": 1000,
+    "extends": None,
+    "settings": {},
+}
 KEYS: dict[str, dict[str, Any]] = {
     "METHOD": COMMON
     | {"groups": "none", "finetune": False, "summary": False}
@@ -93,9 +99,9 @@ class Extension:
         return f"{room}.{self.file.stem}"
 
     @property
-    def code(self) -> str:
+    def code(self) -> str | Path:
         """What its results depend on: a module of this package, or a file."""
-        return str(self.file) if self.own else self.module
+        return self.file if self.own else self.module
 
     def load(self) -> ModuleType:
         """The module, imported.

@@ -1,15 +1,11 @@
 """The grid of runs: which cells of method x source x k x fold x seed exist."""
 
-import csv
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 
 from fairser.config.extensions import extension, extensions
 from fairser.config.schema import Config
 from fairser.core.errors import InputError
-from fairser.core.files import complete
 
 # Values of the usual attributes; of others k says nothing, their number is in the group files.
 VALUES = {"gender": 2, "race": 3, "age": 3, "ethnicity": 2}
@@ -102,23 +98,3 @@ def sections(config: Config) -> list[str]:
     sources = dict.fromkeys(one.source for one in configurations(config))
     needed = [extension("SOURCE", source)["needs"] for source in sources]
     return list(dict.fromkeys(["encoder", *sorted(filter(None, needed))]))
-
-
-def state(runs: Iterable[Cell], results: str | Path) -> list[dict[str, str | int]]:
-    """Each run of the grid with its ``state``: ``done``, or ``missing`` without its metrics."""
-    return [
-        {
-            **vars(cell),
-            "state": "done" if Path(results, cell.folder, "metrics.json").exists() else "missing",
-        }
-        for cell in runs
-    ]
-
-
-def write_state(runs: Iterable[Cell], results: str | Path) -> None:
-    """Write :func:`state` to ``grid.csv`` in the results folder."""
-    rows = state(runs, results)
-    with complete(Path(results, "grid.csv")) as path, path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)

@@ -93,7 +93,7 @@ def modules(trained: Trained) -> list[str]:
     )
     named += ["fairser.pretrained.encoder_files"] if trained.pretrained else []
     named += ["fairser.training.finetuning"] if trained.adapters else []
-    found = closure([COMMAND, *named], UNUSED)
+    found = set(closure([COMMAND, *named], UNUSED))
     parents = {".".join(parts[:n]) for parts in (m.split(".") for m in found) for n in (1, 2)}
     return sorted(found | parents)
 

@@ -1,4 +1,4 @@
-"""Rule gains: what the regulariser gains, beside the published gains."""
+"""Rule gains_vs_paper: what the regulariser gains, beside the published gains."""
 
 import polars as pl
 

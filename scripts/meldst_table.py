@@ -1,4 +1,4 @@
-"""Rule meldst: read MELD-ST and join the genders of its speakers."""
+"""Rule meldst_table: read MELD-ST and join the genders of its speakers."""
 
 from fairser.core.files import complete
 from fairser.core.jobs import job, logger

@@ -1,4 +1,4 @@
-"""Rule statistics: clips by language, split, emotion and gender."""
+"""Rule corpus_statistics: clips by language, split, emotion and gender."""
 
 import polars as pl
 

@@ -1,4 +1,4 @@
-"""Rule vs_paper: a table beside its published numbers."""
+"""Rule compare_with_paper: a table beside its published numbers."""
 
 import polars as pl
 

@@ -1,4 +1,4 @@
-"""Rule pages: the pages of the report."""
+"""Rule report_pages: the pages of the report."""
 
 from fairser.core.jobs import job
 from fairser.report.build import write_pages

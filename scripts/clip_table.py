@@ -1,10 +1,10 @@
-"""Rule clips: read the corpus into the clip table."""
+"""Rule clip_table: read the corpus into the clip table."""
 
 from fairser.core.jobs import job, logger
 from fairser.corpora.readers import read_corpus
 
 with job(snakemake.log[0]):
-    table = read_corpus(snakemake.params.corpus, snakemake.params.stratify)
+    table = read_corpus(snakemake.params.corpus)
     table.write(snakemake.output[0])
     clips = table.clips()
     logger.info(

@@ -1,4 +1,4 @@
-"""Rule precomputed: check features of the user's own and list their clips."""
+"""Rule precomputed_features: check features of the user's own and list their clips."""
 
 from fairser.core.jobs import job, logger
 from fairser.corpora.clips import ClipTable

@@ -1,4 +1,4 @@
-"""Rule coordinates: train clips of a fold in the plane by t-SNE of their speaker embeddings."""
+"""Rule tsne_embedding: train clips of a fold in the plane by t-SNE of their speaker embeddings."""
 
 from fairser.core.files import complete
 from fairser.core.jobs import job

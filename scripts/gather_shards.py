@@ -1,4 +1,4 @@
-"""Rule gather: join the shards of a feature store."""
+"""Rule gather_shards: join the shards of a feature store."""
 
 from pathlib import Path
 

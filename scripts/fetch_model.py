@@ -1,4 +1,4 @@
-"""Rule model: fetch a pre-trained model, or check a local one, and record what it is."""
+"""Rule fetch_model: fetch a pre-trained model, or check a local one, and record what it is."""
 
 from fairser.core.jobs import job
 from fairser.pretrained.hub import fetch

@@ -1,4 +1,4 @@
-"""Rule split: the biased split of one fold."""
+"""Rule biased_split: the biased split of one fold."""
 
 from fairser.core.jobs import job, logger
 from fairser.corpora.clips import ClipTable

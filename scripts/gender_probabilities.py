@@ -1,4 +1,4 @@
-"""Rule probabilities: gender probabilities of every clip, from a store to a csv."""
+"""Rule gender_probabilities: gender probabilities of every clip, from a store to a csv."""
 
 from fairser.core.files import complete
 from fairser.core.jobs import job

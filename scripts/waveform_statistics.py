@@ -1,4 +1,4 @@
-"""Rule waves: mean and standard deviation over the waves of all clips."""
+"""Rule waveform_statistics: mean and standard deviation over the waves of all clips."""
 
 from pathlib import Path
 
