@@ -52,10 +52,11 @@ def success(made: Made, attribute: str, synthetic: bool) -> str:
     if folder / "table1.csv" in files:
         with (folder / "table1.csv").open(encoding="utf-8", newline="") as file:
             lines += headline(list(csv.DictReader(file)), attribute)
-        lines += [SYNTHETIC] if synthetic else []
+    lines += [SYNTHETIC] if synthetic and found["run"][0] else []
     lines += [f"  {name}s: {folder}/{place}" for name, (paths, place) in found.items() if paths]
     page = folder / "report.html"
-    lines.append(f"  report: {page if page in files else made.report}")
+    report = str(page) if page in files else made.report
+    lines += [f"  report: {report}"] if kinds or page in files else []
     return "\n" + "\n".join(lines) + "\n\n"
 
 
