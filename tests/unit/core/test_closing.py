@@ -53,7 +53,7 @@ def test_erm_stands_beside_the_smallest_gap() -> None:
     assert "ERM: tpr_gap 0.400 [0.300, 0.500], f1 0.600 [0.500, 0.700]" in text
     assert "DS with pseudo groups: tpr_gap 0.200* [0.100, 0.300], f1 0.580" in text
     assert "gender" in text
-    assert "2 rows" in text
+    assert "2 other rows" in text
     assert not any(name in text for name in ("RW", "Random"))
 
 
@@ -87,7 +87,7 @@ def test_what_was_made_and_where_it_is(tmp_path: Path) -> None:
     text = success(made(tmp_path, *files), "gender", synthetic=False)
     assert text == (
         "\nDone in 2 min. Made: 2 runs, 1 table, 1 figure.\n"
-        "Between groups of gender:\n"
+        "Gap between groups of gender, ERM's:\n"
         "  ERM: tpr_gap 0.400 [0.300, 0.500], f1 0.600 [0.500, 0.700]\n"
         f"  runs: {tmp_path}/runs\n"
         f"  tables: {tmp_path}/*.csv\n"

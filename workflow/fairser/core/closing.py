@@ -52,10 +52,11 @@ def success(made: Made, attribute: str, synthetic: bool) -> str:
     if folder / "table1.csv" in files:
         with (folder / "table1.csv").open(encoding="utf-8", newline="") as file:
             lines += headline(list(csv.DictReader(file)), attribute)
-        lines += [SYNTHETIC] if synthetic else []
+    lines += [SYNTHETIC] if synthetic and found["run"][0] else []
     lines += [f"  {name}s: {folder}/{place}" for name, (paths, place) in found.items() if paths]
     page = folder / "report.html"
-    lines.append(f"  report: {page if page in files else made.report}")
+    report = str(page) if page in files else made.report
+    lines += [f"  report: {report}"] if kinds or page in files else []
     return "\n" + "\n".join(lines) + "\n\n"
 
 
@@ -66,15 +67,15 @@ def headline(rows: Sequence[dict[str, str]], attribute: str) -> list[str]:
     best = sorted(tested, key=lambda row: float(row["tpr_gap"]))[:1]
     if not erm:
         return []
-    lines = [f"Between groups of {attribute}:"]
+    others = f" and the smallest of {counted(len(tested), 'other row')}" if best else ""
+    lines = [f"Gap between groups of {attribute}, ERM's{others}:"]
     for row in erm[:1] + best:
         numbers = {key: float(row[key]) if row[key] else None for key in NUMBERS}
         shown = ", ".join(f"{name} {estimate(numbers, name)}" for name in ("tpr_gap", "f1"))
         source = f" with {row['source']} groups" if row["source"] != "none" else ""
         lines.append(f"  {row['method']}{source}: {shown}")
     if best:
-        lines.append(f"The smallest gap of {counted(len(tested), 'row')} is shown beside ERM's;")
-        lines.append(f"* differs from ERM (Holm-corrected p < {SIGNIFICANT}).")
+        lines.append(f"  * differs from ERM's (Holm-corrected p < {SIGNIFICANT})")
     return lines
 
 
