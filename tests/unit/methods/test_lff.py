@@ -19,7 +19,7 @@ def difficulty(momentum: float = 0.7, train: list[int] | None = None) -> Relativ
 def visit(
     found: RelativeDifficulty, b: list[float], d: list[float], rows: list[int]
 ) -> list[float]:
-    return found.visit(torch.tensor(b), torch.tensor(d), torch.tensor(rows)).tolist()
+    return found(torch.tensor(b), torch.tensor(d), torch.tensor(rows)).tolist()
 
 
 def test_two_visits_by_hand() -> None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fairser.methods.gap import Options
+from fairser.methods.loss_gap import Options
 from fairser.methods.minmaxgap import MinMaxGAP
 from unit.methods.builders import CLASSES, CROSS_ENTROPIES, GROUPS, Known, fold
 
@@ -70,7 +70,7 @@ def test_lambda_stays_where_it_is_fixed_or_where_there_is_no_gap() -> None:
 
 def test_lambda_is_part_of_the_state() -> None:
     one, other = method(lambda_0=0.3), method()
-    other.resume(one.state())
+    other.load_state_dict(one.state_dict())
     assert float(other.weight) == 0.3
 
 

@@ -64,7 +64,7 @@ class DisEnt(Method):
         options, features = self.options, self.data.features
         z_i, z_b = model.intrinsic(features, rows), model.bias(features, rows)
         l_i, l_b, easy = self._losses(model, z_i, z_b, rows, rows)
-        weight = self.difficulty.visit(l_b, l_i, rows)
+        weight = self.difficulty(l_b, l_i, rows)
         loss = (weight * l_i).mean() + options.lambda_dis * easy.mean()
         if progress >= options.swap_start:
             order = torch.randperm(len(rows), generator=self.generator)
@@ -87,13 +87,6 @@ class DisEnt(Method):
         l_b = self.clip_losses(bias, bias_rows)
         easy = generalised(l_b, bias, self.data.majority[bias_rows], self.options.q)
         return self.clip_losses(intrinsic, rows), l_b, easy
-
-    def state(self) -> dict[str, torch.Tensor]:
-        return {**super().state(), "averages": self.difficulty.averages}
-
-    def resume(self, state: dict[str, torch.Tensor]) -> None:
-        super().resume(state)
-        self.difficulty.averages = state["averages"]
 
 
 METHOD = DisEnt

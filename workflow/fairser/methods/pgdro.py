@@ -19,10 +19,10 @@ class Options(gdro.Options):
 class PGDRO(gdro.GDRO):
     Options = Options
 
-    def memberships(self) -> torch.Tensor:
+    def group_shares(self) -> torch.Tensor:
         if self.data.probabilities is None:
             raise ValueError("PGDRO needs a group source with probabilities, such as 'pseudo'")
-        return gdro.by_class(self.data.probabilities, self.data, self.options.groups)
+        return self.data.probabilities
 
 
 METHOD = PGDRO
