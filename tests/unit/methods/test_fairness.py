@@ -108,7 +108,7 @@ def test_gap_is_clearly_below_that_of_erm(
 
 
 @pytest.mark.parametrize("name", ["gdro", "gadro", "pgdro"])
-def test_dro_over_the_attribute_alone_does_not_mend_a_leak(name: str) -> None:
+def test_dro_over_the_attribute_alone_does_not_fix_a_leak(name: str) -> None:
     assert mean_gap(leaking, name, "attribute") == pytest.approx(mean_gap(leaking, "erm"), abs=0.15)
 
 
