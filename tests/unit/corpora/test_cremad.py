@@ -22,8 +22,8 @@ from fairser.extraction.features import StoreInputs
 from fairser.extraction.store import FeatureStore
 from fairser.methods.losses import class_balanced_weights
 from fairser.results.split_tables import table_a3, table_a4
-from fairser.training.fitting import Options
-from fairser.training.train import train_and_predict
+from fairser.training.fitting import TrainOptions
+from fairser.training.train import TrainingJob, train_and_predict
 
 FOLDS = range(1, 6)
 REFERENCE = SCHEMA.parents[1] / "reference"
@@ -169,7 +169,8 @@ def test_random_on_the_real_test_folds(cremad_table: ClipTable) -> None:
         table = cremad_table.fold(fold)
         genders = ClipTable(table.frame, table.classes, ("gender",))
         for seed in range(20):
-            run = train_and_predict("random", table, StoreInputs(store, False), Options(), seed)
+            job = TrainingJob("random", table, StoreInputs(store, False), TrainOptions(), seed)
+            run = train_and_predict(job)
             metrics = evaluate(run.predictions, genders)
             gaps = metrics["attributes"]["gender"]["gaps"]
             found["f1"][seed, fold - 1] = metrics["f1"]

@@ -1,4 +1,4 @@
-"""Emotion probabilities of audio files by a trained model, as csv.
+"""Emotion probabilities of audio files by a saved model, as csv.
 
   scripts/predict.py --run results/runs/erm/none/k1/fold1/seed0 --out out.csv clip.wav folder/
 
@@ -28,7 +28,7 @@ from fairser.core.files import complete
 from fairser.core.jobs import Progress, logger
 from fairser.inference.classifier import Classifier
 from fairser.inference.predicting import Prediction, audio_files, load, predictions
-from fairser.inference.saved_model import read_trained
+from fairser.inference.saved_model import read_saved_model
 
 STORE = "fairser.extraction.store"  # packages have it only for models on features of one's own
 CHUNK = 1024  # rows of given features that are read together
@@ -96,9 +96,9 @@ def _run(options: argparse.Namespace) -> int:
     else:
         total = sum(1 for _ in audio_files(options.audio))  # counted first, so that none is held
         predictor = load(options.run, options.device, options.model)
-        if predictor.trained.pretrained is None:
+        if predictor.saved.pretrained is None:
             torch.set_num_threads(1)  # as in the extraction: more only wait for each other
-        clips, classes = predictor.predict(audio_files(options.audio)), predictor.classes
+        clips, classes = predictor.predict(audio_files(options.audio)), predictor.saved.classes
     try:
         with (
             _progress_on_stderr(),
@@ -122,22 +122,22 @@ def _of_features(
     run: Path, features: Path, clips: Path | None
 ) -> tuple[Iterator[Prediction], int, tuple[str, ...]]:
     """Predictions from given features, the number of clips, and the classes."""
-    trained, tensors = read_trained(run)
-    if trained.adapters:
+    saved, tensors = read_saved_model(run)
+    if saved.adapters:
         raise InputError(
             f"{run} trained its encoder: given features are not those that it makes. Predict from "
             "the audio."
         )
     store = import_module(STORE).open_store(features, clips or features.with_name("clips.csv"))
-    classifier = Classifier(trained, tensors, *store.array.shape[1:])
+    classifier = Classifier(saved, tensors, *store.array.shape[1:])
     names = list(store.row_of)
 
     def rows() -> Iterator[Prediction]:
         for start in range(0, len(names), CHUNK):
             part = slice(start, start + CHUNK)
-            yield from predictions(trained, classifier, names[part], store.read(part))
+            yield from predictions(saved, classifier, names[part], store.read(part))
 
-    return rows(), len(names), trained.classes
+    return rows(), len(names), saved.classes
 
 
 def _write(

@@ -4,8 +4,6 @@ GDRO whose weights are updated with L_g + C / sqrt(n_g), n_g the group's clips i
 groups, whose loss is known less well, gain weight.
 """
 
-from dataclasses import dataclass
-
 import torch
 
 from fairser.methods import gdro
@@ -31,15 +29,6 @@ METHOD = {
 }
 
 
-@dataclass(frozen=True)
-class Options(gdro.Options):
-    """adjustment: C (4, Interspeech 2025, section 3.2); the others as in GDRO."""
-
-    adjustment: float = 4.0
-
-
 class GADRO(gdro.GDRO):
-    Options = Options
-
     def adjustment(self) -> torch.Tensor:
         return self.options.adjustment / self.sizes.clamp_min(1).sqrt()

@@ -4,8 +4,6 @@ GDRO whose groups are soft: L_g = sum_i p_ig l_i / sum_i p_ig with the probabili
 pseudo-labelling model.
 """
 
-from dataclasses import dataclass
-
 import torch
 
 from fairser.methods import gdro
@@ -22,15 +20,8 @@ METHOD = {
 }
 
 
-@dataclass(frozen=True)
-class Options(gdro.Options):
-    """The options of GDRO; ``class_attribute`` is how the method's original code has it."""
-
-
 class PGDRO(gdro.GDRO):
-    Options = Options
-
-    def memberships(self) -> torch.Tensor:
+    def group_shares(self) -> torch.Tensor:
         if self.data.probabilities is None:
             raise ValueError("PGDRO needs a group source with probabilities, such as 'pseudo'")
-        return gdro.by_class(self.data.probabilities, self.data, self.options.groups)
+        return self.data.probabilities

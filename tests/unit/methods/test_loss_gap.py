@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairser.methods.gap import Options, factors, language_gaps, penalty, widest
+from fairser.methods.loss_gap import Options, factors, language_gaps, penalty, widest
 
 # Three languages x (female, male): gaps 1, 3 and 2, the second language's men lose more.
 MEANS = torch.tensor([[2.0, 1.0], [1.0, 4.0], [3.0, 1.0]])
