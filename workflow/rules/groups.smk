@@ -87,6 +87,6 @@ rule choose_k:
         "../../envs/figures.yaml"
     params:
         smallest={name: CHOOSE_K[name] for name in ("clips", "speakers")},
-        code=code_hash("fairser.results.choosing_k_figure", "fairser.results.writing"),
+        code=code_hash("fairser.results.choosing_k", "fairser.results.writing"),
     script:
         "../../scripts/choose_k.py"
