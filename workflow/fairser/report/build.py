@@ -64,7 +64,7 @@ def _subgroups(
     if "groups" in tables:
         yield inputs.groups_page(tables["groups"], given["groups"])
     named = grid.attribute.replace("_", " ")
-    yield grid.runs_page(f"gaps between the groups of {named} are root mean squares over emotions")
+    yield grid.runs_page(f"gaps are between the groups of {named}")
     yield grid.rates_page("Rates of each method by emotion and group: means over folds.")
 
 

@@ -1,7 +1,7 @@
 """The runs of a study as pages of all runs, of rates, and of tables of estimates."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fairser.config.schema import Config
@@ -35,11 +35,11 @@ class Grid(ABC):
         sections: facts that all runs share.
     """
 
-    heads: Sequence[Column]  # of what names a configuration
-    replicates: Sequence[Column]  # of what distinguishes runs of a configuration
-    measures: Sequence[Column]  # of the numbers of a run
-    others: Sequence[Column]  # of other facts about a run
-    scope: Column  # of what rates are of, besides emotion and group
+    heads: Sequence[Column]  # name a configuration
+    replicates: Sequence[Column]  # name a run of a configuration
+    measures: Sequence[Column]  # numbers of a run
+    others: Sequence[Column]  # further facts about a run
+    scope: Column  # of rates, besides emotion and group
     digits = 3  # decimals of a run's numbers
 
     def __init__(self, runs: Runs, config: Config, sections: Mapping[str, Facts]) -> None:
@@ -57,12 +57,20 @@ class Grid(ABC):
         """Values of ``heads``, ``replicates`` and ``others``."""
 
     @abstractmethod
-    def measure(self, run: Run, column: str, line: Mapping[str, Any]) -> float | None:
-        """The number of a run in a column of a table's row."""
+    def measure(self, run: Run, column: str, line: Line) -> float | None:
+        """The number of a run in a column of a table's row; an empty row stands for all clips."""
 
     @abstractmethod
     def rates(self, run: Run) -> dict[str, Any]:
         """Counts and rates by scope, emotion and group."""
+
+    @abstractmethod
+    def behind(self, line: Line) -> list[int]:
+        """Numbers of the runs of a table's row."""
+
+    @abstractmethod
+    def legend(self, table: EstimateTable | None) -> list[str]:
+        """Explanations below a table of estimates, or below the table of runs."""
 
     def runs_page(self, about: str) -> Page:
         """Every run with its numbers; ``about`` says what they are."""
@@ -75,7 +83,7 @@ class Grid(ABC):
             rows.append(PageRow(cells(facts) | shown | {"seconds": cell(seconds, 1)}, [i], values))
         columns = [*self.heads, *self.replicates, *self.measures, *self.others, SECONDS]
         lede = f"Every run of the grid, {len(rows)} in all; {about}."
-        return Page("runs", lede, columns, rows, self.records)
+        return Page("runs", lede, columns, rows, self.records, self.legend(None))
 
     def rates_page(self, lede: str) -> Page:
         """Counts and rates by emotion and group of every configuration."""
@@ -102,26 +110,11 @@ class Grid(ABC):
         columns = [*self.heads, self.scope, *RATE_COLUMNS]
         return Page("rates", lede, columns, rows, self.records, [NO_RATE])
 
-    def estimates_page(
-        self,
-        name: str,
-        lede: str,
-        table: EstimateTable,
-        behind: Callable[[Line], Sequence[int]],
-        legend: Sequence[str],
-    ) -> Page:
-        """The page of a table of estimates.
-
-        Args:
-            name: of the page.
-            lede: of the page.
-            table: the estimates.
-            behind: numbers of the runs of a row.
-            legend: of the table.
-        """
+    def estimates_page(self, name: str, lede: str, table: EstimateTable) -> Page:
+        """The page of a table of estimates."""
         rows = []
         for line in table.lines:
-            runs = behind(line)
+            runs = self.behind(line)
             values = {
                 column.name: [self.measure(self.runs.metrics[i], column.name, line) for i in runs]
                 for column in table.numbers
@@ -130,7 +123,7 @@ class Grid(ABC):
             summary = line.get("method") in SUMMARIES
             rows.append(PageRow(head | table.cells(line), runs, values, summary))
         columns = [*table.head, *table.numbers]
-        return Page(name, lede, columns, rows, self.records, legend, table.files)
+        return Page(name, lede, columns, rows, self.records, self.legend(table), table.files)
 
     def _rate_row(self, head: dict[str, Any], lines: Mapping[int, Mapping[str, Any]]) -> PageRow:
         """Sums of counts over folds, means of rates over folds; of means over seeds each."""

@@ -1,6 +1,7 @@
 """The pages of the second study: its tables of estimates and gains, rates and runs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -28,7 +29,6 @@ MODALITY = Column("modality", "Modality", choice=True)
 OBJECTIVE = Column("objective", "Objective", choice=True)
 P = Column("p", "p", number=True, choice=True)
 WEIGHTING = Column("weighting", "Weighting", choice=True)
-SPREAD = "(standard deviation over seeds, if there are several)"
 
 
 class MinMaxGap(Grid):
@@ -41,12 +41,12 @@ class MinMaxGap(Grid):
         Column("best", "Best round", number=True),
         Column("unparsed", "Unparsed", number=True, help="Answers without a label word."),
     )
-    scope = Column("language", "Tested on", choice=True, start="all")
+    scope = replace(LANGUAGE, start="all")
     digits = 2
 
     def __init__(self, runs: Runs, config: Config, model: Mapping[str, Any]) -> None:
         super().__init__(runs, config, {"Model": facts(model)})
-        self.shown = config["llm"]["tables"]  # variant of minmaxgap in the tables
+        self.shown = config["llm"]["tables"]  # p and weighting of minmaxgap in the tables
 
     def name(self, run: Run) -> str:
         variant = f", p {run['p']}, {run['weighting']}" if run["objective"] == "minmaxgap" else ""
@@ -57,45 +57,51 @@ class MinMaxGap(Grid):
         same |= {"objective": NAMES[run["objective"]], "p": run["p"] or None}
         return {**same, "best": run["best_round"], "unparsed": run["test"]["all"]["unparsed"]}
 
-    def measure(self, run: Run, column: str, line: Mapping[str, Any]) -> float | None:
+    def measure(self, run: Run, column: str, line: Line) -> float | None:
         return run["test"][line.get("language", "all")][column]
 
     def rates(self, run: Run) -> dict[str, Any]:
         return {name: found["gender"]["rates"] for name, found in run["test"].items()}
 
+    def behind(self, line: Line) -> list[int]:
+        """Of minmaxgap those with the p and weighting of the row, or those of the tables."""
+        objective = next(name for name, label in NAMES.items() if label == line["objective"])
+        wanted = {name: line[name] for name in ("languages", "modality")}
+        if objective == "minmaxgap":
+            wanted |= {name: line.get(name, self.shown[name]) for name in ("p", "weighting")}
+        return self.runs.where(objective=objective, **wanted)
+
+    def legend(self, table: EstimateTable | None) -> list[str]:
+        spread = "(standard deviation over seeds, if there are several)"
+        return table.legend(spread) if table else []
+
     def performance_page(self, path: str) -> Page:
         """Performance and gaps by modality, objective and language, from ``performance.csv``."""
-        head = (OBJECTIVE, MODALITY, LANGUAGE, LANGUAGES)
-        same = ("languages", "modality", "language")
-        table = EstimateTable(path, head, self.measures, PERFORMANCE, 1, same)
         lede = (
             "Percentage points by modality, objective and language; gaps are between women and "
             f"men. ERM-MinMaxGAP has p {self.shown['p']} and {self.shown['weighting']} weighting."
         )
-
-        def behind(row: Line) -> list[int]:
-            return self._runs_of(row, self.shown)
-
-        return self.estimates_page("performance", lede, table, behind, table.legend(SPREAD))
+        head, same = (
+            (OBJECTIVE, MODALITY, LANGUAGE, LANGUAGES),
+            ("languages", "modality", "language"),
+        )
+        table = EstimateTable(path, head, self.measures, PERFORMANCE, 1, same)
+        return self.estimates_page("performance", lede, table)
 
     def ablation_page(self, path: str) -> Page:
         """Every variant of minmaxgap, from ``ablation.csv``."""
-        head = (OBJECTIVE, P, WEIGHTING, MODALITY, LANGUAGES)
-        same = ("languages", "modality")
-        table = EstimateTable(path, head, self.measures, PERFORMANCE, 1, same)
         lede = "Every exponent p and weighting of the gap beside ERM: percentage points, all clips."
-
-        def behind(row: Line) -> list[int]:
-            return self._runs_of(row, {"p": row["p"], "weighting": row["weighting"]})
-
-        return self.estimates_page("ablation", lede, table, behind, table.legend(SPREAD))
+        table = EstimateTable(
+            path, self.heads, self.measures, PERFORMANCE, 1, ("languages", "modality")
+        )
+        return self.estimates_page("ablation", lede, table)
 
     def gains_page(self, path: str) -> Page:
         """The gains of minmaxgap beside the published gains, from ``gains_vs_paper.csv``."""
         rows = []
         for line in pl.read_csv(path).to_dicts():
-            behind = self._runs_of({**line, "objective": NAMES["minmaxgap"]}, self.shown)
-            behind += self._runs_of({**line, "objective": line["baseline"]}, self.shown)
+            behind = self.behind({**line, "objective": NAMES["minmaxgap"]})
+            behind += self.behind({**line, "objective": line["baseline"]})
             values = [self.measure(self.runs.metrics[i], line["column"], {}) for i in behind]
             shown = cells({**line, "column": MEASURES[line["column"]][0]})
             for name in ("ours", "published", "difference"):
@@ -118,10 +124,3 @@ class MinMaxGap(Grid):
             records=self.records,
             files=[path],
         )
-
-    def _runs_of(self, row: Mapping[str, Any], shown: Mapping[str, Any]) -> list[int]:
-        """Runs of a table's row; of minmaxgap those with the p and weighting that are shown."""
-        objective = next(name for name, label in NAMES.items() if label == row["objective"])
-        variant = shown if objective == "minmaxgap" else {}
-        wanted = {"languages": row["languages"], "modality": row["modality"], **variant}
-        return self.runs.where(objective=objective, **wanted)
