@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fairser.config.extensions import extensions
+from fairser.config.extensions import extension, extensions
 
 METRICS = {
     "f1": {
@@ -112,10 +112,20 @@ def _deviation(by_group: Floats, overall: Floats) -> Floats:
     return np.where(np.isnan(by_group), 0.0, np.abs(by_group - overall[..., None, :]))
 
 
+def metric_names(kind: str) -> list[str]:
+    """Names of all metrics of a kind, ``performance`` or ``gap``, in order."""
+    return [name for name, one in extensions("METRICS").items() if one["kind"] == kind]
+
+
+def is_better_low(name: str) -> bool:
+    """Whether a smaller value of a table's column is better: of a gap, and where declared."""
+    known = extensions("METRICS")
+    return name not in known or known[name]["better"] == "lower"
+
+
 def functions(kind: str) -> dict[str, Callable[..., Floats]]:
-    """All metrics of a kind, ``performance`` or ``gap``, by name."""
-    known = extensions("METRICS").items()
-    return {name: one.function(name) for name, one in known if one["kind"] == kind}
+    """The functions of :func:`metric_names`."""
+    return {name: extension("METRICS", name).function(name) for name in metric_names(kind)}
 
 
 def performance(counts: Floats) -> dict[str, Floats]:

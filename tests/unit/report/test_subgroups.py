@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 from fairser.config.configuration import resolve
-from fairser.report import study
+from fairser.report.inputs import counts_page, groups_page
 from fairser.report.pages import Page
 from fairser.report.records import Runs
-from fairser.report.splits import counts_page, groups_page
+from fairser.report.subgroups import Subgroups
 
 GRID = {"methods": ["erm", "ds", "rw", "gdro", "gadro"], "k": [4, 16], "folds": [1, 2]}
 CONFIG = resolve({"corpus": {"kind": "demo"}, "grid": {**GRID, "seeds": [0, 1]}})
@@ -51,7 +51,7 @@ def metrics(method: str, source: str, k: int, fold: int, seed: int) -> dict[str,
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Subgroups:
     folder = tmp_path_factory.mktemp("runs")
     cells = [("erm", "none", 1)]
     cells += [(m, "kmeans", k) for m in ("ds", "rw", "gdro", "gadro") for k in (4, 16)]
@@ -61,7 +61,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     ):
         paths.append(str(folder / f"{i}.json"))
         Path(paths[-1]).write_text(json.dumps(metrics(*cell, fold, seed)))
-    return Runs.read(paths)
+    return Subgroups(Runs.read(paths), CONFIG)
 
 
 def table(folder: Path, heads: list[dict[str, Any]], columns: list[str]) -> str:
@@ -82,16 +82,16 @@ def behind(page: Page, **head: Any) -> dict[str, set[str]]:
     """Names of the runs behind a row without fold and seed, and what the page knows of them."""
     for row in page.rows:
         if all(row.cells[name].value == value for name, value in head.items()):
-            names = [page.records[i].name for i in row.records]
+            names = [page.records.records[i].name for i in row.records]
             return {name.split(", fold")[0] for name in names}, len(names)
     raise AssertionError(f"no row {head}")
 
 
-def test_the_runs_behind_table_1(runs: Runs, tmp_path: Path) -> None:
+def test_the_runs_behind_table_1(grid: Subgroups, tmp_path: Path) -> None:
     heads = [("ERM", "none"), ("RW", "kmeans"), ("Overall", "kmeans"), ("Gain", "kmeans")]
     columns = ["f1", "acc", "tpr_gap", "dp_gap"]
     path = table(tmp_path, [{"method": m, "source": s} for m, s in heads], columns)
-    page = study.table1_page(path, None, runs, CONFIG)
+    page = grid.table1_page(path, None)
     four = {f"{name} kmeans 16" for name in ("DS", "RW", "GDRO", "GADRO")}
     assert behind(page, method="ERM") == ({"ERM"}, 4)
     assert behind(page, method="RW") == ({"RW kmeans 16"}, 4)  # K as in Table 1
@@ -104,11 +104,11 @@ def test_the_runs_behind_table_1(runs: Runs, tmp_path: Path) -> None:
     assert page.rows[3].cells["f1"].scale == {}  # a gain is on no scale with the rest
 
 
-def test_the_runs_behind_table_2(runs: Runs, tmp_path: Path) -> None:
+def test_the_runs_behind_table_2(grid: Subgroups, tmp_path: Path) -> None:
     heads = [("ERM", None), ("RW", 4), ("RW", 16), ("Gain", 4)]
     columns = ["f1", "acc"] + [f"{a}_{g}_gap" for a in ("race", "age") for g in ("tpr", "dp")]
     path = table(tmp_path, [{"method": m, "k": k} for m, k in heads], columns)
-    page = study.table2_page(path, None, runs, CONFIG)
+    page = grid.table2_page(path, None)
     assert behind(page, method="ERM") == ({"ERM"}, 4)
     assert behind(page, method="RW", k=4) == ({"RW kmeans 4"}, 4)
     found, number = behind(page, method="Gain", k=4)
@@ -117,24 +117,24 @@ def test_the_runs_behind_table_2(runs: Runs, tmp_path: Path) -> None:
     assert labels[-2:] == ["TPR gap, age", "DP gap, age"]
 
 
-def test_what_a_run_tells_of_itself(runs: Runs) -> None:
-    page = study.runs_page(runs, CONFIG)
-    record = next(r for r in page.records if r.name == "RW kmeans 16, fold 2, seed 1")
+def test_what_a_run_tells_of_itself(grid: Subgroups) -> None:
+    page = grid.runs_page("")
+    record = next(r for r in page.records.records if r.name == "RW kmeans 16, fold 2, seed 1")
     assert record.facts == [("best epoch", "2"), ("train, s", "1.0")]
-    sections = dict(page.sections[i] for i in record.sections)
+    sections = dict(page.records.sections[i] for i in record.sections)
     assert ("commit", "c1") in sections["Code and machine"]
     changed = sections["Configuration where it differs from the default"]
     assert ("grid.folds", "1, 2 (default 1, 2, 3, 4, 5)") in changed
     # Versions only where they differ from the run's.
     assert sections["Features"] == [("settings kind", "fbank"), ("versions python", "3.12")]
     assert sections["Groups"] == [("settings kind", "kmeans"), ("commit", "c2")]
-    erm = next(record for record in page.records if record.name.startswith("ERM"))
-    assert "Groups" not in dict(page.sections[i] for i in erm.sections)
-    assert len(page.sections) == 4  # each kept once
+    erm = next(record for record in page.records.records if record.name.startswith("ERM"))
+    assert "Groups" not in dict(page.records.sections[i] for i in erm.sections)
+    assert len(page.records.sections) == 4  # each kept once
 
 
-def test_rates_are_means_over_folds_of_means_over_seeds(runs: Runs) -> None:
-    page = study.rates_page(runs, CONFIG)
+def test_rates_are_means_over_folds_of_means_over_seeds(grid: Subgroups) -> None:
+    page = grid.rates_page("")
     row = next(
         row
         for row in page.rows
@@ -142,7 +142,7 @@ def test_rates_are_means_over_folds_of_means_over_seeds(runs: Runs) -> None:
     )
     assert row.cells["tpr"].value == pytest.approx(((0.101 + 0.111) / 2 + (0.201 + 0.211) / 2) / 2)
     assert (row.cells["clips"].value, row.cells["positives"].value) == (30, 10)
-    assert row.cells["fpr"].text == "" and not row.cells["fpr"].opens
+    assert row.cells["fpr"].text == "" and not row.opens("fpr")
     assert len(page.rows) == 9 * 3 * 2
 
 
@@ -157,7 +157,7 @@ def test_counts_beside_published_ones(tmp_path: Path) -> None:
     page = counts_page(str(ours), str(paper), ["fold", "split"], splits, CONFIG)
     assert page.rows[0].cells["angry"].published == ""
     assert page.rows[0].cells["male"].published == "published 9"
-    assert [page.records[row.records[0]].path for row in page.rows] == list(splits.values())
+    assert [page.records.records[row.records[0]].path for row in page.rows] == list(splits.values())
     assert page.rows[1].values == {"angry": [7], "male": [8]}
 
 
@@ -175,7 +175,7 @@ def test_group_quality_names_the_file_of_each_row(tmp_path: Path) -> None:
         "0.5,0.6,0.1,0.2\n"
     )
     page = groups_page(str(path), files)
-    assert [page.records[row.records[0]].path for row in page.rows] == files[::-1]
+    assert [page.records.records[row.records[0]].path for row in page.rows] == files[::-1]
     assert page.rows[0].cells["ari"].text == ""
-    assert dict(page.sections)["Made from"][0] == ("settings kind", "mfcc")
-    assert page.records[1].sections == []
+    assert dict(page.records.sections)["Made from"][0] == ("settings kind", "mfcc")
+    assert page.records.records[1].sections == []
