@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fairser.audit.decisions import Decisions, read_decisions
-from fairser.audit.sources import Sources
+from fairser.audit.inputs import AuditInput
 from fairser.core.errors import InputError
 from fairser.evaluation.evaluate import evaluate
 from fairser.evaluation.metrics import performance
@@ -28,7 +28,7 @@ def read(folder: Path, table: pl.DataFrame, ending: str = "csv", **given: Any) -
         table.write_parquet(path)
     else:
         table.write_csv(path, separator="\t" if ending == "tsv" else ",")
-    return read_decisions(Sources([path], **given))
+    return read_decisions(AuditInput([path], **given))
 
 
 def by_class(names: pl.Series, role: str) -> pl.DataFrame:
@@ -129,7 +129,7 @@ def test_a_run_of_the_workflow_has_its_own_metrics(tmp_path: Path, table: str) -
     if table == "clips.parquet":
         frame = pl.concat([frame, frame.with_columns(fold=pl.lit(2, pl.Int64), split=pl.lit("x"))])
     frame.write_parquet(tmp_path / table)
-    found = read_decisions(Sources([tmp_path / "predictions.parquet"], [tmp_path / table]))
+    found = read_decisions(AuditInput([tmp_path / "predictions.parquet"], [tmp_path / table]))
     expected = evaluate(predictions, clips)
     assert performance(found.truth, found.predicted) == {n: expected[n] for n in ("f1", "acc")}
     assert found.clips["gender"].to_list() == ["f", "m"] * 20
@@ -143,16 +143,16 @@ def test_folds_are_taken_together_and_a_clip_counts_once(tmp_path: Path) -> None
     for path, part in zip(paths, (table[:200], table[200:]), strict=True):
         part.write_csv(path)
     whole = read(tmp_path, table)
-    both = read_decisions(Sources(paths))
+    both = read_decisions(AuditInput(paths))
     np.testing.assert_array_equal(both.predicted, whole.predicted)
     table[199:].write_csv(paths[1])
     with pytest.raises(
         InputError, match=r"2\.csv, row 2: clip 'c0199' has another .*1\.csv, row 201"
     ):
-        read_decisions(Sources(paths))
+        read_decisions(AuditInput(paths))
     table[200:].rename({"speaker": "voice"}).write_csv(paths[1])
     with pytest.raises(InputError, match="different columns"):
-        read_decisions(Sources(paths))
+        read_decisions(AuditInput(paths))
 
 
 def test_labels_of_their_own_file(tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_files_that_cannot_be_read(
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
-        read_decisions(Sources([tmp_path / name]))
+        read_decisions(AuditInput([tmp_path / name]))
 
 
 def test_a_parquet_without_rows_or_with_a_bad_value(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from fairser.audit.decisions import read_decisions
 from fairser.audit.grouping import Attribute, Units, read_groups
-from fairser.audit.sources import Sources
+from fairser.audit.inputs import AuditInput
 from fairser.core.errors import InputError
 from unit.audit.builders import sources_of
 
@@ -16,7 +16,7 @@ HEAD = "clip,speaker,label,prediction\n"
 ROWS = "a,1,x,x\nb,1,y,x\nc,2,y,y\nd,3,x,y\n"
 
 
-def groups_of(sources: Sources) -> tuple[dict[str, list[str | None]], Units, list[str]]:
+def groups_of(sources: AuditInput) -> tuple[dict[str, list[str | None]], Units, list[str]]:
     """Group of each clip by attribute, the units and the notes."""
     attributes, units, notes = read_groups(read_decisions(sources), sources)
     return {one.name: of(one) for one in attributes}, units, notes
@@ -102,7 +102,7 @@ def test_parquet_with_other_types(tmp_path: Path, kind: Any) -> None:
     people = people.with_columns(pl.col("speaker").cast(pl.String).cast(kind))
     people.with_columns(pl.col("gender").cast(pl.Categorical)).write_parquet(tmp_path / "g.parquet")
     sources = sources_of(tmp_path, HEAD + ROWS)
-    found, _, _ = groups_of(Sources(sources.predictions, groups=tmp_path / "g.parquet"))
+    found, _, _ = groups_of(AuditInput(sources.predictions, groups=tmp_path / "g.parquet"))
     assert found == {"gender": ["female", "female", "male", None]}
 
 

@@ -10,7 +10,8 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, hamming_loss
 
 from fairser.audit import estimates
-from fairser.audit.tables import ALL, Audit
+from fairser.audit.estimates import ALL
+from fairser.audit.tables import Audit
 from unit.audit.builders import CLASSES, audit_of, made_up, one, rate_of
 
 RESAMPLES = 60

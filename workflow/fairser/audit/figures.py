@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from fairser.audit.estimates import FEWEST
 from fairser.audit.grouping import Attribute
 from fairser.audit.tables import Audit
-from fairser.audit.wording import attribute_title, class_words, group_words
+from fairser.audit.wording import class_words, group_words, words
 from fairser.evaluation.metrics import Floats
 from fairser.results import labels, style
 
@@ -24,12 +24,7 @@ SURE: dict[str, Any] = {
     "color": style.BLUE,
     "markerfacecolor": style.BLUE,
 }
-UNSURE: dict[str, Any] = {
-    "markersize": 4,
-    "marker": "o",
-    "color": style.GREY,
-    "markerfacecolor": "white",
-}
+UNSURE = SURE | {"color": style.GREY, "markerfacecolor": "white"}
 
 
 @style.styled
@@ -64,7 +59,7 @@ def rates_figure(audit: Audit, rate: str) -> Figure:
         axes.legend(
             loc="lower center",
             bbox_to_anchor=(0.5, 1.0),
-            title=attribute_title(attribute.name).capitalize(),
+            title=words(attribute.name).capitalize(),
             ncols=_columns(attribute, many),
             handlelength=1.0,
             columnspacing=1.2,

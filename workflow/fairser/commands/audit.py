@@ -132,7 +132,7 @@ def _names(given: Sequence[str]) -> tuple[list[str], list[list[str]]]:
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     from fairser.audit.report import check_folder, write_audit
-    from fairser.audit.sources import Sources
+    from fairser.audit.inputs import AuditInput
     from fairser.audit.tables import make_audit
 
     attributes, crossings = _names(given.attributes)
@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "*" not in crossed:
             raise InputError(f"--cross {crossed} is one attribute; name two, as gender race.")
         crossings += _names([crossed])[1]
-    sources = Sources(
+    sources = AuditInput(
         predictions=given.predictions,
         labels=given.labels,
         groups=given.groups,
