@@ -1,9 +1,7 @@
 """The tables that an audit reads: csv, tsv or parquet, with the place of each row for messages."""
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -11,9 +9,9 @@ from fairser.core.csv_files import read_csv
 from fairser.core.errors import InputError, nearest
 from fairser.core.text import joined, shortened
 from fairser.corpora.demographics import SPEAKER_COLUMNS
-from fairser.corpora.faults import Faults, Message
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
+SHOWN = 5  # further rows that a message names
 ROUNDING = 1e-6  # by which float32 may leave the range from 0 to 1
 
 
@@ -88,11 +86,20 @@ def text(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.String).fill_null("").str.strip_chars().alias(column)
 
 
-def refuse(bad: pl.DataFrame, message: Message, value: str | None = None) -> None:
-    """Refuse bad rows, if there are any: the first in full, then the places of the others."""
-    faults = Faults()
-    faults.note(bad, message, value)
-    faults.refuse()
+def refuse(bad: pl.DataFrame, text: str, value: str | None = None, **more: str) -> None:
+    """Raise an InputError if there are bad rows: the first in full, the places of the others.
+
+    Args:
+        bad: these rows, with ``row``.
+        text: what is wrong with the first of them, with its columns in braces.
+        value: column whose value is shown for further rows.
+        more: further values for the braces of the text.
+    """
+    if bad.height:
+        first, *others = bad.iter_rows(named=True)
+        places = [r["row"] if value is None else f"{r['row']} ('{r[value]}')" for r in others]
+        also = f" Also {joined(shortened(places, SHOWN))}." if places else ""
+        raise InputError(f"{first['row']}: {text.format_map(first | more)}{also}")
 
 
 def shares(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
@@ -107,23 +114,21 @@ def shares(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     numbers = given.select(pl.col(columns).cast(kind, strict=False))
     for name in columns:
         fine = numbers[name].is_between(-ROUNDING, 1 + ROUNDING).fill_null(False)
-        refuse(frame.filter(~fine), partial(_no_share, name))
+        refuse(
+            frame.filter(~fine).select("row", given=name),
+            "column '{name}' holds {given!r}, but must hold a number from 0 to 1. Turn scores into "
+            "probabilities, and divide percentages by 100.",
+            name=name,
+        )
     return numbers
-
-
-def _no_share(column: str, row: dict[str, Any]) -> str:
-    return (
-        f"{row['row']}: column '{column}' holds {row[column]!r}, but must hold a number from 0 to "
-        "1. Turn scores into probabilities, and divide percentages by 100."
-    )
 
 
 def unique_rows(frame: pl.DataFrame, key: str, what: str) -> pl.DataFrame:
     """Refuse an empty name and a second row of ``key`` (``clip`` or ``speaker``)."""
     empty = frame.filter(pl.col(key) == "")
-    refuse(empty, lambda row: f"{row['row']}: column '{key}' is empty; give every row a value.")
-    twice = frame.filter(pl.col(key).is_duplicated())
-    refuse(twice, lambda row: f"{row['row']}: {key} '{row[key]}' has several rows; {what}.", key)
+    refuse(empty, "column '{key}' is empty; give every row a value.", key=key)
+    twice = frame.filter(pl.col(key).is_duplicated()).select("row", name=key)
+    refuse(twice, "{key} '{name}' has several rows; {what}.", "name", key=key, what=what)
     return frame
 
 

@@ -202,10 +202,7 @@ def _units(clips: pl.DataFrame) -> Units:
         return Units(np.arange(clips.height), clips.height, speakers=False)
     files.refuse(
         clips.filter(pl.col("speaker").fill_null("") == ""),
-        lambda row: (
-            f"{row['row']}: clip '{row['clip']}' has no speaker; give every clip one, or leave "
-            "the column out."
-        ),
+        "clip '{clip}' has no speaker; give every clip one, or leave the column out.",
     )
     names = clips["speaker"].unique().sort()
     index = clips["speaker"].replace_strict(names, range(len(names)), return_dtype=pl.Int64)

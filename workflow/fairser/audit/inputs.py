@@ -105,14 +105,16 @@ class ClipValues:
 
     def one_hot(self, classes: Sequence[str]) -> Labels:
         """The class that each row names [N, C]."""
+        wrong = self.frame.filter(~pl.col(self.role).is_in(classes)).select("row", name=self.role)
+        hint = nearest(wrong["name"][0], list(classes)) if wrong.height else ""
         files.refuse(
-            self.frame.filter(~pl.col(self.role).is_in(classes)),
-            lambda row: (
-                f"{row['row']}: {self.role} '{row[self.role]}' is no class."
-                f"{nearest(row[self.role], list(classes))} The classes are: "
-                f"{files.listed(classes)}. Correct it, or name all classes with --classes."
-            ),
-            self.role,
+            wrong,
+            "{role} '{name}' is no class.{hint} The classes are: {classes}. Correct it, or name "
+            "all classes with --classes.",
+            "name",
+            role=self.role,
+            hint=hint,
+            classes=files.listed(classes),
         )
         return np.stack([(self.frame[self.role] == name).to_numpy() for name in classes], axis=1)
 
