@@ -42,9 +42,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     # Polars, scipy and all that reads results: not for --help.
-    from fairser.comparison.comparing import compare
-    from fairser.comparison.report import text, write
-    from fairser.comparison.result_folders import read_folder
+    from fairser.comparison.comparing import compare, text, write
+    from fairser.comparison.stored_runs import read_folder
 
     a, b = read_folder(given.a), read_folder(given.b)
     found = compare(a, b, given.attributes, given.resamples, given.seed)
