@@ -314,7 +314,7 @@ def test_folders_that_mean_other_things_are_refused(
 def test_no_cell_in_common_is_refused(tmp_path: Path) -> None:
     write_run(tmp_path / "a", ERM, counts(1))
     write_run(tmp_path / "b", RW, counts(1))
-    with pytest.raises(InputError, match="erm/none/1, .* rw/kmeans/2"):
+    with pytest.raises(InputError, match=r"erm/none/1, .* rw/kmeans/2"):
         compared(tmp_path)
 
 
@@ -343,5 +343,5 @@ def test_the_second_study(tmp_path: Path) -> None:
     ]
     assert accuracy["difference"] == pytest.approx(100 * (hits[1] - hits[0]))
     write_run(tmp_path / "c", ERM, counts(1))
-    with pytest.raises(InputError, match="study minmaxgap, .* subgroups"):
+    with pytest.raises(InputError, match=r"study minmaxgap, .* subgroups"):
         compare(read_folder(tmp_path / "a"), read_folder(tmp_path / "c"))
