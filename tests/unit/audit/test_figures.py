@@ -71,7 +71,7 @@ def test_the_largest_differences_and_which_are_sure(audit: Audit) -> None:
     assert alarms.get_title() == "False alarms: 8 of 15 differences"
 
 
-def test_nothing_to_test_is_told(tmp_path: Path) -> None:
+def test_nothing_to_test_is_said(tmp_path: Path) -> None:
     figure = differences_figure(audit_of(tmp_path, *made_up(4, 6)))
     assert "too few speakers" in figure.texts[0].get_text()
 
