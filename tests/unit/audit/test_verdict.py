@@ -7,14 +7,14 @@ import polars as pl
 import pytest
 
 from fairser.audit.tables import Audit
-from fairser.audit.verdict import Finding, findings, headline, summary, warnings
+from fairser.audit.verdict import Finding, judge
 from unit.audit.builders import CLASSES, audit_of, made_up, one
 
 CLAIMS = ("Largest difference", "False alarms", "differs significantly")
 
 
 def finding(audit: Audit, attribute: str) -> Finding:
-    return next(one for one in findings(audit) if one.attribute == attribute)
+    return judge(audit).attributes[attribute]
 
 
 def text(audit: Audit, attribute: str) -> str:
@@ -55,10 +55,10 @@ def test_a_difference_is_named_with_its_size_and_how_sure(unfair: Audit) -> None
 
 
 def test_the_summary_says_who_differs_and_who_does_not(unfair: Audit, fair: Audit) -> None:
-    there, _, none = summary(findings(unfair)).partition(";")
+    there, _, none = judge(unfair).summary.partition(";")
     assert "differences for gender" in there and "for race." in none
-    assert summary(findings(fair)).startswith("No ")
-    assert "gender and race" in summary(findings(fair))
+    assert judge(fair).summary.startswith("No ")
+    assert "gender and race" in judge(fair).summary
 
 
 def test_nothing_is_claimed_of_a_fair_classifier(fair: Audit) -> None:
@@ -75,7 +75,7 @@ def test_fair_classifiers_are_seldom_accused(tmp_path: Path) -> None:
     accused = 0
     for seed in range(40):
         audit = audit_of(tmp_path, *made_up(16, 12, seed=seed), 100, attributes=["gender"])
-        accused += findings(audit)[0].stands_out
+        accused += finding(audit, "gender").stands_out
     assert accused <= 8  # 4 are expected; 9 or more come once in a hundred times
 
 
@@ -183,15 +183,15 @@ def test_without_speakers_a_warning_comes_first(tmp_path: Path, fair: Audit) -> 
     predictions, people = made_up(20, 20)
     joined = predictions.join(people, on="speaker").drop("speaker")
     audit = audit_of(tmp_path, joined, attributes=["gender"])
-    assert warnings(audit)[0].startswith("WARNING: no file has a column 'speaker'")
-    assert headline(audit).startswith("400 clips, 3 classes")
+    assert judge(audit).warnings[0].startswith("WARNING: no file has a column 'speaker'")
+    assert judge(audit).headline.startswith("400 clips, 3 classes")
     assert "men (200 clips) and women (200 clips)" in text(audit, "gender")
-    assert warnings(fair) == []
+    assert judge(fair).warnings == []
 
 
 def test_headline(fair: Audit, tmp_path: Path) -> None:
     row = fair.performance.row(0, named=True)
-    found = headline(fair)
+    found = judge(fair).headline
     assert found.startswith("1,200 clips of 40 speakers, 3 classes, one label per clip: ")
     uar = f"UAR {row['uar']:.3f} [{row['uar_low']:.3f}, {row['uar_high']:.3f}]"
     assert uar in found and "Hamming" not in found
@@ -199,5 +199,5 @@ def test_headline(fair: Audit, tmp_path: Path) -> None:
     hot = {f"label_{c}": (table["label"] == c).cast(int) for c in CLASSES}
     several = table.drop("label", "prediction").with_columns(**hot)
     gender = pl.Series(np.where(np.arange(several.height) < 100, "f", "m"))
-    found = headline(audit_of(tmp_path, several.with_columns(gender=gender)))
+    found = judge(audit_of(tmp_path, several.with_columns(gender=gender))).headline
     assert "several labels per clip: macro F1" in found and "Hamming accuracy" in found

@@ -10,7 +10,7 @@ from scipy import stats
 
 from fairser.comparison.cells import training_noise
 from fairser.comparison.comparing import Comparison, compare, text, write
-from fairser.comparison.stored_runs import read_folder
+from fairser.comparison.stored_runs import IDENTICAL, SAME, read_folder
 from fairser.core.errors import InputError
 from fairser.core.files import write_json
 from fairser.evaluation.bootstrap import Estimate
@@ -37,7 +37,7 @@ def test_a_known_shift_is_beyond_noise_and_nothing_else(tmp_path: Path) -> None:
         write_run(tmp_path / "b", ERM, counts(fold), fold)
         write_run(tmp_path / "b", RW, counts(fold, worse=0.6), fold)
     found = compared(tmp_path)
-    assert found.identical == [ERM]
+    assert found.equal[IDENTICAL] == [ERM]
     assert found.table["method"].unique().to_list() == ["rw"]
     assert found.beyond["metric"].to_list() == ["f1", "acc", "tpr_gap", "dp_gap"]
     gap = row(found, "tpr_gap", "rw")
@@ -227,7 +227,7 @@ def test_the_same_decisions_from_other_probabilities(tmp_path: Path) -> None:
         folder = write_run(tmp_path / name, ERM, counts(1))
     (folder / "predictions.parquet").write_bytes(b"others")
     found = compared(tmp_path)
-    assert (found.identical, found.same, found.beyond.height) == ([], [ERM], 0)
+    assert (found.equal, found.beyond.height) == ({IDENTICAL: [], SAME: [ERM]}, 0)
 
 
 def test_what_differs_is_told_first_and_what_changes_no_number_is_not(tmp_path: Path) -> None:

@@ -98,10 +98,12 @@ def read_groups(
         values[CROSS.join(parts)] = clips.select(crossed).to_series()
     attributes = []
     for name, column in values.items():
-        column, small = _without_small(name, column, units, given.smallest)
-        notes += small
+        small = _small(column, units, given.smallest)
+        if small:
+            few = f"fewer than {given.smallest} {units.name}"
+            notes.append(f"{name}: left out {files.listed(small)} with {few}.")
         try:
-            attributes.append(_grouped(name, column))
+            attributes.append(_grouped(name, column.replace(dict.fromkeys(small))))
         except InputError as error:
             if given.attributes or CROSS in name:
                 raise
@@ -170,17 +172,11 @@ def _join(
     return joined, names, notes
 
 
-def _without_small(
-    name: str, values: pl.Series, units: Units, smallest: int
-) -> tuple[pl.Series, list[str]]:
-    """Null for the groups with fewer units than ``smallest``, and a note that names them."""
+def _small(values: pl.Series, units: Units, smallest: int) -> list[str]:
+    """The groups with fewer units than ``smallest``."""
     frame = pl.DataFrame({"group": values, "unit": units.index}).drop_nulls()
     sizes = frame.group_by("group").agg(pl.col("unit").n_unique()).sort("group")
-    small = sizes.filter(pl.col("unit") < smallest)["group"].to_list()
-    if not small:
-        return values, []
-    note = f"{name}: left out {files.listed(small)} with fewer than {smallest} {units.name}."
-    return values.replace(dict.fromkeys(small)), [note]
+    return sizes.filter(pl.col("unit") < smallest)["group"].to_list()
 
 
 def _grouped(name: str, values: pl.Series) -> Attribute:

@@ -1,19 +1,16 @@
 """The folder of an audit: tables, figures, the verdict, and the record of how it was made."""
 
-import secrets
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 
-from fairser.audit import verdict
 from fairser.audit.figures import RATES, differences_figure, rates_figure
 from fairser.audit.inputs import AuditInput
 from fairser.audit.tables import Audit
-from fairser.audit.verdict import Finding
+from fairser.audit.verdict import METRICS, Verdict, judge
 from fairser.audit.wording import (
     by_size,
     class_words,
@@ -51,17 +48,14 @@ HOW = (
 
 def check_folder(folder: Path) -> None:
     """Refuse to write into a folder that holds anything but an earlier audit."""
-    if folder.exists() and not folder.is_dir():
+    if folder.is_file():
         raise InputError(f"{folder} is a file; name a folder by --out.")
-    if not folder.exists() or not any(folder.iterdir()):
-        return
-    record = folder / RECORD
     try:
-        ours = read_json(record)
-        known = {*ours["files"], RECORD} if ours["kind"] == KIND else set()
+        record = read_json(folder / RECORD)
+        known = {*record["files"], RECORD} if record["kind"] == KIND else set()
     except (OSError, ValueError, KeyError, TypeError):
         known = set()
-    foreign = sorted(path.name for path in folder.iterdir() if path.name not in known)
+    foreign = sorted({path.name for path in folder.glob("*")} - known)
     if foreign:
         raise InputError(
             f"{folder} has files that no audit wrote, such as '{foreign[0]}'; name another folder "
@@ -70,7 +64,7 @@ def check_folder(folder: Path) -> None:
 
 
 def write_audit(folder: Path, audit: Audit, given: AuditInput) -> tuple[str, list[str]]:
-    """Write everything; nothing is left in the folder where it fails.
+    """Write everything; if writing fails, the folder stays as it was.
 
     Args:
         folder: new, empty or of an earlier audit (:func:`check_folder`).
@@ -80,49 +74,37 @@ def write_audit(folder: Path, audit: Audit, given: AuditInput) -> tuple[str, lis
     Returns:
         The verdict as text, and the names of the files.
     """
-    findings = verdict.findings(audit)
-    with _staged(folder) as stage:
+    verdict = judge(audit)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+        stage = Path(temporary)
         for name in TABLES:
             getattr(audit, name).write_csv(stage / f"{name}.csv")
         for rate, name in FIGURES.items():
             save(rates_figure(audit, rate), stage / f"{name}.svg", stage / f"{name}.png")
         save(differences_figure(audit), stage / "differences.svg", stage / "differences.png")
-        write_text(stage / "audit.md", _document(audit, findings))
+        write_text(stage / "audit.md", _document(audit, verdict))
         names = sorted(path.name for path in stage.iterdir())
-        write_json(stage / RECORD, _record(audit, given, findings, names))
-    return text(audit, findings), [*names, RECORD]
-
-
-@contextmanager
-def _staged(folder: Path) -> Iterator[Path]:
-    """A folder beside, whose files are moved into ``folder`` when all of them are there."""
-    stage = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
-    stage.mkdir(parents=True)
-    try:
-        yield stage
+        write_json(stage / RECORD, _record(audit, given, verdict, names))
         folder.mkdir(exist_ok=True)
-        # The record comes last, so that it never stands beside files of another audit.
-        for path in sorted(stage.iterdir(), key=lambda path: path.name == RECORD):
-            path.replace(folder / path.name)
-    finally:
-        shutil.rmtree(stage)
+        # The record comes last, so that it is never beside files of another audit.
+        for name in (*names, RECORD):
+            (stage / name).replace(folder / name)
+    return _text(verdict, audit.notes), [*names, RECORD]
 
 
-def text(audit: Audit, findings: list[Finding]) -> str:
+def _text(verdict: Verdict, notes: list[str]) -> str:
     """The verdict for a terminal."""
-    lines = [*verdict.warnings(audit), verdict.headline(audit), verdict.summary(findings), ""]
-    for finding in findings:
-        title = words(finding.attribute).capitalize()
-        lines += [title, *(f"  {sentence}" for sentence in finding.sentences), ""]
-    return "\n".join([*lines, *audit.notes]).rstrip() + "\n"
+    lines = [*verdict.warnings, verdict.headline, verdict.summary, ""]
+    for name, finding in verdict.attributes.items():
+        lines += [words(name).capitalize(), *(f"  {s}" for s in finding.sentences), ""]
+    return "\n".join([*lines, *notes]).rstrip() + "\n"
 
 
-def _document(audit: Audit, findings: list[Finding]) -> str:
+def _document(audit: Audit, verdict: Verdict) -> str:
     """The verdict and the tables in Markdown."""
-    parts = ["# Audit", *verdict.warnings(audit), verdict.headline(audit)]
-    parts.append(f"**{verdict.summary(findings)}**")
-    for finding in findings:
-        name = finding.attribute
+    parts = ["# Audit", *verdict.warnings, verdict.headline, f"**{verdict.summary}**"]
+    for name, finding in verdict.attributes.items():
         parts += [f"## {words(name).capitalize()}", " ".join(finding.sentences)]
         parts += [_recall_table(audit, name), _gap_table(audit, name)]
     parts += ["## Significant differences", _difference_table(audit)]
@@ -179,32 +161,22 @@ def _difference_table(audit: Audit) -> str:
 
 
 def _performance_table(audit: Audit) -> str:
-    metrics = [name for name in verdict.METRICS if name in audit.performance.columns]
+    metrics = [name for name in METRICS if name in audit.performance.columns]
     units = list(dict.fromkeys((audit.units.name, "clips")))
     rows = []
     for row in audit.performance.to_dicts():
         name = group_words(row["attribute"], row["group"]) if row["attribute"] else row["group"]
         counts = [str(row[unit]) for unit in units]
         rows.append([name, *counts, *(estimate(row, metric) for metric in metrics)])
-    return markdown(["", *units, *(verdict.METRICS[name] for name in metrics)], rows)
+    return markdown(["", *units, *(METRICS[name] for name in metrics)], rows)
 
 
-def _record(
-    audit: Audit, given: AuditInput, findings: list[Finding], names: list[str]
-) -> dict[str, Any]:
+def _record(audit: Audit, given: AuditInput, verdict: Verdict, names: list[str]) -> dict[str, Any]:
     decisions, units = audit.decisions, audit.units
     return {
         "kind": KIND,
         "files": names,
-        "verdict": {
-            "warnings": verdict.warnings(audit),
-            "headline": verdict.headline(audit),
-            "summary": verdict.summary(findings),
-            "attributes": {
-                f.attribute: {"stands_out": f.stands_out, "sentences": f.sentences}
-                for f in findings
-            },
-        },
+        "verdict": asdict(verdict),
         "notes": audit.notes,
         "settings": {
             "classes": list(decisions.classes),

@@ -42,21 +42,50 @@ NO_SPEAKERS = (
 
 @dataclass(frozen=True)
 class Finding:
-    """What is said of one attribute.
+    """What is found of one attribute.
 
     Attributes:
-        attribute: its name.
         stands_out: whether the gap as a whole or a single difference is significant.
         sentences: the verdict.
     """
 
-    attribute: str
     stands_out: bool
     sentences: list[str]
 
 
-def headline(audit: Audit) -> str:
-    """How much was audited, and how well the classifier does over all clips."""
+@dataclass(frozen=True)
+class Verdict:
+    """An audit in words.
+
+    Attributes:
+        warnings: what a reader must know before any number.
+        headline: how much was audited, and how well the classifier does over all clips.
+        summary: one sentence for all attributes.
+        attributes: the finding on each.
+    """
+
+    warnings: list[str]
+    headline: str
+    summary: str
+    attributes: dict[str, Finding]
+
+
+def judge(audit: Audit) -> Verdict:
+    gaps = audit.gaps.filter(
+        pl.col("class").is_null(), pl.col("rate") == "tpr", pl.col("variant") == "pairwise"
+    ).to_dicts()
+    corrected = holm([float("nan") if gap["p"] is None else gap["p"] for gap in gaps])
+    tested = sum(p == p for p in corrected)
+    note = f", corrected for {tested} attributes" if tested > 1 else ""
+    findings = {
+        attribute.name: _finding(audit, attribute, gap | {"p": p}, note)
+        for attribute, gap, p in zip(audit.attributes, gaps, corrected, strict=True)
+    }
+    warnings = [] if audit.units.speakers else [NO_SPEAKERS]
+    return Verdict(warnings, _headline(audit), _summary(findings), findings)
+
+
+def _headline(audit: Audit) -> str:
     row = audit.performance.row(0, named=True)
     labels = "one label per clip" if audit.decisions.single else "several labels per clip"
     of = f" of {counted(row['speakers'], 'speaker')}" if audit.units.speakers else ""
@@ -73,33 +102,13 @@ def headline(audit: Audit) -> str:
     )
 
 
-def warnings(audit: Audit) -> list[str]:
-    """What a reader must know before any number."""
-    return [] if audit.units.speakers else [NO_SPEAKERS]
-
-
-def summary(findings: list[Finding]) -> str:
-    """One sentence for all attributes."""
-    there = [words(f.attribute) for f in findings if f.stands_out]
-    none = [words(f.attribute) for f in findings if not f.stands_out]
+def _summary(findings: dict[str, Finding]) -> str:
+    there = [words(name) for name, found in findings.items() if found.stands_out]
+    none = [words(name) for name, found in findings.items() if not found.stands_out]
     if not there:
         return f"No statistically significant difference for {joined(none)}."
     rest = f"; none for {joined(none)}" if none else ""
     return f"Statistically significant differences for {joined(there)}{rest}."
-
-
-def findings(audit: Audit) -> list[Finding]:
-    """The verdict on each attribute."""
-    gaps = audit.gaps.filter(
-        pl.col("class").is_null(), pl.col("rate") == "tpr", pl.col("variant") == "pairwise"
-    ).to_dicts()
-    raw = [float("nan") if gap["p"] is None else gap["p"] for gap in gaps]
-    tested = sum(p == p for p in raw)
-    corrected = f", corrected for {tested} attributes" if tested > 1 else ""
-    return [
-        _finding(audit, attribute, gap | {"p": p}, corrected)
-        for attribute, gap, p in zip(audit.attributes, gaps, holm(raw), strict=True)
-    ]
 
 
 def _finding(audit: Audit, attribute: Attribute, gap: dict[str, Any], corrected: str) -> Finding:
@@ -117,7 +126,7 @@ def _finding(audit: Audit, attribute: Attribute, gap: dict[str, Any], corrected:
         sentences += _nothing(audit, mine, whole)
     elif gap["p"] >= SIGNIFICANT:
         sentences.append("The gap over all classes is not larger than chance alone can explain.")
-    return Finding(attribute.name, whole or found.height > 0, sentences)
+    return Finding(whole or found.height > 0, sentences)
 
 
 def _compared(audit: Audit, attribute: Attribute) -> str:

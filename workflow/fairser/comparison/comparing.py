@@ -18,15 +18,16 @@ import polars as pl
 from fairser.comparison.cells import compare_cell, values_of
 from fairser.comparison.stored_runs import (
     CELLS,
+    IDENTICAL,
+    SAME,
     Cell,
     RunPair,
     StoredRun,
     by_cell,
     check_comparable,
+    equal,
     folds_of,
     partners,
-    same_bytes,
-    same_counts,
     what_differs,
 )
 from fairser.core.errors import InputError, nearest
@@ -56,8 +57,8 @@ class Comparison:
         keys: names of what makes a cell.
         table: a row per compared cell and metric; see :func:`compare`.
         differences: what differs in the runs' records, ``key: a -> b``.
-        identical: cells with the same predictions, byte for byte.
-        same: cells with other probabilities and the same counts of every speaker and class.
+        equal: cells with the same predictions, and those with other probabilities but the same
+            counts of every speaker and class.
         only_a, only_b: cells that the other folder lacks.
         notes: what limits the comparison, a sentence each.
     """
@@ -65,8 +66,7 @@ class Comparison:
     keys: tuple[str, ...]
     table: pl.DataFrame
     differences: list[str]
-    identical: list[Cell] = field(default_factory=list)
-    same: list[Cell] = field(default_factory=list)
+    equal: dict[str, list[Cell]] = field(default_factory=lambda: {IDENTICAL: [], SAME: []})
     only_a: list[Cell] = field(default_factory=list)
     only_b: list[Cell] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -80,9 +80,8 @@ class Comparison:
     def verdict(self) -> str:
         """Such as ``3 of 24 cells differ beyond noise (identical byte for byte: 2).``"""
         compared, beyond = (t.select(self.keys).unique().height for t in (self.table, self.beyond))
-        alike = {"identical byte for byte": self.identical, "same counts": self.same}
-        total = compared + len(self.identical) + len(self.same)
-        counts = ", ".join(f"{what}: {len(cells)}" for what, cells in alike.items() if cells)
+        total = compared + sum(map(len, self.equal.values()))
+        counts = ", ".join(f"{what}: {len(cells)}" for what, cells in self.equal.items() if cells)
         more = f" ({counts})" if counts else ""
         return f"{beyond} of {total} cells differ beyond noise{more}."
 
@@ -132,9 +131,8 @@ def compare(
     result.only_b = [cell for cell, (one, _) in cells.items() if not one]
     tested = []
     for cell, (one, other) in shared.items():
-        if same_counts(one, other):
-            alike = result.identical if same_bytes(one, other) else result.same
-            alike.append(cell)
+        if same := equal(one, other):
+            result.equal[same].append(cell)
         elif folds_of(one) & folds_of(other):
             tested.append(cell)
         else:

@@ -30,6 +30,7 @@ NEUTRAL = (
     *(f"{part}.{name}" for part in ("features", "groups") for name in ("seconds", "versions")),
     *(f"{part}.{name}" for part in ("features", "groups") for name in ("commit", "settings")),
 )
+IDENTICAL, SAME = "identical byte for byte", "same counts"
 SHOWN_LETTERS = 40  # of a value
 Cell = tuple[str | int, ...]
 
@@ -149,18 +150,17 @@ def partners(
     return [(run, partner) for run, partner in found if partner]
 
 
-def same_counts(one: Sequence[StoredRun], other: Sequence[StoredRun]) -> bool:
-    """Whether two sides of a cell have the same folds and seeds, and equal counts in each."""
+def equal(one: Sequence[StoredRun], other: Sequence[StoredRun]) -> str | None:
+    """What is the same in all folds and seeds of a cell: predictions, counts or nothing."""
+    pairs = partners(one, other)
     if {run.place for run in one} != {run.place for run in other}:
-        return False
-    return all(x.counts.counts.equals(y.counts.counts) for x, y in partners(one, other))
-
-
-def same_bytes(one: Sequence[StoredRun], other: Sequence[StoredRun]) -> bool:
-    """Whether the predictions of two sides with the same folds and seeds are equal."""
-    pairs = [[run.folder / "predictions.parquet" for run in p] for p in partners(one, other)]
-    there = all(path.is_file() for pair in pairs for path in pair)
-    return there and all(x.read_bytes() == y.read_bytes() for x, y in pairs)
+        return None
+    if not all(x.counts.counts.equals(y.counts.counts) for x, y in pairs):
+        return None
+    paths = [[run.folder / "predictions.parquet" for run in pair] for pair in pairs]
+    there = all(path.is_file() for pair in paths for path in pair)
+    same = there and all(x.read_bytes() == y.read_bytes() for x, y in paths)
+    return IDENTICAL if same else SAME
 
 
 def what_differs(pairs: Sequence[tuple[StoredRun, StoredRun]]) -> list[str]:
