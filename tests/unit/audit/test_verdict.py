@@ -65,8 +65,8 @@ def test_nothing_is_claimed_of_a_fair_classifier(fair: Audit) -> None:
     for name in ("gender", "race"):
         said = text(fair, name)
         assert not [words for words in CLAIMS if words in said]
-        assert "No single difference is significant." in said
-        assert "would probably not be detected." in said
+        assert "No single difference" in said
+        assert "not be detected" in said
         assert not finding(fair, name).stands_out
 
 
@@ -161,7 +161,7 @@ def test_a_gap_without_a_sure_difference(unfair: Audit) -> None:
     mine = pl.col("attribute") == "gender"
     silent = unfair.differences.with_columns(stands_out=pl.col("stands_out") & ~mine)
     audit = Audit(**{**vars(unfair), "differences": silent})
-    assert "larger than chance alone explains, but no single" in text(audit, "gender")
+    assert "larger than chance" in text(audit, "gender")
     assert finding(audit, "gender").stands_out
 
 

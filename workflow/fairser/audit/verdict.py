@@ -123,7 +123,7 @@ def _finding(audit: Audit, attribute: Attribute, gap: dict[str, Any], corrected:
     sentences += _recalls(attribute.name, found.filter(pl.col("rate") == "tpr"))
     sentences += _others(attribute.name, found)
     if not found.height:
-        sentences += _nothing(audit, mine, whole)
+        sentences.append(_nothing(audit, mine, whole))
     elif gap["p"] >= SIGNIFICANT:
         sentences.append("The gap over all classes is not larger than chance alone can explain.")
     return Finding(whole or found.height > 0, sentences)
@@ -227,26 +227,26 @@ def _classes(names: Iterable[str]) -> str:
     return joined(list(dict.fromkeys(map(class_words, names))))
 
 
-def _nothing(audit: Audit, mine: pl.DataFrame, whole: bool) -> list[str]:
-    """Sentences on an attribute without a significant difference."""
+def _nothing(audit: Audit, mine: pl.DataFrame, whole: bool) -> str:
+    """What is said of an attribute without a significant difference."""
     tested = mine.filter(pl.col("rate") == "tpr").drop_nulls("p")
     unit = audit.units.name
     if not tested.height:
-        return [
+        return (
             f"No difference could be tested: a test needs two groups with at least {FEWEST} {unit} "
-            "each who have clips of the same class."
-        ]
-    none = "no single difference is significant."
-    first = f"The gap is larger than chance alone explains, but {none}"
-    first = first if whole else none.capitalize()
+            "each in the same class."
+        )
+    first = "No single difference is significant."
+    if whole:
+        first = "The gap is larger than chance alone explains, but no single one is significant."
     tests = int(audit.differences["p"].count())
     pairs = tested.group_by("group", "other").agg(pl.col("error").median(), pl.col("units").min())
     sizes = [smallest_detected(error, units, tests) for _, _, error, units in pairs.iter_rows()]
     if min(sizes) >= 1:
-        return [f"{first} With so few {unit}, no difference can be."]
+        return f"{first} With so few {unit}, no difference can be."
     low, high = points(min(sizes)), points(min(max(sizes), 1.0))
     size = low if low == high else f"{low.split()[0]} to {high}, depending on the groups,"
-    return [
+    return (
         f"{first} A difference in the recall of one class below about {size} would probably not "
         "be detected."
-    ]
+    )

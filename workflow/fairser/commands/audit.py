@@ -2,8 +2,8 @@
 
 It needs no training and no audio, only a table of predictions with labels and one of speakers:
 
-  scripts/audit.py predictions.csv --groups speakers.csv
-  scripts/audit.py predictions.csv --groups speakers.csv --cross gender race --out audit
+    python scripts/audit.py predictions.csv --groups speakers.csv
+    python scripts/audit.py predictions.csv --groups speakers.csv --cross gender race --out audit
 
 predictions.csv has the columns clip, speaker, label, prediction. Probabilities by class
 (prediction_CLASS) may replace prediction; where clips have several labels, labels by class
@@ -11,8 +11,8 @@ predictions.csv has the columns clip, speaker, label, prediction. Probabilities 
 
 A run of this workflow:
 
-  scripts/audit.py results/runs/erm/none/k1/fold*/seed0/predictions.parquet \\
-      --labels results/clips.parquet
+    python scripts/audit.py results/runs/erm/none/k1/fold*/seed0/predictions.parquet \\
+        --labels results/clips.parquet
 
 docs/audit.md explains every file and how to read the verdict.
 """

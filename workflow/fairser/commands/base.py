@@ -47,6 +47,7 @@ def new_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog=f"scripts/{name}.py",
         description=doc,
+        epilog="Exit status: 0 done, 1 something found that must be fixed, 2 bad input.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
@@ -76,7 +77,11 @@ def add_resampling(parser: argparse.ArgumentParser, more: str = "") -> None:
         help=f"number of resamples of the speakers (default: 1000{more})",
     )
     parser.add_argument(
-        "--seed", type=whole_number(0), default=0, metavar="N", help="of the resamples (default: 0)"
+        "--seed",
+        type=whole_number(0),
+        default=0,
+        metavar="N",
+        help="seed of the resamples (default: 0)",
     )
 
 

@@ -1,6 +1,6 @@
 """Export a run as a small package that predicts on another machine, without the workflow.
 
-  scripts/export.py results/runs/rw/annotated/k2/fold1/seed0 ser-model
+    python scripts/export.py results/runs/rw/annotated/k2/fold1/seed0 ser-model
 
 writes weights, configuration, model card, requirements and the few modules that a prediction
 needs. There, run `pip install -r requirements.txt` and then `python predict.py clip.wav`.

@@ -1,6 +1,6 @@
 """Emotion probabilities of audio files, predicted by a saved model, as csv.
 
-  scripts/predict.py --run results/runs/erm/none/k1/fold1/seed0 --out out.csv clip.wav folder/
+    python scripts/predict.py --run results/runs/erm/none/k1/fold1/seed0 --out out.csv clip.wav
 
 Each row is a file: its path, the probability of each class, and the classes above the threshold (1
 divided by their number) with semicolons between them. Files that can't be used are listed at the
