@@ -71,16 +71,16 @@ def read_decisions(given: AuditInput) -> Decisions:
             "A threshold is for labels by class. These clips have one label each, so the most "
             "probable class is the prediction; leave the threshold out."
         )
-    thresholds = {k: 1 / len(classes) if t is None else t for k, t in chosen.items()}
-    if single:
-        thresholds, truth = {}, labels.one_hot(classes)
-    else:
-        truth = positive(labels.values(classes), thresholds["labels"])
+    truth = labels.array(classes)
     if len(classes) < 2:
         raise InputError(
             f"{labels.path}: there is only one class ({files.listed(classes)}), but an audit needs "
             "two. Name all classes with --classes."
         )
+    thresholds = {}
+    if not single:
+        thresholds = {k: 1 / len(classes) if t is None else t for k, t in chosen.items()}
+        truth = positive(truth, thresholds["labels"])
     predicted, assumed = _predict(predictions, classes, single, given.threshold)
     clips = predictions.frame
     if given.labels:  # they win over the predictions in what both files have
@@ -160,9 +160,9 @@ def _predict(
     side: ClipValues, classes: Sequence[str], single: bool, threshold: float | None
 ) -> tuple[Labels, list[str]]:
     """The predicted classes [N, C], and notes on what was assumed."""
+    values = side.array(classes)
     if side.columns is None:
-        return side.one_hot(classes), []
-    values = side.values(classes)
+        return values, []
     if single:
         best = values == values.max(axis=1, keepdims=True)
         ties = int((best.sum(axis=1) > 1).sum())

@@ -59,12 +59,7 @@ def count(
 ) -> list[GroupCounts]:
     """Counts over all clips (one group, :data:`ALL`), then by attribute.
 
-    Args:
-        decisions: of N clips.
-        attributes: their groups.
-        units: what a resample draws.
-        resamples: R, their number.
-        seed: of the draws; all attributes get the same resamples.
+    Each of the R resamples draws ``units``, the same ones for all attributes.
     """
     everyone = Attribute("", (ALL,), np.zeros(len(decisions.truth), np.int64))
     shape = units.count, -1, len(decisions.classes), 4
@@ -180,7 +175,7 @@ def difference_p(difference: float, error: float, units: int) -> float:
     hundreds of differences; with few speakers it is also too small.
 
     Args:
-        difference: as measured.
+        difference: of the two rates.
         error: its standard error; NaN has no p-value.
         units: n of the smaller group.
     """

@@ -17,7 +17,6 @@ from fairser.audit import files
 from fairser.core.errors import InputError, nearest
 from fairser.corpora.clips import clip_names
 from fairser.corpora.demographics import KNOWN, RESERVED, attribute_name
-from fairser.evaluation.metrics import Labels
 
 LABEL, PREDICTION = "label", "prediction"
 OTHER_FORMS = {
@@ -103,31 +102,32 @@ class ClipValues:
         frame = clips.select("clip").join(self.frame, on="clip", maintain_order="left")
         return replace(self, frame=frame)
 
-    def one_hot(self, classes: Sequence[str]) -> Labels:
-        """The class that each row names [N, C]."""
-        wrong = self.frame.filter(~pl.col(self.role).is_in(classes)).select("row", name=self.role)
-        hint = nearest(wrong["name"][0], list(classes)) if wrong.height else ""
-        files.refuse(
-            wrong,
-            "{role} '{name}' is no class.{hint} The classes are: {classes}. Correct it, or name "
-            "all classes with --classes.",
-            "name",
-            role=self.role,
-            hint=hint,
-            classes=files.listed(classes),
-        )
-        return np.stack([(self.frame[self.role] == name).to_numpy() for name in classes], axis=1)
+    def array(self, classes: Sequence[str]) -> np.ndarray:
+        """Whether each row names a class, or its shares or probabilities [N, C].
 
-    def values(self, classes: Sequence[str]) -> np.ndarray:
-        """Shares or probabilities [N, C]."""
-        columns = self.columns or {}
+        Raises:
+            InputError: an unknown class, a class without a column, a value that is no share.
+        """
+        if self.columns is None:
+            known = files.listed(classes)
+            wrong = self.frame.filter(~pl.col(self.role).is_in(classes))
+            hint = nearest(wrong[self.role][0], list(classes)) if wrong.height else ""
+            files.refuse(
+                wrong.select("row", name=self.role),
+                f"{self.role} '{{name}}' is no class.{{hint}} The classes are: {{known}}. Correct "
+                "it, or name all classes with --classes.",
+                "name",
+                hint=hint,
+                known=known,
+            )
+            return np.stack([(self.frame[self.role] == name).to_numpy() for name in classes], 1)
         for name in classes:
-            if name not in columns:
+            if name not in self.columns:
                 raise InputError(
                     f"{self.path}, row 1: no column with the {self.role} of class '{name}'."
                     f"{nearest(name, self.names)} There are: {files.listed(self.names)}."
                 )
-        return files.shares(self.frame, [columns[name] for name in classes]).to_numpy()
+        return files.shares(self.frame, [self.columns[name] for name in classes]).to_numpy()
 
 
 def read_labels(predictions: pl.DataFrame, given: AuditInput) -> ClipValues:

@@ -61,13 +61,7 @@ class Audit:
 
 
 def make_audit(given: AuditInput, resamples: int = 1000, seed: int = 0) -> Audit:
-    """Read the files and compute every number.
-
-    Args:
-        given: the files.
-        resamples: R, of the bootstrap and of the permutations.
-        seed: of the draws.
-    """
+    """Read the files and compute every number, with so many resamples and permutations."""
     decisions = read_decisions(given)
     attributes, units, notes = read_groups(decisions, given)
     everyone, *counts = count(decisions, attributes, units, resamples, seed)

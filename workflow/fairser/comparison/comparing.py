@@ -55,7 +55,7 @@ class Comparison:
 
     Attributes:
         keys: names of what makes a cell.
-        table: a row per compared cell and metric; see :func:`compare`.
+        table: a row per compared cell and metric (:func:`compare`).
         differences: what differs in the runs' records, ``key: a -> b``.
         equal: cells with the same predictions, and those with other probabilities but the same
             counts of every speaker and class.
@@ -108,11 +108,9 @@ def compare(
         seed: of the draw.
 
     Returns:
-        With a table of the cell's keys, ``metric``, ``a``, ``b``, ``difference`` (b - a), ``low``
-        and ``high`` (95 % interval over speakers), ``p_value`` (likewise), ``a_seed_std``,
-        ``b_seed_std``, ``seed_margin`` and ``p_training`` (half a 95 % interval over trainings and
-        its p-value, where there are several seeds), ``p_holm`` (of the larger p-value), ``folds``,
-        ``a_seeds``, ``b_seeds``, ``paired`` (folds) and ``beyond_noise`` (``p_holm`` < 0.05).
+        With a table of the cell's keys and :data:`COLUMNS`. ``low``, ``high`` and ``p_value`` are
+        over speakers; ``seed_margin`` (half a 95 % interval) and ``p_training`` over trainings,
+        where there are several seeds; ``p_holm`` is of the larger p-value; ``paired`` counts folds.
 
     Raises:
         InputError: other studies, classes or corpora, no cell in common, an unknown attribute.
