@@ -26,7 +26,7 @@ from fairser.evaluation.bootstrap import (
     holm,
     p_value,
 )
-from fairser.evaluation.metrics import Floats, metric_names
+from fairser.evaluation.metrics import Floats, is_better_low, metric_names
 
 TABLE2_ORDER = ("ds", "rw", "gadro", "gdro")  # the paper's; other methods follow
 TABLE2_ATTRIBUTES = ("race", "age")

@@ -1,4 +1,4 @@
-"""The files of an audit: labels and predictions, in whichever form they come.
+"""Labels and predictions of an audit, in whichever form its files have them.
 
 - one class per clip: the columns ``label`` and ``prediction``;
 - a column per class, ``label_CLASS`` and ``prediction_CLASS``, with 0 and 1, shares or
@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +17,16 @@ from fairser.audit import files
 from fairser.core.errors import InputError, nearest
 from fairser.corpora.clips import clip_names
 from fairser.corpora.demographics import KNOWN, RESERVED, attribute_name
-from fairser.evaluation.metrics import Labels
 
 LABEL, PREDICTION = "label", "prediction"
+OTHER_FORMS = {
+    LABEL: "nor one per class (label_CLASS); or name a file with labels by --labels",
+    PREDICTION: "nor one per class (prediction_CLASS, or the name of the class)",
+}
 
 
 @dataclass(frozen=True)
-class Sources:
+class AuditInput:
     """The files of an audit, and how to read them.
 
     Attributes:
@@ -66,7 +69,7 @@ class Sources:
 
 
 @dataclass(frozen=True)
-class Side:
+class ClipValues:
     """Labels or predictions of clips.
 
     Attributes:
@@ -88,96 +91,92 @@ class Side:
             return list(self.columns)
         return self.frame[self.role].unique().sort().to_list()
 
-    def known(self) -> "Side":
+    def known(self) -> "ClipValues":
         """Without the clips whose values are empty."""
         columns = [self.role] if self.columns is None else list(self.columns.values())
         filled = [pl.col(c).is_not_null() & (pl.col(c).cast(pl.String) != "") for c in columns]
-        return self.replace(self.frame.filter(pl.any_horizontal(filled)))
+        return replace(self, frame=self.frame.filter(pl.any_horizontal(filled)))
 
-    def of(self, clips: pl.DataFrame) -> "Side":
+    def of(self, clips: pl.DataFrame) -> "ClipValues":
         """The rows of clips, in their order."""
-        return self.replace(clips.select("clip").join(self.frame, on="clip", maintain_order="left"))
+        frame = clips.select("clip").join(self.frame, on="clip", maintain_order="left")
+        return replace(self, frame=frame)
 
-    def replace(self, frame: pl.DataFrame) -> "Side":
-        return Side(self.role, self.path, frame, self.columns)
+    def array(self, classes: Sequence[str]) -> np.ndarray:
+        """Whether each row names a class, or its shares or probabilities [N, C].
 
-    def one_hot(self, classes: Sequence[str]) -> Labels:
-        """The class that each row names [N, C]."""
-        wrong = self.frame.filter(~pl.col(self.role).is_in(classes))
-        if wrong.height:
-            name, row = wrong[self.role][0], wrong["row"][0]
-            raise InputError(
-                f"{row}: {self.role} '{name}' is no class ({wrong.height} row(s) have unknown "
-                f"ones).{nearest(name, list(classes))} The classes are: {files.listed(classes)}. "
-                "Mend it, or name all classes with --classes if it is one."
+        Raises:
+            InputError: an unknown class, a class without a column, a value that is no share.
+        """
+        if self.columns is None:
+            known = files.listed(classes)
+            wrong = self.frame.filter(~pl.col(self.role).is_in(classes))
+            hint = nearest(wrong[self.role][0], list(classes)) if wrong.height else ""
+            files.refuse(
+                wrong.select("row", name=self.role),
+                f"{self.role} '{{name}}' is no class.{{hint}} The classes are: {{known}}. Correct "
+                "it, or name all classes with --classes.",
+                "name",
+                hint=hint,
+                known=known,
             )
-        return np.stack([(self.frame[self.role] == name).to_numpy() for name in classes], axis=1)
-
-    def values(self, classes: Sequence[str]) -> np.ndarray:
-        """Shares or probabilities [N, C]."""
-        columns = self.columns or {}
+            return np.stack([(self.frame[self.role] == name).to_numpy() for name in classes], 1)
         for name in classes:
-            if name not in columns:
+            if name not in self.columns:
                 raise InputError(
                     f"{self.path}, row 1: no column with the {self.role} of class '{name}'."
                     f"{nearest(name, self.names)} There are: {files.listed(self.names)}."
                 )
-        return files.shares(self.frame, [columns[name] for name in classes]).to_numpy()
+        return files.shares(self.frame, [self.columns[name] for name in classes]).to_numpy()
 
 
-def label_side(predictions: pl.DataFrame, sources: Sources) -> Side:
-    frame, path = predictions, sources.predictions[0]
-    if sources.labels:
-        frame, path = read(sources.labels), sources.labels[0]
-    if LABEL in frame.columns:
-        columns = None
-        frame = frame.with_columns(files.text(LABEL))
-    else:
-        columns = _prefixed(frame, LABEL) or (_bare(frame, sources) if sources.labels else {})
-        if not columns:
-            why = "nor one per class (label_CLASS); or name a file with labels by --labels"
-            files.require(frame, LABEL, path, why)
-    if sources.labels:
-        kept = [n for n in frame.columns if n == "speaker" or sources.may_be_attribute(n)]
-        named = [LABEL] if columns is None else list(columns.values())
-        frame = files.one_row_each(frame.select("clip", *named, *kept, "row"), "clip")
-    return Side(LABEL, path, frame, columns)
+def read_labels(predictions: pl.DataFrame, given: AuditInput) -> ClipValues:
+    """The labels, from the frame of the predictions or from files of their own."""
+    if not given.labels:
+        return _values(predictions, LABEL, given.predictions[0], {})
+    frame = read_clips(given.labels)
+    found = _values(frame, LABEL, given.labels[0], _bare(frame, given))
+    kept = [n for n in frame.columns if n == "speaker" or given.may_be_attribute(n)]
+    named = [LABEL] if found.columns is None else list(found.columns.values())
+    frame = files.one_row_each(found.frame.select("clip", *named, *kept, "row"), "clip")
+    return replace(found, frame=frame)
 
 
-def prediction_side(frame: pl.DataFrame, labels: Side, sources: Sources) -> Side:
-    path = sources.predictions[0]
-    if PREDICTION in frame.columns:
-        return Side(PREDICTION, path, frame.with_columns(files.text(PREDICTION)), None)
-    columns = _prefixed(frame, PREDICTION)
-    if not columns:
-        columns = _bare(frame, sources)
-        if not set(columns) & set(labels.names):
-            why = "nor one per class (prediction_CLASS, or the name of the class)"
-            files.require(frame, PREDICTION, path, why)
-    return Side(PREDICTION, path, frame, columns)
+def read_predictions(frame: pl.DataFrame, labels: ClipValues, given: AuditInput) -> ClipValues:
+    """The predictions of a frame; bare names of classes are known from the labels."""
+    bare = _bare(frame, given)
+    bare = bare if set(bare) & set(labels.names) else {}
+    return _values(frame, PREDICTION, given.predictions[0], bare)
 
 
-def read(paths: Sequence[Path]) -> pl.DataFrame:
+def read_clips(paths: Sequence[Path]) -> pl.DataFrame:
+    """The rows of tables by clip; names of clips have no ending of an audio file."""
     frame = files.read_tables(paths)
     files.require(frame, "clip", paths[0], "the name of each row's clip")
     return frame.with_columns(files.text("clip")).with_columns(clip_names("clip"))
 
 
-def _prefixed(frame: pl.DataFrame, role: str) -> dict[str, str]:
+def _values(frame: pl.DataFrame, role: str, path: Path, bare: dict[str, str]) -> ClipValues:
+    if role in frame.columns:
+        return ClipValues(role, path, frame.with_columns(files.text(role)), None)
     start = f"{role}_"
-    return {n.removeprefix(start): n for n in frame.columns if n.startswith(start) and n != start}
+    columns = {n.removeprefix(start): n for n in frame.columns if n.startswith(start)} or bare
+    if not columns:
+        files.require(frame, role, path, OTHER_FORMS[role])
+    return ClipValues(role, path, frame, columns)
 
 
-def _bare(frame: pl.DataFrame, sources: Sources) -> dict[str, str]:
+def _bare(frame: pl.DataFrame, given: AuditInput) -> dict[str, str]:
     """Columns that hold a number somewhere and have no other meaning."""
-    if sources.classes:
-        return {name: name for name in sources.classes if name in frame.columns}
+    if given.classes:
+        return {name: name for name in given.classes if name in frame.columns}
     taken = (*RESERVED, "speaker", "row", LABEL, PREDICTION)
-    prefixed = {*_prefixed(frame, LABEL).values(), *_prefixed(frame, PREDICTION).values()}
     free = [
         name
         for name in frame.columns
-        if name not in taken and name not in prefixed and not sources.may_be_attribute(name)
+        if name not in taken
+        and not name.startswith((f"{LABEL}_", f"{PREDICTION}_"))
+        and not given.may_be_attribute(name)
     ]
     numbers = frame.select(
         pl.col(name).cast(pl.Float64, strict=False).is_not_null().any() for name in free

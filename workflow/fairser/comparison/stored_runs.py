@@ -1,4 +1,4 @@
-"""The runs of a results folder as they lie on disk, and what differs between two folders' runs."""
+"""The finished runs of a results folder, and what differs between those of two folders."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,17 +10,18 @@ import polars as pl
 
 from fairser.core.errors import InputError
 from fairser.core.files import read_json
+from fairser.core.text import joined
 from fairser.evaluation.bootstrap import RunCounts
 
-# What names a cell, by study; fold and seed come on top.
+# Names of what makes a cell, by study; each cell has several folds and seeds.
 CELLS = {
     "subgroups": ("method", "source", "k"),
     "minmaxgap": ("languages", "modality", "objective", "p", "weighting"),
 }
 COUNTS = {"speaker", "class", "clips", "positives", "predicted", "hits"}
-# Parts of a record that numbers can depend on.
+# Parts of a record that the numbers can depend on.
 ORIGINS = ("commit", "device", "features", "groups", "versions", "config", "settings")
-# Keys within these that change no number, or that say again what another key says.
+# Keys within these that change no number, or that repeat another key.
 NEUTRAL = (
     *(f"config.{name}" for name in ("results", "study", "download", "device", "grid", "figures")),
     *(f"config.{name}" for name in ("tables", "choose_k", "statistics", "metrics", "llm")),
@@ -29,6 +30,7 @@ NEUTRAL = (
     *(f"{part}.{name}" for part in ("features", "groups") for name in ("seconds", "versions")),
     *(f"{part}.{name}" for part in ("features", "groups") for name in ("commit", "settings")),
 )
+IDENTICAL, SAME = "identical byte for byte", "same counts"
 SHOWN_LETTERS = 40  # of a value
 Cell = tuple[str | int, ...]
 
@@ -38,7 +40,7 @@ class StoredRun:
     """A finished run.
 
     Attributes:
-        folder: where its files lie.
+        folder: with its files.
         study: a key of :data:`CELLS`.
         cell: values of the names that :data:`CELLS` has for the study.
         record: its metrics.json.
@@ -55,9 +57,12 @@ class StoredRun:
     def speakers(self) -> set[str]:
         return set(self.counts.counts["speaker"])
 
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.counts.fold, self.counts.seed
 
-Pair = tuple[StoredRun, StoredRun]
-Sides = tuple[list[StoredRun], list[StoredRun]]
+
+RunPair = tuple[list[StoredRun], list[StoredRun]]  # the runs of a cell in a and in b
 
 
 def read_folder(results: str | Path) -> list[StoredRun]:
@@ -68,16 +73,16 @@ def read_folder(results: str | Path) -> list[StoredRun]:
     """
     root = Path(results)
     if not root.is_dir():
-        raise InputError(f"{root}: no such folder; name a results folder of this workflow.")
+        raise InputError(f"{root}: no such folder. Name a results folder of this workflow.")
     files = sorted((root / "runs").rglob("metrics.json"))
     if not files:
         raise InputError(
-            f"{root}: holds no finished run (runs/**/metrics.json); name a results folder of this "
-            "workflow, the one that 'results' in its configuration names."
+            f"{root}: no finished run (runs/**/metrics.json). Name a results folder of this "
+            "workflow, as 'results' in its configuration does."
         )
     runs = [_read(path) for path in files]
     if len({run.study for run in runs}) > 1:
-        raise InputError(f"{root}: holds runs of both studies; give each a folder of its own.")
+        raise InputError(f"{root}: runs of both studies; give each study its own folder.")
     return runs
 
 
@@ -89,24 +94,42 @@ def _read(path: Path) -> StoredRun:
         cell = tuple(record[name] for name in CELLS[study])
         place = (record["fold"] if study == "subgroups" else 1, record["seed"])
         if study == "subgroups":
-            record["attributes"], record["config"]["metrics"]  # what gaps there are, and which
+            record["attributes"], record["config"]["metrics"]  # which gaps there are
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise InputError(f"{path}: is no record of a run ({reason}); {again}.") from error
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"{path}: not a record of a run ({reason}); {again}.") from error
     table = path.with_name("counts.parquet")
     try:
         counts = pl.read_parquet(table)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise InputError(f"{table}: can't be read ({error}); {again}.") from error
     if lost := COUNTS - set(counts.columns):
-        raise InputError(f"{table}: lacks the columns {', '.join(sorted(lost))}; {again}.")
+        raise InputError(f"{table}: missing columns {joined(sorted(lost))}; {again}.")
     method, source, k = cell if study == "subgroups" else (cell[2], cell[1], cell[3])
     return StoredRun(path.parent, study, cell, record, RunCounts(method, source, k, *place, counts))
 
 
-def by_cell(a: Sequence[StoredRun], b: Sequence[StoredRun]) -> dict[Cell, Sides]:
-    """Runs of each cell in a and in b, which may have none of it."""
-    cells: dict[Cell, Sides] = {}
+def check_comparable(a: Sequence[StoredRun], b: Sequence[StoredRun]) -> None:
+    """Refuse folders whose numbers do not mean the same."""
+    if a[0].study != b[0].study:
+        raise InputError(f"The first folder is of the study {a[0].study}, the second {b[0].study}.")
+    classes = [sorted({name for r in runs for name in r.counts.counts["class"]}) for runs in (a, b)]
+    if classes[0] != classes[1]:
+        first, second = map(joined, classes)
+        raise InputError(
+            f"The first folder has the classes {first}, the second {second}, so no metric means "
+            "the same in both. Compare runs with the same 'corpus.classes'."
+        )
+    if not set().union(*(r.speakers for r in a)) & set().union(*(r.speakers for r in b)):
+        raise InputError(
+            "No test speaker is in both folders, so they are of different corpora and can't be "
+            "compared."
+        )
+
+
+def by_cell(a: Sequence[StoredRun], b: Sequence[StoredRun]) -> dict[Cell, RunPair]:
+    """Runs of each cell in a and in b; one of the two may be empty."""
+    cells: dict[Cell, RunPair] = {}
     for side, runs in enumerate((a, b)):
         for run in runs:
             cells.setdefault(run.cell, ([], []))[side].append(run)
@@ -117,34 +140,31 @@ def folds_of(runs: Sequence[StoredRun]) -> set[int]:
     return {run.counts.fold for run in runs}
 
 
-def partners(one: Sequence[StoredRun], other: Sequence[StoredRun]) -> list[Pair]:
-    """Runs of a cell of the same fold, and of the same seed where both sides have it."""
-    theirs = {_place(run): run for run in other}
+def partners(
+    one: Sequence[StoredRun], other: Sequence[StoredRun]
+) -> list[tuple[StoredRun, StoredRun]]:
+    """Runs of a cell with the same fold, and with the same seed where both sides have it."""
+    theirs = {run.place: run for run in other}
     by_fold = {run.counts.fold: run for run in reversed(other)}
-    found = [(run, theirs.get(_place(run), by_fold.get(run.counts.fold))) for run in one]
+    found = [(run, theirs.get(run.place, by_fold.get(run.counts.fold))) for run in one]
     return [(run, partner) for run, partner in found if partner]
 
 
-def same_counts(one: Sequence[StoredRun], other: Sequence[StoredRun]) -> bool:
-    """Whether two sides of a cell have the same folds and seeds, and equal counts in each."""
-    if {_place(run) for run in one} != {_place(run) for run in other}:
-        return False
-    return all(x.counts.counts.equals(y.counts.counts) for x, y in partners(one, other))
+def equal(one: Sequence[StoredRun], other: Sequence[StoredRun]) -> str | None:
+    """What is the same in all folds and seeds of a cell: predictions, counts or nothing."""
+    pairs = partners(one, other)
+    if {run.place for run in one} != {run.place for run in other}:
+        return None
+    if not all(x.counts.counts.equals(y.counts.counts) for x, y in pairs):
+        return None
+    paths = [[run.folder / "predictions.parquet" for run in pair] for pair in pairs]
+    there = all(path.is_file() for pair in paths for path in pair)
+    same = there and all(x.read_bytes() == y.read_bytes() for x, y in paths)
+    return IDENTICAL if same else SAME
 
 
-def same_bytes(one: Sequence[StoredRun], other: Sequence[StoredRun]) -> bool:
-    """Whether the predictions of two sides with the same folds and seeds are equal."""
-    pairs = [[run.folder / "predictions.parquet" for run in p] for p in partners(one, other)]
-    there = all(path.is_file() for pair in pairs for path in pair)
-    return there and all(x.read_bytes() == y.read_bytes() for x, y in pairs)
-
-
-def _place(run: StoredRun) -> tuple[int, int]:
-    return run.counts.fold, run.counts.seed
-
-
-def what_differs(pairs: Sequence[Pair]) -> list[str]:
-    """What could have made the numbers differ: ``key: a -> b`` for each key of the records.
+def what_differs(pairs: Sequence[tuple[StoredRun, StoredRun]]) -> list[str]:
+    """``key: a -> b`` for each key of the records that may have changed the numbers.
 
     Args:
         pairs: runs of the same cell and fold in a and in b.
@@ -157,7 +177,7 @@ def what_differs(pairs: Sequence[Pair]) -> list[str]:
 
 
 def _changes(one: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Key and both values where two records differ in what numbers can depend on."""
+    """Key and both values where two records differ in a way that can change numbers."""
     for name in ORIGINS:
         ours, theirs = one.get(name), other.get(name)
         if isinstance(ours, dict) and isinstance(theirs, dict):
@@ -166,12 +186,12 @@ def _changes(one: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, 
                 if left.get(key) != right.get(key):
                     yield key.removeprefix("config."), left.get(key), right.get(key)
         elif ours != theirs:
-            told = ["recorded" if isinstance(part, dict) else part for part in (ours, theirs)]
-            yield name, told[0], told[1]
+            known = ["recorded" if isinstance(part, dict) else part for part in (ours, theirs)]
+            yield name, known[0], known[1]
 
 
 def _flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
-    """The values below a key, but those that change no number, by their key with dots."""
+    """Values below a key by their key with dots, without those in :data:`NEUTRAL`."""
     if key in NEUTRAL:
         return
     if isinstance(value, dict):

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fairser.comparison.result_folders import StoredRun, folds_of
+import numpy as np
+
+from fairser.comparison.stored_runs import StoredRun, folds_of
 from fairser.evaluation.bootstrap import LEVEL, Bootstrap, Estimate, Gap, estimate, p_value
 from fairser.evaluation.metrics import Floats
 from fairser.llm.measures import ALL
@@ -26,7 +28,7 @@ def compare_cell(
     other: Sequence[StoredRun],
     paired: Values,
     independent: Values,
-    columns: Sequence[str],
+    metrics: Sequence[str],
 ) -> list[dict[str, Any]]:
     """Rows of a cell in the table of :func:`fairser.comparison.comparing.compare`, without keys.
 
@@ -35,61 +37,43 @@ def compare_cell(
         other: runs of the cell in b, with a fold in common with those.
         paired: values of a run under the resamples that a and b share.
         independent: the same under resamples of its own, for folds with other test speakers.
-        columns: metrics, a row each.
+        metrics: their names, a row each.
     """
     folds = folds_of(one) & folds_of(other)
     one, other = ([run for run in runs if run.counts.fold in folds] for runs in (one, other))
     speakers = {run.counts.fold: run.speakers for run in one}
-    alike = {run.counts.fold: True for run in one}
-    for run in [*one, *other]:
-        alike[run.counts.fold] &= run.speakers == speakers[run.counts.fold]
+    mixed = {r.counts.fold for r in (*one, *other) if r.speakers != speakers[r.counts.fold]}
     ours = {run.counts: paired(run) for run in one}
-    theirs = {run.counts: (paired if alike[run.counts.fold] else independent)(run) for run in other}
+    theirs = {r.counts: (independent if r.counts.fold in mixed else paired)(r) for r in other}
+    same = {
+        "folds": len(folds),
+        "a_seeds": len({run.counts.seed for run in one}),
+        "b_seeds": len({run.counts.seed for run in other}),
+        "paired": len(folds - mixed),
+    }
     rows = []
-    for name in columns:
-        left, right = (
+    for name in metrics:
+        a, b = (
             estimate(values, {run: found[name] for run, found in values.items()})
             for values in (ours, theirs)
         )
-        difference = Estimate(
-            right.value - left.value,
-            float("nan"),
-            float("nan"),
-            right.resampled - left.resampled,
-            signed=True,
-        )
-        low, high = difference.interval
-        exists = difference.value == difference.value
-        margin, p_training = training_noise((left, right), (one, other))
-        rows.append(
-            {
-                "metric": name,
-                "a": left.value,
-                "b": right.value,
-                "difference": difference.value,
-                "low": low,
-                "high": high,
-                "p_value": p_value(right, left) if exists else float("nan"),
-                "a_seed_std": left.seed_std,
-                "b_seed_std": right.seed_std,
-                "seed_margin": margin,
-                "p_training": p_training,
-                "folds": len(folds),
-                "a_seeds": len({run.counts.seed for run in one}),
-                "b_seeds": len({run.counts.seed for run in other}),
-                "paired": sum(alike.values()),
-            }
-        )
+        value, resampled = b.value - a.value, b.resampled - a.resampled
+        low, high = Estimate(value, np.nan, np.nan, resampled, signed=True).interval
+        margin, p_training = training_noise((a, b), (one, other))
+        row = {"metric": name, "a": a.value, "b": b.value, "difference": value}
+        row |= {"low": low, "high": high, "p_value": np.nan if np.isnan(value) else p_value(b, a)}
+        row |= {"a_seed_std": a.seed_std, "b_seed_std": b.seed_std}
+        rows.append(row | {"seed_margin": margin, "p_training": p_training} | same)
     return rows
 
 
 def training_noise(
     estimates: tuple[Estimate, Estimate], runs: tuple[Sequence[StoredRun], Sequence[StoredRun]]
 ) -> tuple[float, float]:
-    """A difference against other trainings: half its 95 % interval, and a two-sided p-value.
+    """Half the 95 % interval of a difference over trainings, and a two-sided p-value.
 
-    Student's t with the spread over seeds. A folder with one seed is taken to have the spread of
-    the other; both are NaN where both have one.
+    Student's t with the spread over seeds. A folder with one seed gets the spread of the other;
+    both numbers are NaN where both folders have one seed.
 
     Args:
         estimates: of a and b, means over folds of means over seeds.
@@ -100,7 +84,7 @@ def training_noise(
     spread, error, freedom = [one.seed_std for one in estimates], 0.0, 0
     known = [value for value in spread if value == value]
     if not known:
-        return float("nan"), float("nan")
+        return np.nan, np.nan
     for found, part in zip(spread, runs, strict=True):
         # The mean over F folds of means over n seeds has the variance s^2 / (F n).
         error += (found if found == found else known[0]) ** 2 / len(part)

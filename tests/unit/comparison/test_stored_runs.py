@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fairser.comparison.result_folders import read_folder
+from fairser.comparison.stored_runs import read_folder
 from fairser.core.errors import InputError
 from fairser.core.files import read_json, write_json
 from unit.comparison.test_comparing import ERM, write_llm_run
@@ -28,7 +28,7 @@ def test_runs_are_found_with_their_cells(tmp_path: Path) -> None:
 def test_folders_without_runs(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="missing: no such folder"):
         read_folder(tmp_path / "missing")
-    with pytest.raises(InputError, match="holds no finished run"):
+    with pytest.raises(InputError, match="no finished run"):
         read_folder(tmp_path)
 
 
@@ -37,18 +37,18 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
     record = folder / "metrics.json"
     whole = read_json(record)
     write_json(record, {name: whole[name] for name in whole if name != "seed"})
-    with pytest.raises(InputError, match=r"seed0/metrics\.json: is no record .*lacks 'seed'"):
+    with pytest.raises(InputError, match=r"seed0/metrics\.json: .*'seed' is missing"):
         read_folder(tmp_path)
     record.write_text(record.read_text()[:20])
-    with pytest.raises(InputError, match=r"metrics\.json: is no record of a run \(.*delete it"):
+    with pytest.raises(InputError, match=r"metrics\.json: .*; delete it"):
         read_folder(tmp_path)
     record.write_text("[]")
-    with pytest.raises(InputError, match=r"metrics\.json: is no record"):
+    with pytest.raises(InputError, match=r"metrics\.json: not a record"):
         read_folder(tmp_path)
     write_json(record, whole)
     table = folder / "counts.parquet"
     counts(1).drop("hits", "clips").write_parquet(table)
-    with pytest.raises(InputError, match=r"counts\.parquet: lacks the columns clips, hits"):
+    with pytest.raises(InputError, match=r"counts\.parquet: missing columns clips and hits"):
         read_folder(tmp_path)
     table.write_bytes(b"PAR1")
     with pytest.raises(InputError, match=r"counts\.parquet: can't be read"):
