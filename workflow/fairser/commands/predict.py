@@ -27,6 +27,7 @@ from fairser.core.files import complete
 from fairser.core.jobs import Progress, logger
 from fairser.inference.classifier import Classifier
 from fairser.inference.predicting import Prediction, audio_files, load, predictions
+from fairser.inference.saved_model import read_saved_model
 
 # Exported packages have this module only for models of precomputed features.
 STORE = "fairser.extraction.store"
