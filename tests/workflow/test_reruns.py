@@ -91,15 +91,15 @@ def test_another_k_adds_its_cells_alone(trained: Workflow) -> None:
     assert (jobs["train"], jobs["evaluate"], jobs["grouping"]) == (3 * 2, 3 * 2, 2)
 
 
-README_METHOD = re.search(
-    r"```python\n(\"{3}ERM.*?METHOD = Squared\n)```", (ROOT / "README.md").read_text(), re.S
+PAGE_METHOD = re.search(
+    r"```python\n(.*?METHOD = Squared\n)```", (ROOT / "docs/own_method.md").read_text(), re.S
 )
 
 
 def test_a_method_of_ones_own_is_one_file_and_the_schema(trained: Workflow) -> None:
-    assert README_METHOD
-    assert README_METHOD[1].count("\n") <= 20
-    (trained.root / "workflow/fairser/methods/squared.py").write_text(README_METHOD[1])
+    assert PAGE_METHOD
+    assert PAGE_METHOD[1].count("\n") <= 20
+    (trained.root / "workflow/fairser/methods/squared.py").write_text(PAGE_METHOD[1])
     schema = trained.root / "workflow/schemas/config.schema.yaml"
     before = schema.read_text()
     try:
