@@ -24,6 +24,7 @@ PAGES = {
     "CHANGELOG.md": "changelog.md",
     "tests/bench/README.md": "benchmarks.md",
 }
+ROLE = re.compile(r":\w+:`([^`]+)`")  # as Sphinx writes it
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(#[^)\s]*)?\)")
 FORMULA = re.compile(r'<(div|span) class="arithmatex">\\[\[(](.*?)\\[\])]</\1>', re.S)
 
@@ -91,7 +92,7 @@ def modules(room: str) -> Iterator[tuple[str, str]]:
 
 def first_line(path: Path) -> str:
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return " ".join(text.partition("\n\n")[0].split())
+    return ROLE.sub(r"`\1`", " ".join(text.partition("\n\n")[0].split()))
 
 
 def api_page(room: str) -> str:
