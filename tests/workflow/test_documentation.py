@@ -102,7 +102,7 @@ OWN = next(block.text for block in BLOCKS if "kind: manifest" in block.text)
 
 
 def configurations(block: Block, line: str) -> dict[str, str]:
-    """Text of each file `NAME.yaml` of a command, other than `config.yaml`, as its page shows it."""
+    """Text of each `NAME.yaml` of a command, except `config.yaml`, as its page shows it."""
     names = {*re.findall(r"(?<!\S)\w+\.yaml", line)} - {"config.yaml"}
     return {name: ({"mine.yaml": OWN} | block.shown)[name] for name in names}
 
@@ -249,7 +249,8 @@ def snakemake(words: list[str], tones: Path) -> None:
     own = [word for word in words if re.fullmatch(r"\w+\.yaml", word) and word != "config.yaml"]
     if "--configfile" not in words:
         words = [*words, "--configfile", "config.yaml"]
-    words = [*words, "quick.yaml", "--cores", "2"]
+    last = max(place for place, word in enumerate(words) if word.endswith(".yaml"))
+    words = [*words[: last + 1], "quick.yaml", *words[last + 1 :], "--cores", "2"]
     settings = yaml.safe_load(Path(own[-1]).read_text()) if own else {}
     if not own or "-n" in words or "choose_k" in " ".join(words):
         run_program(words)
