@@ -172,9 +172,9 @@ def test_a_file_that_is_not_a_manifest(
         (
             {
                 "grid": {"methods": ["rw"], "sources": ["annotated"], "folds": [1]},
-                "annotated": {"attributes": ["age"]},
+                "sources": {"annotated": {"attributes": ["age"]}},
             },
-            ("'annotated.attributes'", "'age'"),
+            ("'sources.annotated.attributes'", "'age'"),
         ),
         ({"grid": {"methods": ["erm", "rw"], "k": [2, 30], "folds": [1]}}, ("K = 30", "24 train")),
     ],
@@ -319,7 +319,7 @@ def features(folder: Path, table: ClipTable, lacking: int = 0, bad: bool = False
 def table(tmp_path: Path) -> ClipTable:
     write_corpus(tmp_path, corpus_rows())
     corpus = overlay(tmp_path)["corpus"] | dict.fromkeys(("demographics", "classes", "attributes"))
-    return read_corpus(corpus, "gender")
+    return read_corpus({**corpus, "stratify": "gender"})
 
 
 def test_own_features_need_no_audio(tmp_path: Path, check: Check, table: ClipTable) -> None:

@@ -2,8 +2,9 @@
 
 import polars as pl
 
+from fairser.corpora.clips import rotate
 from fairser.corpora.faults import Faults
-from fairser.corpora.folds import MadeFolds, rotate, speaker_folds
+from fairser.corpora.manifest import MadeFolds, speaker_folds
 from unit.corpora.builders import assert_refused
 
 

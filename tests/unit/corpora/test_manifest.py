@@ -8,8 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from fairser.corpora.clips import SPLITS, ClipTable
-from fairser.corpora.folds import MadeFolds
-from fairser.corpora.manifest import read_manifest
+from fairser.corpora.manifest import MadeFolds, read_manifest
 from unit.corpora.builders import EMOTIONS, Rows, assert_refused, manifest_rows, write_csv
 
 Spoil = Callable[[Rows], Rows]

@@ -15,8 +15,8 @@ one per attribute         demographic group of the clip as text (``gender``, ``r
 ========================  =======================================================================
 
 A reader ends with :func:`build`. The helpers for readers, here and in
-:mod:`fairser.corpora.demographics` and :mod:`fairser.corpora.folds`, raise the first fault of a
-file; with one :class:`Faults` passed to all of them, ``build`` raises all faults together.
+:mod:`fairser.corpora.demographics`, raise the first fault of a file; with one :class:`Faults`
+passed to all of them, ``build`` raises all faults together.
 """
 
 from collections.abc import Collection
@@ -132,6 +132,46 @@ def build(
     columns += [AGE_YEARS] if AGE_YEARS in frame.columns else []
     table = frame.with_columns(majority.alias("majority")).select(columns).sort("fold", "clip")
     return ClipTable(table, tuple(classes), tuple(attributes))
+
+
+def fold_numbers(frame: pl.DataFrame, faults: Faults | None = None) -> pl.DataFrame:
+    """The rows with the text column ``fold`` as whole numbers from 1 on."""
+    number = pl.col("fold").cast(pl.String).str.strip_chars().cast(pl.Int64, strict=False)
+    frame = (faults or Faults(at_once=True)).without(
+        frame,
+        number.is_null() | (number < 1),
+        "fold '{fold}' is not a whole number from 1 on; fix it.",
+        "fold",
+    )
+    return frame.with_columns(number)
+
+
+def rotate(frame: pl.DataFrame, origin: str | Path, faults: Faults | None = None) -> pl.DataFrame:
+    """One row per clip and fold with its ``split``, from one row per clip with its test ``fold``.
+
+    Each fold tests on its own clips, develops on those of the next fold and trains on the rest.
+
+    Raises:
+        InputError: a fold that is not a number, or fewer than three folds.
+    """
+    frame = fold_numbers(frame, faults)
+    parts = frame["fold"].unique().sort().to_list()
+    if len(parts) < 3:
+        raise InputError(
+            f"{origin}: {len(parts)} fold(s); three are needed for train, development and test. "
+            "Add a 'split' column, or leave 'fold' out to have folds made."
+        )
+    following = dict(zip(parts, parts[1:] + parts[:1], strict=True))
+    frames = [
+        frame.with_columns(
+            pl.col("fold")
+            .replace_strict({test: "test", following[test]: "development"}, default="train")
+            .alias("split"),
+            pl.lit(test, pl.Int64).alias("fold"),
+        )
+        for test in parts
+    ]
+    return pl.concat(frames)
 
 
 def select_classes(found: list[str], wanted: list[str] | None, origin: str | Path) -> list[str]:

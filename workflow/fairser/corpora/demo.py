@@ -12,13 +12,17 @@ eSpeak NG is licensed under GPL-3 and is loaded for the demo corpora only
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fairser.core.files import sha256, write_text
+from fairser.corpora.clips import ClipTable
+from fairser.corpora.emosuperb import read_emosuperb
 from fairser.corpora.espeak import Utterance
 from fairser.corpora.recordings import Prosody, Recording, write_recordings
 
+CORPUS = {"title": "demo", "lists": "labels", "made": True, "order": 4}
 SEED = 2027  # at which each class has the dominant gender of CREMA-D (a test states it)
 FOLDS = 5
 CLASSES = ("angry", "sad", "disgust", "fear", "neutral", "happy")  # the order of EMO-SUPERB
@@ -207,3 +211,8 @@ def _labels(clips: Sequence[Clip], fold: int) -> str:
         speaker, split = clip.speaker, splits.get(clip.speaker.group, "Train")
         rows.append(",".join([clip.recording.file, *values, speaker.name, speaker.gender, split]))
     return "\n".join(rows) + "\n"
+
+
+def read(corpus: dict[str, Any]) -> ClipTable:
+    """The clip table of the corpus that :func:`make_demo_corpus` made."""
+    return read_emosuperb(corpus["labels"], corpus["demographics"], corpus["classes"])

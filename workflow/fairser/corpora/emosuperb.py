@@ -11,6 +11,7 @@ they are.
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -20,6 +21,7 @@ from fairser.corpora import clips, demographics
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.faults import Faults
 
+CORPUS = {"title": "EMO-SUPERB label files", "lists": "labels", "order": 2}
 DIMENSIONS = ("EmoAct", "EmoVal", "EmoDom")
 # Key of the split in config.json, its name in the files, its name in the clip table.
 SPLIT_KEYS = (
@@ -27,9 +29,6 @@ SPLIT_KEYS = (
     ("dev", "Development", "development"),
     ("test", "Test", "test"),
 )
-
-# Recordings of CREMA-D with faulty audio or without a full set of ratings.
-CREMAD_FAULTY = ("1064_IEO_DIS_MD", "1064_TIE_SAD_XX", "1076_MTI_NEU_XX", "1076_MTI_SAD_XX")
 
 
 def read_emosuperb(
@@ -128,3 +127,8 @@ def _read_fold(
         "row",
         *([pl.col("Gender").alias("gender")] if "Gender" in header else []),
     ), names
+
+
+def read(corpus: dict[str, Any]) -> ClipTable:
+    """The clip table of the label files in ``corpus.labels``."""
+    return read_emosuperb(corpus["labels"], corpus["demographics"], corpus["classes"])

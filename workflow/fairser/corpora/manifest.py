@@ -10,7 +10,10 @@ demographic columns and ``clip``. Folds come from the columns
 - neither: speaker-disjoint folds are made, balanced in the stratifying attribute where possible.
 """
 
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -20,10 +23,21 @@ from fairser.core.files import leads_out
 from fairser.corpora import clips, demographics
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.faults import Faults
-from fairser.corpora.folds import DEFAULT, MadeFolds, fold_numbers, rotate, speaker_folds
 
+CORPUS = {"title": "manifest", "order": 3}
 RESERVED = ("file", "speaker", "clip", "fold", "split", "emotion")
 SPLIT_WORDS = {"dev": "development", "valid": "development", "validation": "development"}
+
+
+@dataclass(frozen=True)
+class MadeFolds:
+    """Folds to make for a corpus that has none: their ``number``, balanced in ``stratify``."""
+
+    number: int = 5
+    stratify: str | None = "gender"
+
+
+DEFAULT_FOLDS = MadeFolds()
 
 
 def read_manifest(
@@ -31,7 +45,7 @@ def read_manifest(
     speakers: str | Path | None = None,
     classes: list[str] | None = None,
     attributes: list[str] | None = None,
-    made: MadeFolds = DEFAULT,
+    made: MadeFolds = DEFAULT_FOLDS,
 ) -> ClipTable:
     """Read a manifest into a clip table.
 
@@ -80,6 +94,13 @@ def read_manifest(
         # Too few folds or speakers are left: without folds there is nothing more to check.
         raise InputError(*faults.messages, *error.faults) from None
     return clips.build(frame, names, own, path, faults)
+
+
+def read(corpus: dict[str, Any]) -> ClipTable:
+    """The clip table of ``corpus.manifest``."""
+    files = corpus["manifest"], corpus["demographics"]
+    made = MadeFolds(corpus["folds"], corpus["stratify"])
+    return read_manifest(*files, corpus["classes"], corpus["attributes"], made)
 
 
 def listed_files(path: str | Path) -> list[str]:
@@ -156,9 +177,43 @@ def _assign_folds(
     if "split" not in given:
         if "fold" not in given:
             frame = speaker_folds(frame, made, path)
-        return rotate(frame, path, faults)
+        return clips.rotate(frame, path, faults)
     words = pl.col("split").str.strip_chars().str.to_lowercase()
     frame = frame.with_columns(words.replace(SPLIT_WORDS).alias("split"))
     if "fold" in given:
-        return fold_numbers(frame, faults)
+        return clips.fold_numbers(frame, faults)
     return frame.with_columns(pl.lit(1).alias("fold"))
+
+
+def speaker_folds(frame: pl.DataFrame, made: MadeFolds, origin: str | Path) -> pl.DataFrame:
+    """One row per clip with its test ``fold``: speakers stay together, groups are spread evenly.
+
+    Speakers are dealt out group by group, those with the most clips first, each to the fold that
+    has the fewest clips of the group so far. scikit-learn's ``StratifiedGroupKFold`` balances
+    equally well, but fails if every group has fewer clips than there are folds.
+
+    Raises:
+        InputError: fewer than three folds, or more than speakers.
+    """
+    speakers = frame["speaker"].n_unique()
+    if not 3 <= made.number <= speakers:
+        raise InputError(
+            f"{origin}: 'corpus.folds' is {made.number}; it must be at least 3 and at most the "
+            f"number of speakers, {speakers}."
+        )
+    column = pl.col(made.stratify) if made.stratify else pl.lit(None, pl.String)
+    order = (
+        frame.group_by("speaker")
+        .agg(pl.len().alias("clips"), column.drop_nulls().first().alias("group"))
+        .sort("group", "clips", "speaker", descending=[False, True, False])
+    )
+    of_group: Counter[tuple[str | None, int]] = Counter()
+    total: Counter[int] = Counter()
+    fold_of = {}
+    for speaker, count, name in order.iter_rows():
+        fold = min(range(1, made.number + 1), key=lambda f: (of_group[name, f], total[f], f))
+        of_group[name, fold] += count
+        total[fold] += count
+        fold_of[speaker] = fold
+    number = pl.col("speaker").replace_strict(fold_of, return_dtype=pl.Int64)
+    return frame.with_columns(number.alias("fold"))
