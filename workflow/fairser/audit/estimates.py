@@ -16,8 +16,9 @@ from fairser.core.text import SIGNIFICANT
 from fairser.evaluation.bootstrap import draw_weights
 from fairser.evaluation.metrics import (
     Floats,
+    acc,
     class_mean,
-    counted_performance,
+    f1,
     group_counts,
     rates,
 )
@@ -120,8 +121,7 @@ def performance(counts: Floats, single: bool) -> dict[str, Floats]:
 
     UAR is the unweighted average recall: the mean over the classes of their recall.
     """
-    f1, acc = counted_performance(counts)
-    found = {"f1": f1, "acc": acc}
+    found = {"f1": f1(counts), "acc": acc(counts)}
     if single:
         clips, hits = counts[..., 0, 0], counts[..., 3].sum(axis=-1)
         right = np.full(clips.shape, np.nan)

@@ -27,7 +27,7 @@ from fairser.core.files import complete
 from fairser.core.jobs import Progress, logger
 from fairser.inference.classifier import Classifier
 from fairser.inference.predicting import Prediction, audio_files, load, predictions
-from fairser.inference.saved_model import read_trained
+from fairser.inference.saved_model import read_saved_model
 
 # Exported packages have this module only for models of precomputed features.
 STORE = "fairser.extraction.store"
@@ -109,29 +109,29 @@ def _run(given: argparse.Namespace) -> int:
 def _from_audio(given: argparse.Namespace) -> Predictions:
     total = sum(1 for _ in audio_files(given.audio))  # counted first, so that no list is kept
     predictor = load(given.run, given.device, given.model)
-    if predictor.trained.pretrained is None:
+    if predictor.saved.pretrained is None:
         torch.set_num_threads(1)  # as in the extraction: more threads only wait for each other
-    return predictor.predict(audio_files(given.audio)), total, predictor.classes
+    return predictor.predict(audio_files(given.audio)), total, predictor.saved.classes
 
 
 def _from_features(given: argparse.Namespace) -> Predictions:
-    trained, tensors = read_trained(given.run)
-    if trained.adapters:
+    saved, tensors = read_saved_model(given.run)
+    if saved.adapters:
         raise InputError(
             f"{given.run} trained its encoder, so --features can't be its features. Predict from "
             "audio."
         )
     clips = given.clips or given.features.with_name("clips.csv")
     store = import_module(STORE).open_store(given.features, clips)
-    classifier = Classifier(trained, tensors, *store.array.shape[1:])
+    classifier = Classifier(saved, tensors, *store.array.shape[1:])
     names = list(store.row_of)
 
     def rows() -> Iterator[Prediction]:
         for start in range(0, len(names), CHUNK):
             part = slice(start, start + CHUNK)
-            yield from predictions(trained, classifier, names[part], store.read(part))
+            yield from predictions(saved, classifier, names[part], store.read(part))
 
-    return rows(), len(names), trained.classes
+    return rows(), len(names), saved.classes
 
 
 @contextmanager

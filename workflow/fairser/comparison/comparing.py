@@ -33,8 +33,9 @@ from fairser.comparison.stored_runs import (
 from fairser.core.errors import InputError, nearest
 from fairser.core.text import interval, is_significant, joined, number, shortened
 from fairser.evaluation.bootstrap import Gap, holm
+from fairser.evaluation.metrics import metric_names
 from fairser.llm.measures import COLUMNS as LLM_METRICS
-from fairser.results.tables import PERFORMANCE, table_gaps
+from fairser.results.tables import table_gaps
 from fairser.results.writing import markdown, write_table
 
 # Resamples per test: the smallest p-value, 2 / (resamples + 1), must pass the first step of Holm.
@@ -170,7 +171,7 @@ def _metrics(
                 f"They share: {joined(common) or 'none'}."
             )
     gaps = table_gaps(attributes or common, ours)
-    return [*PERFORMANCE, *gaps], gaps
+    return [*metric_names("performance"), *gaps], gaps
 
 
 def _finished(rows: list[dict[str, Any]], keys: Sequence[str]) -> pl.DataFrame:
