@@ -22,6 +22,7 @@ rule model:
         "../../scripts/model.py"
 
 
+# Prints the configuration that pins the models, at every call; hence no output.
 rule pin_models:
     input:
         **{section: RECORDS[section] for section in RECORDS},
@@ -30,6 +31,6 @@ rule pin_models:
     conda:
         "../../envs/models.yaml"
     params:
-        files=list(CONFIG_FILES),
+        file="resources/models/pinned.yaml",
     script:
         "../../scripts/pin_models.py"
