@@ -22,7 +22,7 @@ import pytest
 import soundfile
 import yaml
 
-from fairser.extraction.store import write_store
+from unit.builders import write_store
 from unit.corpora.builders import label_rows, write_csv, write_labels
 from workflow.conftest import EMOTIONS, overlay
 from workflow.pages import BLOCKS, Block

@@ -17,7 +17,7 @@ from fairser.corpora.emosuperb import CREMAD_FAULTY, read_emosuperb
 from fairser.corpora.splits import bias_fold, dominant_groups
 from fairser.evaluation.evaluate import evaluate
 from fairser.evaluation.metrics import VARIANTS, positive
-from fairser.extraction.features import StoreInputs
+from fairser.extraction.inputs import StoreInputs
 from fairser.extraction.store import FeatureStore
 from fairser.methods.losses import class_balanced_weights
 from fairser.results.split_tables import table_a3, table_a4

@@ -14,12 +14,11 @@ import pytest
 import yaml
 
 from fairser.core.files import read_json, sha256, write_json
-from fairser.extraction.store import write_store
 from fairser.inference.exporting import export, requirements
 from fairser.inference.model_card import table
 from fairser.inference.predicting import load
 from fairser.inference.saved_model import read_trained
-from unit.builders import CLASSES
+from unit.builders import CLASSES, write_store
 from unit.corpora.builders import assert_refused
 from unit.encoders.tiny import write_wavlm
 from unit.hub_server import HubServer, Repository

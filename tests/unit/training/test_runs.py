@@ -14,12 +14,11 @@ from safetensors.torch import load_file
 from fairser.config.configuration import resolve
 from fairser.core.files import read_json, write_json
 from fairser.corpora.clips import ClipTable
-from fairser.extraction.features import StoreInputs
-from fairser.extraction.store import write_store
+from fairser.extraction.inputs import StoreInputs
 from fairser.training.fitting import Options
 from fairser.training.runs import make_inputs, write_run
 from fairser.training.train import Run, train_and_predict
-from unit.builders import assert_same_run, clip_table, feature_store, start_python
+from unit.builders import assert_same_run, clip_table, feature_store, start_python, write_store
 
 ROOT = Path(__file__).parents[3]
 SPLITS = ["train"] * 30 + ["development"] * 15 + ["test"] * 15

@@ -82,10 +82,8 @@ def make_encoder(kind: str, settings: Settings) -> Encoder:
 
 
 def weights_folder(settings: Settings) -> Path:
-    """The folder of the weights; InputError if it is not given or does not exist."""
-    if settings.folder is None:
-        raise InputError("The encoder needs the folder of its weights; none is given.")
-    if not settings.folder.is_dir():
+    """The folder of the weights; InputError if it does not exist."""
+    if settings.folder is None or not settings.folder.is_dir():
         raise InputError(f"{settings.folder}: no such folder of weights; download the model first.")
     return settings.folder
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from fairser.core.errors import InputError
-from fairser.extraction.batches import Statistics
+from fairser.extraction.features import Statistics
 from fairser.inference.saved_model import WEIGHTS, Trained
 from fairser.methods.base import find_method
 

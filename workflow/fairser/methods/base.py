@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from fairser.extraction.batches import Features
+from fairser.extraction.features import Features
 from fairser.methods.head import Head
 from fairser.methods.losses import class_balanced_weights, clip_losses
 
