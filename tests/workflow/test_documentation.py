@@ -56,8 +56,9 @@ ELSEWHERE = {
         "snakemake",
         "snakemake download_models",
     ],
-    "workflow/test_models.py::test_pinning_writes_the_commits_and_changes_nothing_else": [
+    "workflow/test_models.py::test_pins_are_a_configuration_of_the_commits": [
         "snakemake pin_models",
+        "snakemake --configfile config.yaml resources/models/pinned.yaml",
     ],
     "workflow/test_models.py::test_adapters_are_trained_with_the_head": [
         "snakemake --configfile config.yaml workflow/grids/lora.yaml",
