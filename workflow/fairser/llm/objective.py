@@ -2,8 +2,8 @@
 
 The gap is that of the whole batch, however small the parts are that pass through the model: each
 part holds clips of one language and gender, whose gradients are kept apart; when the losses of the
-batch are all known they are combined with the factors of :func:`fairser.methods.gap.factors`. That
-is the exact gradient, at no further pass, for the room of one set of adapters per stratum.
+batch are all known they are combined with the factors of :func:`fairser.methods.loss_gap.factors`.
+That is the exact gradient, at no further pass, for the room of one set of adapters per stratum.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from fairser.llm.clips import Clips, Stratum
-from fairser.methods.gap import factors, penalty
+from fairser.methods.loss_gap import factors, penalty
 
 
 @dataclass(frozen=True)

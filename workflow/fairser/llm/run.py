@@ -18,7 +18,7 @@ from fairser.llm.model import Loading, SpeechLLM, load_model, load_processor, si
 from fairser.llm.prompts import Prompts, answers
 from fairser.llm.scoring import generated, score
 from fairser.llm.training import ERM, Trainer
-from fairser.methods import gap as minmaxgap
+from fairser.methods import loss_gap
 from fairser.pretrained.devices import describe
 from fairser.pretrained.records import Record, locate, read_record
 from fairser.training.checkpoints import Checkpoint
@@ -97,7 +97,7 @@ def train(
     options = dict(settings["train"])
     lora = adapters.Options(**settings["lora"])
     add_adapters(llm.model, lora, seed, options.pop("checkpointing"))
-    gap = minmaxgap.Options(**settings["gap"]) if settings["gap"] else ERM
+    gap = loss_gap.Options(**settings["gap"]) if settings["gap"] else ERM
     times.append(time.monotonic())
     trainer = Trainer(
         llm,

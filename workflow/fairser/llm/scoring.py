@@ -13,7 +13,7 @@ from fairser.corpora.meldst import EMOTIONS
 from fairser.llm.clips import Clips
 from fairser.llm.measures import evaluate
 from fairser.llm.prompts import Prompts
-from fairser.methods.gap import language_gaps
+from fairser.methods.loss_gap import language_gaps
 
 SCORES = ("sum", "mean")
 

@@ -17,11 +17,11 @@ from fairser.llm.clips import Clips
 from fairser.llm.objective import Objective
 from fairser.llm.sampler import batches
 from fairser.llm.scoring import Pass, score
-from fairser.methods import gap as minmaxgap
-from fairser.methods.gap import widest
+from fairser.methods import loss_gap
+from fairser.methods.loss_gap import widest
 from fairser.training.checkpoints import Checkpoint
 
-ERM = minmaxgap.Options(weighting="fixed", lambda_0=0.0)
+ERM = loss_gap.Options(weighting="fixed", lambda_0=0.0)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Trainer:
         train: Clips,
         development: Clips,
         options: Options,
-        gap: minmaxgap.Options,
+        gap: loss_gap.Options,
         seed: int,
         where: str,
         rule: str = "sum",
