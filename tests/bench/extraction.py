@@ -18,6 +18,7 @@ import time
 from itertools import cycle, islice
 from pathlib import Path
 
+import numpy as np
 import soundfile
 import torch
 
@@ -28,7 +29,8 @@ from full_size import write
 
 from fairser.audio.reading import Audio
 from fairser.encoders.base import Encoder, Settings, make_encoder
-from fairser.extraction.extract import BATCH_SECONDS, STORED, _encode
+from fairser.extraction.encoding import BATCH_SECONDS
+from fairser.extraction.extract import encode_missing
 from fairser.extraction.shards import Partial
 from fairser.pretrained import devices
 
@@ -53,8 +55,8 @@ def whole(encoder: Encoder, audio: Audio, folder: Path, seconds: float, readers:
     """Seconds of planning, reading, model and writing."""
     start = time.perf_counter()
     shape = (len(audio.files), encoder.layers, encoder.dim)
-    partial = Partial(folder / "part", str(start), shape, STORED["float32"])
-    faults = _encode(encoder, audio, list(range(shape[0])), partial, seconds, readers)
+    partial = Partial(folder / "part", str(start), shape, np.dtype("float32"))
+    faults = encode_missing(partial, encoder, audio, seconds, readers)
     partial.finish(folder / "features.safetensors")
     assert not faults, faults
     return time.perf_counter() - start

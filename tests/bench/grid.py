@@ -30,8 +30,8 @@ from full_size import write
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.readers import read_corpus
 from fairser.encoders.base import Settings, make_encoder
-from fairser.extraction.store import write_store
 from fairser.methods.head import Head
+from unit.builders import write_store
 
 ROOT = Path(__file__).parents[2]
 LAYERS, DIM, CLASSES, BATCH = 13, 768, 6, 32

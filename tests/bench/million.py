@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "workflow"))
 
 from fairser.core.files import write_json
 from fairser.corpora.clips import ClipTable
-from fairser.extraction.features import StoreInputs
+from fairser.extraction.inputs import StoreInputs
 from fairser.extraction.shards import gather, write_faults
 from fairser.extraction.store import header, open_store, write_clips
 from fairser.groups.kmeans import kmeans
