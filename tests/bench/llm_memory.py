@@ -20,8 +20,7 @@ from shared.measuring import Parser, Row, Table
 from fairser.audio import torchaudio_cpu  # noqa: F401  before transformers
 from fairser.corpora.genders import GENDERS
 from fairser.corpora.meldst import LANGUAGES
-from fairser.llm.adapters import Options, add_adapters
-from fairser.llm.model import trainable
+from fairser.llm.adapters import LoraOptions, add_adapters, trainable
 
 from transformers import Qwen2AudioConfig, Qwen2AudioForConditionalGeneration  # isort: skip
 
@@ -57,7 +56,7 @@ def build(layers: int, rank: int, checkpointing: bool) -> Any:
         config = Qwen2AudioConfig(text_config=text, audio_config=audio)
         model = Qwen2AudioForConditionalGeneration(config).to(torch.bfloat16)
         model.requires_grad_(False)
-        add_adapters(model, Options(rank=rank), 0, checkpointing)
+        add_adapters(model, LoraOptions(rank=rank), 0, checkpointing)
     return model.train()
 
 

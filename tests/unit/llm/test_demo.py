@@ -6,13 +6,12 @@ import pytest
 
 from fairser.corpora.demo_meldst import make_demo_meldst
 from fairser.corpora.meldst import read_meldst
-from fairser.llm import adapters
-from fairser.llm.adapters import add_adapters
+from fairser.llm.adapters import LoraOptions, add_adapters
 from fairser.llm.clips import Clips
-from fairser.llm.model import Loading, SpeechLLM, load_model, load_processor
+from fairser.llm.model import SpeechLLM, load_model, load_processor
 from fairser.llm.prompts import Prompts
 from fairser.llm.tiny import write_tiny_model
-from fairser.llm.training import ERM, Options, Trainer
+from fairser.llm.training import ERM, Plan, Trainer, TrainingOptions
 from fairser.methods import gap as minmaxgap
 from fairser.training.checkpoints import Checkpoint
 
@@ -37,11 +36,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def trained(folder: Path, clips: dict[str, Clips], gap: minmaxgap.Options) -> Trainer:
-    model = load_model(folder, Loading("float32", None, "cpu"))
-    add_adapters(model, adapters.Options(modules=LAYERS), 0, checkpointing=False)
+    model = load_model(folder, "float32", device="cpu")
+    add_adapters(model, LoraOptions(modules=LAYERS), 0, checkpointing=False)
     llm = SpeechLLM(model, load_processor(folder), PROMPTS, LANGUAGES)
-    options = Options(rounds=5, batch_size=32, micro_batch=32, learning_rate=5e-3)
-    trainer = Trainer(llm, clips["train"], clips["development"], options, gap, 0, "here")
+    options = TrainingOptions(rounds=5, batch_size=32, micro_batch=32, learning_rate=5e-3)
+    plan = Plan(options, gap, 0, "here")
+    trainer = Trainer(llm, clips["train"], clips["development"], plan)
     trainer.fit(Checkpoint())
     return trainer
 

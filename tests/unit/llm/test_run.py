@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from fairser.corpora.meldst import EMOTIONS
 from fairser.llm import run
-from fairser.llm.run import SPLITS, Setup, train, zero_shot
+from fairser.llm.run import Setup, train, zero_shot
 from fairser.pretrained.records import Record, write_record
 from fairser.training.checkpoints import make_checkpoint
 from unit.builders import write_noise
@@ -19,7 +19,7 @@ from unit.llm.builders import clip_frame
 
 ROWS = [
     ("eng", split, emotion, gender)
-    for split in SPLITS
+    for split in ("train", "development", "test")
     for emotion, gender in (("anger", "female"), ("joy", "male"))
 ]
 SETTINGS: dict[str, Any] = {
@@ -36,7 +36,8 @@ SETTINGS: dict[str, Any] = {
     "train": {"rounds": 1, "batch_size": 2, "micro_batch": 2, "checkpointing": False},
     "gap": {"p": 2, "weighting": "adaptive"},
 }
-CELL = {"languages": "eng", "modality": "speech", "p": "2", "weighting": "adaptive", "seed": "3"}
+CELL = {"languages": "eng", "modality": "speech", "objective": "minmaxgap"}
+CELL |= {"p": "2", "weighting": "adaptive", "seed": "3"}
 
 
 @pytest.fixture
@@ -52,25 +53,22 @@ def setup(tmp_path: Path, record: Record) -> Setup:
     frame = clip_frame(ROWS)
     write_noise(tmp_path, dict.fromkeys(frame["file"], (0.3, 16_000)))
     settings = SETTINGS | {"audio": str(tmp_path)}
-    return Setup(str(tmp_path / "model.json"), frame, settings, "cpu", 1)
-
-
-def paths(folder: Path, *names: str) -> dict[str, str]:
-    return {Path(name).stem: str(folder / name) for name in names}
+    files = ("predictions.parquet", "history.csv", "weights.safetensors", "config.json", "run.json")
+    paths = {Path(name).stem: str(tmp_path / "run" / name) for name in files}
+    return Setup(str(tmp_path / "model.json"), frame, settings, CELL, paths, "cpu", 1)
 
 
 def test_zero_shot_says_of_which_commit_the_model_was(
     tmp_path: Path, setup: Setup, record: Record
 ) -> None:
-    out = paths(tmp_path / "run", "predictions.parquet", "run.json")
-    zero_shot(setup, out, CELL | {"objective": "zero_shot"})
-    told = json.loads(Path(out["run"]).read_text())
+    zero_shot(setup)
+    told = json.loads(Path(setup.paths["run"]).read_text())
     assert told["model"] == asdict(record)
     assert told["model"]["commit"] == "0123456789" * 4
     assert (told["p"], told["seed"], told["best_round"]) == (2, 3, None)
     assert told["settings"] == setup.settings
-    predictions = pl.read_parquet(out["predictions"])
-    assert predictions["clip"].to_list() == setup.clips()["test"].frame["clip"].to_list()
+    predictions = pl.read_parquet(setup.paths["predictions"])
+    assert predictions["clip"].to_list() == setup.clips("test").frame["clip"].to_list()
 
 
 def test_a_training_tells_the_model_that_it_began_with(
@@ -84,13 +82,10 @@ def test_a_training_tells_the_model_that_it_began_with(
         Path(setup.record).unlink()
 
     monkeypatch.setattr(run.Trainer, "fit", then_removed)
-    names = ("predictions.parquet", "history.csv", "weights.safetensors", "config.json", "run.json")
-    out = paths(tmp_path / "run", *names)
-    checkpoint = make_checkpoint(tmp_path / "run", [setup.record], [])
-    train(setup, out, CELL | {"objective": "minmaxgap"}, checkpoint, 1)
-    told = json.loads(Path(out["run"]).read_text())
+    train(setup, make_checkpoint(tmp_path / "run", [setup.record], []), 1)
+    told = json.loads(Path(setup.paths["run"]).read_text())
     assert told["model"] == asdict(record)
     assert told["best_round"] == 1
     assert set(told["seconds"]) == {"load", "train", "predict"}
-    assert pl.read_csv(out["history"]).height == 1
-    assert all(".lora_" in name for name in load_file(out["weights"]))
+    assert pl.read_csv(setup.paths["history"]).height == 1
+    assert all(".lora_" in name for name in load_file(setup.paths["weights"]))
