@@ -1,7 +1,8 @@
 """Runs on the tiny model: the files that they leave, and what these say of the model."""
 
 import json
-from dataclasses import asdict
+import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 from safetensors.torch import load_file
 
+from fairser.core.errors import InputError
 from fairser.corpora.meldst import EMOTIONS
 from fairser.llm import run
 from fairser.llm.run import Setup, train, zero_shot
@@ -69,6 +71,26 @@ def test_zero_shot_says_of_which_commit_the_model_was(
     assert told["settings"] == setup.settings
     predictions = pl.read_parquet(setup.paths["predictions"])
     assert predictions["clip"].to_list() == setup.clips("test").frame["clip"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"labels": {"eng": dict.fromkeys(EMOTIONS, "same")}}, r"llm\.labels\.eng"),
+        ({"labels": {"eng": dict.fromkeys(EMOTIONS, "")}}, r"llm\.labels\.eng\.anger"),
+        ({"modality": "speech_text"}, r"llm\.prompts\.speech_text\.eng"),
+    ],
+)
+def test_prompts_are_checked_before_weights_are_read(
+    folder: Path, tmp_path: Path, setup: Setup, change: dict[str, Any], named: str
+) -> None:
+    without = tmp_path / "model"
+    shutil.copytree(folder, without, ignore=shutil.ignore_patterns("*.safetensors"))
+    write_record(setup.record, Record("lab/tiny", "main", None, str(without), {}))
+    prompts = {"speech": {"eng": "{labels}?"}, "speech_text": {"eng": "{labels}?"}}
+    settings = setup.settings | {"prompts": prompts} | change
+    with pytest.raises(InputError, match=named):
+        replace(setup, settings=settings).model()
 
 
 def test_a_training_tells_the_model_that_it_began_with(

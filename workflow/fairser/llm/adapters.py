@@ -42,11 +42,7 @@ class LoraOptions:
 def add_adapters(model: Any, options: LoraOptions, seed: int, checkpointing: bool) -> None:
     """Add adapters to a frozen model, in place; only they have gradients.
 
-    Args:
-        model: of :func:`fairser.llm.model.load_model`.
-        options: settings of the adapters.
-        seed: of their initial weights.
-        checkpointing: whether to recompute activations instead of keeping them.
+    With ``checkpointing``, activations are recomputed instead of kept.
 
     Raises:
         InputError: the model has no such layers.
@@ -78,13 +74,9 @@ def write_adapters(
     tensors: Mapping[str, torch.Tensor],
     options: LoraOptions,
 ) -> None:
-    """Write adapters as peft does, so that ``PeftModel.from_pretrained`` reads their folder.
+    """Write ``adapter_model.safetensors`` and ``adapter_config.json`` as peft does.
 
-    Args:
-        weights: path of ``adapter_model.safetensors``.
-        config: path of ``adapter_config.json``.
-        tensors: the parameters by their name in the model.
-        options: settings of the adapters.
+    ``PeftModel.from_pretrained`` reads their folder. Tensors are by their name in the model.
     """
     named = {
         f"base_model.model.{name.replace('.default.', '.')}": value.detach().cpu().contiguous()

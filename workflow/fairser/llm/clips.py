@@ -25,14 +25,7 @@ Stratum = tuple[int, int]
 
 
 class Clips:
-    """Clips of some languages and one split, sorted by name.
-
-    Args:
-        table: clip table of :mod:`fairser.corpora.meldst`.
-        languages: the language set of the run.
-        split: ``train``, ``development`` or ``test``.
-        audio: folder of the audio.
-        seconds: length from the start of a clip that is used.
+    """Clips of some languages and one split, sorted by name; only their first seconds are used.
 
     Attributes:
         frame: rows of the clips.
@@ -75,13 +68,9 @@ class Clips:
         return torch.nn.functional.pad(samples, (0, max(0, SHORTEST - len(samples))))
 
     def sums(self, rows: Sequence[int], losses: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Sums of losses and numbers of clips by language and gender [L, G].
+        """Sums of the losses [B] of some clips, and their number, by language and gender [L, G].
 
-        Clips of unknown gender are left out.
-
-        Args:
-            rows: of the clips.
-            losses: of these clips [B], with or without gradients.
+        Clips of unknown gender are left out. Gradients are kept.
         """
         known = [i for i, row in enumerate(rows) if self.strata[row][1] >= 0]
         cells = torch.tensor([self.strata[rows[i]] for i in known]).reshape(-1, 2)
@@ -103,13 +92,9 @@ def largest(gaps: Sequence[float | None]) -> float | None:
 
 
 def batches(strata: Sequence[Hashable], size: int, seed: int, number: int) -> list[list[int]]:
-    """Rows of the clips of each batch of a round; the same arguments give the same batches.
+    """Rows of the clips of each batch of a round; the last one may be smaller.
 
-    Args:
-        strata: stratum of each clip.
-        size: clips in a batch; the last one may be smaller.
-        seed: of the run.
-        number: of the round.
+    The strata are those of the clips. The same seed and number of the round give the same batches.
     """
     rng = np.random.default_rng([seed, number])
     members: dict[Hashable, list[int]] = {}

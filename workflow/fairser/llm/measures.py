@@ -26,9 +26,8 @@ ALL = "all"
 def measures(counts: Floats) -> dict[str, Floats]:
     """Every column of :data:`COLUMNS`, each [...], NaN where it does not exist.
 
-    Args:
-        counts: [..., 3, C, 4] of women, men and clips of unknown gender, which count for
-            performance and for no gap.
+    Counts [..., 3, C, 4] are of women, men and clips of unknown gender; the latter count for
+    performance and for no gap.
     """
     total, known = counts.sum(axis=-3), counts[..., :2, :, :]
     found = {"w_f1": _weighted_f1(total), "acc": _accuracy(total)}
@@ -57,9 +56,7 @@ def _accuracy(counts: Floats) -> Floats:
 def speaker_counts(predictions: pl.DataFrame) -> pl.DataFrame:
     """Counts by language, speaker, gender and class, from which every measure follows.
 
-    Args:
-        predictions: ``language``, ``speaker``, ``gender``, ``emotion`` and ``predicted``, which is
-            null for an answer without a label word: it counts as wrong.
+    ``predicted`` is null for an answer without a label word, which counts as wrong.
     """
     keys = ["language", "speaker", "gender", "class"]
     true, called = pl.col("emotion") == pl.col("class"), pl.col("predicted") == pl.col("class")
@@ -91,13 +88,8 @@ def count_array(counts: pl.DataFrame, scope: str, speakers: Sequence[str]) -> Fl
 def evaluate(predictions: pl.DataFrame, languages: Sequence[str]) -> dict[str, Any]:
     """Measures and rate tables of all clips and of each language, ready for JSON.
 
-    Args:
-        predictions: see :func:`speaker_counts`.
-        languages: the language set.
-
-    Returns:
-        By scope: ``clips``, ``unknown`` (gender), ``unparsed`` (answers), the measures,
-        ``f1_by_class``, and ``gender`` (see :func:`fairser.evaluation.metrics.fairness`).
+    Each has ``clips``, ``unknown`` (gender), ``unparsed`` (answers), the measures,
+    ``f1_by_class``, and ``gender`` (see :func:`fairser.evaluation.metrics.fairness`).
     """
     counts = speaker_counts(predictions)
     speakers = counts["speaker"].unique().sort().to_list()

@@ -51,11 +51,8 @@ def load_model(
 ) -> Any:
     """The frozen model on its device, or spread by accelerate over several GPUs.
 
-    Args:
-        folder: of the model.
-        precision: of the frozen weights and of the computation.
-        quantise: ``4bit`` holds the frozen linear layers in NF4 (bitsandbytes, on a GPU).
-        device: see :func:`fairser.pretrained.devices.choose`.
+    ``4bit`` holds the linear layers in NF4 (bitsandbytes). The other settings are those of
+    :mod:`fairser.pretrained.devices`.
 
     Raises:
         InputError: weights are missing or of other shapes; 4 bits without a GPU or bitsandbytes.
@@ -66,8 +63,7 @@ def load_model(
     if quantise:
         extra["quantization_config"] = _four_bits(dtype, chosen)
     try:
-        model: Any
-        model, info = Qwen2AudioForConditionalGeneration.from_pretrained(
+        loaded: Any = Qwen2AudioForConditionalGeneration.from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=any(folder.glob("model*.safetensors")),
@@ -81,6 +77,7 @@ def load_model(
             f"{folder}: the weights can't be loaded ({_reason(error)}); fetch the model again, or, "
             "if memory ran out, set 'llm.quantise' to 4bit."
         ) from error
+    model, info = loaded
     lost = sorted([*info["missing_keys"], *(entry[0] for entry in info["mismatched_keys"])])
     if lost:
         raise InputError(
@@ -112,19 +109,10 @@ def _four_bits(dtype: torch.dtype, device: torch.device) -> BitsAndBytesConfig:
 
 
 class SpeechLLM:
-    """A model that is asked for the emotion of clips.
-
-    Args:
-        model: of :func:`load_model`, with adapters or without.
-        processor: of :func:`load_processor`.
-        prompts: instructions and label words.
-        languages: the language set of the run; their label words are checked.
+    """A model, with adapters or without, that is asked for the emotion of clips.
 
     Attributes:
-        answers: tokens of the label words by language, each with the end of the answer.
-
-    Raises:
-        InputError: see :func:`fairser.llm.prompts.answers`.
+        answers: tokens of the label words by language (:func:`fairser.llm.prompts.answers`).
     """
 
     def __init__(

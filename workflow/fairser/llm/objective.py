@@ -22,12 +22,7 @@ from fairser.methods.gap import factors, penalty
 class Objective:
     """What the adapters of a model are trained for.
 
-    Attributes:
-        llm: :class:`fairser.llm.model.SpeechLLM` or a stand-in with ``losses``.
-        clips: to train on.
-        parameters: of the adapters; they get the gradient.
-        micro_batch: clips that pass through the model at once.
-        p: exponent of the gap.
+    ``micro_batch`` clips pass through the model at once; ``p`` is the exponent of the gap.
     """
 
     llm: Any
@@ -37,12 +32,7 @@ class Objective:
     p: int
 
     def gradient(self, rows: Sequence[int], weight: float) -> torch.Tensor:
-        """Losses [B] of a batch, whose gradient is left in the parameters.
-
-        Args:
-            rows: the clips of the batch.
-            weight: lambda.
-        """
+        """Losses [B] of a batch; leaves the gradient for this lambda in the parameters."""
         if len(rows) <= self.micro_batch:
             losses = self.llm.losses(self.clips, rows).float()
             sums, counts = self.clips.sums(rows, losses)

@@ -55,12 +55,8 @@ class Pass:
 def score(llm: Scorer, clips: Clips, batch_size: int, rule: str, what: str) -> Pass:
     """Score every label word for every clip; the best one is the prediction.
 
-    Args:
-        llm: the model.
-        clips: of a split.
-        batch_size: clips at a time.
-        rule: ``sum`` takes the log-likelihood of a word, ``mean`` that of its average token.
-        what: name of the clips for the progress, such as ``development clips``.
+    The rule ``sum`` takes the log-likelihood of a word, ``mean`` that of its average token;
+    ``what`` names the clips in the progress.
     """
     parts = []
     with Progress(len(clips), what) as progress:

@@ -6,7 +6,8 @@ difference to ERM of the same modality, Holm-corrected over the tested rows of t
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,11 @@ Runs = dict[LLMCell, RunCounts]
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row: its first columns, its cells, a language or ``all``, and ERM's cells to compare."""
+    """A row: its first columns, a variant of :func:`_variants`, and a language or ``all``."""
 
     head: dict[str, str | int | None]
-    cells: Sequence[LLMCell]
+    variant: LLMCell
     scope: str = ALL
-    reference: Sequence[LLMCell] = ()
 
 
 def read_runs(metrics: Iterable[str], counts: Iterable[str]) -> Runs:
@@ -64,11 +64,9 @@ def read_runs(metrics: Iterable[str], counts: Iterable[str]) -> Runs:
 
 @dataclass(frozen=True)
 class Resamples:
-    """Measures of runs under the data as they are and under resamples of the speakers.
+    """Measures of runs on the data as they are and on R resamples of the speakers.
 
-    Attributes:
-        resamples: R, their number.
-        seed: of the draw; runs of the same speakers get the same resamples.
+    Runs of the same speakers get the same resamples.
     """
 
     resamples: int
@@ -87,55 +85,31 @@ class Resamples:
 def performance(runs: Runs, resamples: Resamples, p: int, weighting: str) -> pl.DataFrame:
     """Performance and gaps by modality, objective and language, with all clips as ``all``.
 
-    Args:
-        runs: of the grid.
-        resamples: of the speakers.
-        p: exponent of the variant of minmaxgap that is shown.
-        weighting: weighting of that variant.
+    Of minmaxgap, the variant with this p and weighting is shown.
     """
-    rows = []
-    for languages, modality in _pairs(runs):
-        erm = _cells(runs, languages, modality, "erm")
-        for objective in OBJECTIVES:
-            found = _cells(runs, languages, modality, objective)
-            if objective == "minmaxgap":
-                found = [c for c in found if (c.p, c.weighting) == (p, weighting)]
-            head = {"languages": languages, "modality": modality, "objective": NAMES[objective]}
-            tested = erm if objective == "minmaxgap" else []
-            scopes = (ALL, *languages.split("-")) if found else ()
-            rows += [TableRow({**head, "language": s}, found, s, tested) for s in scopes]
+    rows = [
+        TableRow({**_head(variant), "language": scope}, variant, scope)
+        for variant in _variants(runs)
+        if variant.objective != "minmaxgap" or (variant.p, variant.weighting) == (p, weighting)
+        for scope in (ALL, *variant.languages.split("-"))
+    ]
     return _table(rows, runs, resamples)
 
 
 def ablation(runs: Runs, resamples: Resamples) -> pl.DataFrame:
     """ERM and every variant of minmaxgap over p and weighting, on all clips."""
-    rows = []
-    for languages, modality in _pairs(runs):
-        erm = _cells(runs, languages, modality, "erm")
-        cells = erm + _cells(runs, languages, modality, "minmaxgap")
-        variants: dict[tuple[str, int, str], list[LLMCell]] = {}
-        for cell in cells:
-            variants.setdefault((cell.objective, cell.p, cell.weighting), []).append(cell)
-        for (objective, p, weighting), found in variants.items():
-            head = {"languages": languages, "modality": modality, "objective": NAMES[objective]}
-            tested = erm if objective == "minmaxgap" else []
-            rows.append(
-                TableRow({**head, "p": p or None, "weighting": weighting}, found, ALL, tested)
-            )
+    rows = [
+        TableRow({**_head(v), "p": v.p or None, "weighting": v.weighting}, v)
+        for v in _variants(runs)
+        if v.objective != "zero_shot"
+    ]
     return _table(rows, runs, resamples)
 
 
 def gains(table: pl.DataFrame, published: pl.DataFrame) -> pl.DataFrame:
-    """What minmaxgap gains, beside the published gains, whose baseline is not named.
+    """What minmaxgap gains in a table of :func:`performance`, beside the published gains.
 
-    Args:
-        table: of :func:`performance`.
-        published: ``modality``, ``column``, ``gain`` (percentage points; below 0 for a gap that
-            closes).
-
-    Returns:
-        ``languages``, ``modality``, ``column``, ``baseline``, ``ours``, ``published``,
-        ``difference``.
+    The paper does not name its baseline. A gain is below 0 for a gap that closes.
     """
     keys = ["languages", "modality"]
     by_objective = {
@@ -166,36 +140,53 @@ def readable(table: pl.DataFrame) -> pl.DataFrame:
     return table.select(head).with_columns(pl.Series(n, values) for n, values in cells.items())
 
 
-def _pairs(runs: Runs) -> list[tuple[str, str]]:
-    return list(dict.fromkeys((cell.languages, cell.modality) for cell in runs))
+def _variants(runs: Runs) -> dict[LLMCell, list[LLMCell]]:
+    """Cells that differ only by their seed, by such a cell with seed 0; in the order of tables."""
+    places = list(dict.fromkeys((cell.languages, cell.modality) for cell in runs))
+
+    def order(cell: LLMCell) -> tuple[int, int]:
+        return places.index((cell.languages, cell.modality)), OBJECTIVES.index(cell.objective)
+
+    found: dict[LLMCell, list[LLMCell]] = {}
+    for cell in sorted(runs, key=order):
+        found.setdefault(replace(cell, seed=0), []).append(cell)
+    return found
 
 
-def _cells(runs: Runs, languages: str, modality: str, objective: str) -> list[LLMCell]:
-    wanted = (languages, modality, objective)
-    return [c for c in runs if (c.languages, c.modality, c.objective) == wanted]
+def _head(cell: LLMCell) -> dict[str, str]:
+    names = {"languages": cell.languages, "modality": cell.modality}
+    return names | {"objective": NAMES[cell.objective]}
 
 
 def _table(rows: Sequence[TableRow], runs: Runs, resamples: Resamples) -> pl.DataFrame:
     if not rows:
         raise InputError("No run of the grid belongs to this table; extend 'llm.grid'.")
+    variants = _variants(runs)
 
-    def estimates(cells: Sequence[LLMCell], scope: str) -> dict[str, Estimate]:
-        chosen = [runs[cell] for cell in cells]
+    @cache
+    def estimates(variant: LLMCell, scope: str) -> dict[str, Estimate]:
+        chosen = [runs[cell] for cell in variants[variant]]
         values = {run: resamples.values(run, scope) for run in chosen}
         return {n: estimate(chosen, {run: v[n] for run, v in values.items()}) for n in COLUMNS}
 
-    found = [estimates(row.cells, row.scope) for row in rows]
-    bases = [estimates(row.reference, row.scope) if row.reference else None for row in rows]
+    def difference(row: TableRow, name: str) -> float:
+        """p-value of the difference to ERM, NaN where it is not tested."""
+        base = replace(row.variant, objective="erm", p=0, weighting="none")
+        if row.variant.objective != "minmaxgap" or base not in variants:
+            return float("nan")
+        ours, erm = (estimates(variant, row.scope)[name] for variant in (row.variant, base))
+        return p_value(ours, erm)
+
+    found = [estimates(row.variant, row.scope) for row in rows]
     lines: list[dict[str, Any]] = [
-        {**row.head, **{n: ours[n].value for n in COLUMNS}}
+        {**row.head, **{name: ours[name].value for name in COLUMNS}}
         for row, ours in zip(rows, found, strict=True)
     ]
-    for n in COLUMNS:
-        pairs = zip(found, bases, strict=True)
-        p_values = holm([p_value(ours[n], base[n]) if base else np.nan for ours, base in pairs])
+    for name in COLUMNS:
+        p_values = holm([difference(row, name) for row in rows])
         for line, ours, p in zip(lines, found, p_values, strict=True):
-            line[f"{n}_low"], line[f"{n}_high"] = ours[n].interval
-            line |= {f"{n}_seed_std": ours[n].seed_std, f"{n}_p": p}
+            line[f"{name}_low"], line[f"{name}_high"] = ours[name].interval
+            line |= {f"{name}_seed_std": ours[name].seed_std, f"{name}_p": p}
     for line, row in zip(lines, rows, strict=True):
-        line["seeds"] = len({cell.seed for cell in row.cells})
+        line["seeds"] = len(variants[row.variant])
     return pl.DataFrame(lines, infer_schema_length=None).fill_nan(None)

@@ -89,14 +89,7 @@ class TrainingProgress:
 
 
 class Trainer:
-    """Trains the adapters of a model in place.
-
-    Args:
-        llm: :class:`fairser.llm.model.SpeechLLM` or a stand-in with ``model`` and ``losses``.
-        train: clips to train on.
-        development: clips that determine lambda and the round that is kept.
-        plan: settings.
-    """
+    """Trains the adapters of a model in place; development determines lambda and the best round."""
 
     def __init__(self, llm: Any, train: Clips, development: Clips, plan: Plan) -> None:
         self.llm, self.train, self.development, self.plan = llm, train, development, plan
