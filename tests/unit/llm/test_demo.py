@@ -25,7 +25,7 @@ PROMPTS = Prompts({"eng": "?", "deu": "?"}, {"eng": LETTERS, "deu": LETTERS})
 def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Clips]:
     """German women act faintly here (see the corpus)."""
     folder = tmp_path_factory.mktemp("corpus")
-    make_demo_meldst(folder, {"train": 4, "valid": 1, "test": 1})
+    make_demo_meldst(folder, {"train": 2, "valid": 1, "test": 1})
     table = read_meldst(folder, folder / "audio", folder / "speakers.tsv", LANGUAGES)
     return {s: Clips(table, LANGUAGES, s, folder / "audio", 2) for s in ("train", "development")}
 
@@ -39,7 +39,7 @@ def trained(folder: Path, clips: dict[str, Clips], gap: minmaxgap.Options) -> Tr
     model = load_model(folder, "float32", device="cpu")
     add_adapters(model, LoraOptions(modules=LAYERS), 0, checkpointing=False)
     llm = SpeechLLM(model, load_processor(folder), PROMPTS, LANGUAGES)
-    options = TrainingOptions(rounds=5, batch_size=32, micro_batch=32, learning_rate=5e-3)
+    options = TrainingOptions(rounds=5, batch_size=16, micro_batch=16, learning_rate=5e-3)
     plan = Plan(options, gap, 0, "here")
     trainer = Trainer(llm, clips["train"], clips["development"], plan)
     trainer.fit(Checkpoint())
