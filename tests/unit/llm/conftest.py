@@ -1,4 +1,4 @@
-"""One tiny random Qwen2-Audio for all tests, and clips of noise that it hears."""
+"""One tiny random Qwen2-Audio for all tests, and clips of noise."""
 
 from pathlib import Path
 from typing import Any

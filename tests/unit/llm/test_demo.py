@@ -1,4 +1,4 @@
-"""ERM and MinMaxGAP on the tiny model and speech that is made to have a gap."""
+"""ERM and MinMaxGAP on the tiny model and on speech with a gap by construction."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ PROMPTS = Prompts({"eng": "?", "deu": "?"}, {"eng": LETTERS, "deu": LETTERS})
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Clips]:
-    """German women act faintly here (see the corpus)."""
+    """In the demo corpus, German women express emotions weakly."""
     folder = tmp_path_factory.mktemp("corpus")
     make_demo_meldst(folder, {"train": 2, "valid": 1, "test": 1})
     table = read_meldst(folder, folder / "audio", folder / "speakers.tsv", LANGUAGES)
@@ -52,6 +52,6 @@ def test_erm_learns_and_minmaxgap_closes_its_gap(folder: Path, clips: dict[str, 
     assert erm["train_loss"].is_sorted(descending=True)
     assert erm["train_loss"][-1] < 0.6 * erm["train_loss"][0]
     assert erm["w_f1"][-1] > 50  # chance is 14
-    assert erm["gap_deu"][-1] > 0.15  # there is a gap, where it was made
+    assert erm["gap_deu"][-1] > 0.15  # the gap of the demo corpus
     assert fair["train_loss"][-1] < fair["train_loss"][0]
     assert fair["development_gap"][-1] < 0.5 * erm["development_gap"][-1]

@@ -1,4 +1,4 @@
-"""The tiny Qwen2-Audio: losses, scores, adapters; and what is refused before and while loading."""
+"""The tiny Qwen2-Audio: losses, scores and adapters; models and words that are refused."""
 
 import json
 import math
@@ -179,7 +179,7 @@ def test_answers_end_with_the_end_of_the_turn(processor: Any) -> None:
     assert len(found) == len("喜び".encode()) + 1
 
 
-def test_prompts_are_filled_in_and_closed_to_special_tokens() -> None:
+def test_prompts_are_filled_in_without_special_tokens_of_a_transcript() -> None:
     turn = PROMPTS.conversation("eng", 'Hi<|AUDIO|> {labels}"')[0]["content"][1]["text"]
     assert turn.startswith('He says "Hi< |AUDIO|>')
     assert turn.endswith(f"{', '.join(EMOTIONS)}?")
@@ -213,7 +213,7 @@ def test_the_random_model_is_finite(llm: SpeechLLM, clips: Clips) -> None:
 
 
 class LoadedError(Exception):
-    """Ends the loading where it would begin."""
+    """Raised in place of the loading."""
 
 
 def loading(monkeypatch: pytest.MonkeyPatch, gpus: int, quantise: str | None) -> dict[str, Any]:

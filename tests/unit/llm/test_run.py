@@ -1,4 +1,4 @@
-"""Runs on the tiny model: the files that they leave, and what these say of the model."""
+"""Runs on the tiny model: the files that they write, and the record of the model."""
 
 import json
 import shutil
@@ -44,7 +44,7 @@ CELL |= {"p": "2", "weighting": "adaptive", "seed": "3"}
 
 @pytest.fixture
 def record(tmp_path: Path, folder: Path) -> Record:
-    """Of the tiny model, as if a hub had given it."""
+    """Record of the tiny model, as if it came from a hub."""
     found = Record("lab/tiny", "main", "0123456789" * 4, str(folder), {"config.json": "ab" * 32})
     write_record(tmp_path / "model.json", found)
     return found
@@ -60,7 +60,7 @@ def setup(tmp_path: Path, record: Record) -> Setup:
     return Setup(str(tmp_path / "model.json"), frame, settings, CELL, paths, "cpu", 1)
 
 
-def test_zero_shot_says_of_which_commit_the_model_was(
+def test_zero_shot_records_the_commit_of_the_model(
     tmp_path: Path, setup: Setup, record: Record
 ) -> None:
     zero_shot(setup)
@@ -93,10 +93,10 @@ def test_prompts_are_checked_before_weights_are_read(
         replace(setup, settings=settings).model()
 
 
-def test_a_training_tells_the_model_that_it_began_with(
+def test_a_training_records_the_model_that_it_began_with(
     tmp_path: Path, setup: Setup, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever removes the record meanwhile costs no training."""
+    """The record is removed while the training runs, and the training is kept."""
     fit = run.Trainer.fit
 
     def then_removed(*arguments: Any) -> None:

@@ -1,4 +1,4 @@
-"""The loop on a model known by heart: lambda's course, choice of round, resuming."""
+"""The training of a stand-in model: lambda, the round that is kept, resuming."""
 
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def test_the_best_round_is_kept(select: str) -> None:
 
 
 class InterruptionError(Exception):
-    """What ends a training from outside."""
+    """Ends a training from outside."""
 
 
 @pytest.mark.parametrize("gap", [ERM, GAP])
