@@ -32,7 +32,7 @@ class Setup:
         settings: all that the result depends on: ``languages``, ``modality``, ``audio``,
             ``seconds``, ``precision``, ``quantise``, ``scores``, ``zero_shot``, ``prompts``,
             ``labels``, ``lora``, ``train``, ``gap`` (None without one).
-        cell: of the grid, as text.
+        cell: of the grid, as text, and what else the record of the run repeats.
         paths: of ``predictions`` and ``run``; of a training also of ``history``, and of
             ``weights`` and ``config`` of the adapters.
         device: where to compute.
@@ -42,7 +42,7 @@ class Setup:
     record: str
     table: pl.DataFrame
     settings: dict[str, Any]
-    cell: dict[str, str]
+    cell: dict[str, Any]
     paths: dict[str, str]
     device: str
     threads: int
@@ -61,7 +61,7 @@ class Setup:
         settings, folder = self.settings, locate(self.record)
         prompts = Prompts.read(settings, settings["modality"])
         processor = load_processor(folder)
-        # Weights take long to load: what is wrong with the words is reported before.
+        # Loading weights takes long, so faults of the words are reported first.
         answers(processor.tokenizer, prompts.words, settings["languages"])
         model = load_model(folder, settings["precision"], settings["quantise"], self.device)
         return SpeechLLM(model, processor, prompts, settings["languages"])
@@ -84,7 +84,7 @@ def zero_shot(setup: Setup) -> None:
     found = setup.score(llm, test)
     if setup.settings["zero_shot"] == "generate":
         found = generated(llm, test, setup.batch, found)
-    record |= {"best_round": None, "seconds": {"total": round(time.monotonic() - start, 3)}}
+    record["seconds"] = {"total": round(time.monotonic() - start, 3)}
     _write(setup, found.predictions, record, llm)
 
 
@@ -126,7 +126,7 @@ def train(setup: Setup, checkpoint: Checkpoint, steps: int) -> None:
 
 
 def _record(setup: Setup) -> dict[str, Any]:
-    """What is known of a run before it starts; the record of the model may change meanwhile."""
+    """The record of a run before it starts; later the model's own record may have changed."""
     numbers = {name: int(setup.cell[name]) for name in ("p", "seed")}
     model = asdict(read_record(setup.record))
     return {**setup.cell, **numbers, "best_round": None, "model": model}
@@ -137,16 +137,15 @@ def _write(setup: Setup, predictions: pl.DataFrame, record: dict[str, Any], llm:
         predictions.write_parquet(path)
     total = sum(value.numel() for value in llm.model.parameters())
     trained = sum(value.numel() for value in trainable(llm.model).values())
-    own = {
+    record |= {
         "size": f"{total / 1e6:,.1f} M parameters, {trained / 1e6:,.3g} M trained",
-        "seconds": record.pop("seconds"),
         "peak_gpu_mb": _peak(llm.device),
         "device": describe(llm.device),
         "settings": setup.settings,
         "versions": versions(),
         "commit": commit(),
     }
-    write_json(setup.paths["run"], record | own)
+    write_json(setup.paths["run"], record)
 
 
 def _peak(device: torch.device) -> float | None:
