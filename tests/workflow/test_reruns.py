@@ -55,7 +55,7 @@ def test_nothing_is_left_to_do(trained: Workflow) -> None:
 
 
 def test_a_comment_and_a_touch_rerun_nothing(trained: Workflow, package: Path) -> None:
-    for path in (package / "training.py", package / "methods" / "gdro.py"):
+    for path in (package / "training/train.py", package / "methods" / "gdro.py"):
         edit(path, "import torch\n", "import torch  # the framework\n")
     script = trained.root / "scripts" / "train.py"
     script.write_text("# A comment.\n" + script.read_text())
@@ -74,7 +74,11 @@ def test_a_hyper_parameter_retrains_its_method(trained: Workflow) -> None:
 
 
 def test_a_new_metric_retrains_nothing(trained: Workflow, package: Path) -> None:
-    edit(package / "evaluation.py", '"clips": truth.height,', '"clips": truth.height, "n": 1,')
+    edit(
+        package / "evaluation/evaluate.py",
+        '"clips": truth.height,',
+        '"clips": truth.height, "n": 1,',
+    )
     jobs = trained.jobs()
     assert jobs["evaluate"] == 8
     assert "train" not in jobs
@@ -88,7 +92,7 @@ def test_another_k_adds_its_cells_alone(trained: Workflow) -> None:
     clustered.run("runs")
     clustered.overlay["grid"]["k"] = [2, 64]
     jobs = clustered.jobs("runs")
-    assert (jobs["train"], jobs["evaluate"], jobs["grouping"]) == (3 * 2, 3 * 2, 2)
+    assert (jobs["train"], jobs["evaluate"], jobs["infer_groups"]) == (3 * 2, 3 * 2, 2)
 
 
 README_METHOD = re.search(

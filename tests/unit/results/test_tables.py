@@ -306,5 +306,5 @@ def test_a_readable_table_has_the_columns_of_the_paper() -> None:
 
 
 def test_a_table_without_a_run_is_refused() -> None:
-    with pytest.raises(InputError, match=r"No run of the grid belongs to this table; mend 'grid"):
+    with pytest.raises(InputError, match=r"'grid\.methods'.*'tables'"):
         table2([], Bootstrap(100, 0, {}), [16])

@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fairser.core.files import read_json
-from fairser.evaluation.metrics import Floats, class_gaps, counted_performance, rms
+from fairser.evaluation.metrics import Floats, class_gaps, performance, rms
 
 LEVEL = 0.95
 COUNTS = ("clips", "positives", "predicted", "hits")
@@ -86,8 +86,7 @@ class Bootstrap:
         speakers = run.counts["speaker"].unique().sort().to_list()
         weights = self._weights_of(run.fold, len(speakers))
         total = weights @ self._table(run.counts, speakers, classes).reshape(len(speakers), -1)
-        f1, acc = counted_performance(total.reshape(len(weights), len(classes), 4))
-        values = {"f1": f1, "acc": acc}
+        values = performance(total.reshape(len(weights), len(classes), 4))
         for name, gap in self.gaps.items():
             values[name] = self._gap(run.counts, gap, weights, speakers, classes)
         return values

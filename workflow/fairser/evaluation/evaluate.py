@@ -2,11 +2,20 @@
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from fairser.core.errors import InputError
 from fairser.corpora.clips import ClipTable
-from fairser.evaluation.metrics import Labels, f1_by_class, fairness, performance, positive
+from fairser.evaluation.metrics import (
+    Labels,
+    f1_by_class,
+    fairness,
+    group_counts,
+    or_none,
+    performance,
+    positive,
+)
 
 
 def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -> dict[str, Any]:
@@ -18,7 +27,7 @@ def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -
         split: the split to evaluate.
 
     Returns:
-        ``clips``, ``f1``, ``acc``, ``f1_by_class`` and, by attribute, ``attributes``
+        ``clips``, every metric of performance, ``f1_by_class`` and, by attribute, ``attributes``
         (see :func:`fairser.evaluation.metrics.fairness`).
 
     Raises:
@@ -27,9 +36,10 @@ def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -
     truth, labels, predicted = _decisions(predictions, table, split)
     classes = list(table.classes)
     f1 = f1_by_class(labels, predicted).tolist()
+    counts = group_counts(labels, predicted, np.zeros(truth.height, dtype=np.int64)).sum(axis=0)
     return {
         "clips": truth.height,
-        **performance(labels, predicted),
+        **{name: or_none(value) for name, value in performance(counts).items()},
         "f1_by_class": {
             name: None if value != value else value for name, value in zip(classes, f1, strict=True)
         },
