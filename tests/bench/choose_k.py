@@ -25,9 +25,9 @@ from fairser.corpora.clips import ClipTable
 from fairser.evaluation import bootstrap
 from fairser.evaluation.bootstrap import Bootstrap, Estimate, Gap, RunCounts, p_value, read_counts
 from fairser.evaluation.evaluate import speaker_counts
-from fairser.results.tables import DEBIASING
 
 GAPS = {"tpr_gap": Gap("gender", "tpr", "pairwise")}
+DEBIASING = ("ds", "rw", "gdro", "gadro")
 ERM = ("none", 1)
 CRITERIA = ("silhouette", "stability", "corrected", "smallest_clips", "k")
 Configuration = tuple[str, int]  # source and K
