@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from workflow.conftest import overlay
-from workflow.runner import ROOT, Workflow, copy_workflow
+from workflow.runner import Workflow, copy_workflow
 
 METHODS = ["erm", "rw", "gdro", "gadro"]
 
@@ -93,35 +92,3 @@ def test_another_k_adds_its_cells_alone(trained: Workflow) -> None:
     clustered.overlay["grid"]["k"] = [2, 64]
     jobs = clustered.jobs("runs")
     assert (jobs["train"], jobs["evaluate"], jobs["infer_groups"]) == (3 * 2, 3 * 2, 2)
-
-
-README_METHOD = re.search(
-    r"```python\n(\"{3}ERM.*?METHOD = Squared\n)```", (ROOT / "README.md").read_text(), re.S
-)
-
-
-def test_a_method_of_ones_own_is_one_file_and_the_schema(trained: Workflow) -> None:
-    assert README_METHOD
-    assert README_METHOD[1].count("\n") <= 20
-    (trained.root / "workflow/fairser/methods/squared.py").write_text(README_METHOD[1])
-    schema = trained.root / "workflow/schemas/config.schema.yaml"
-    before = schema.read_text()
-    try:
-        edit(
-            schema,
-            "lff, disent, pgdro, minmaxgap]\n        default:",
-            "lff, disent, pgdro, minmaxgap, squared]\n        default:",
-        )
-        edit(
-            schema,
-            "          pgdro: [pseudo]\n",
-            "          pgdro: [pseudo]\n          squared: [none]\n",
-        )
-        grid = trained.overlay["grid"] | {"methods": [*METHODS, "squared"]}
-        own = Workflow(trained.folder, trained.overlay | {"grid": grid}, trained.root)
-        assert trains(own) == 2
-        own.run("results/table1.csv")
-        table = pl.read_csv(own.results / "table1.csv")
-        assert "squared" in table["method"].to_list()
-    finally:
-        schema.write_text(before)

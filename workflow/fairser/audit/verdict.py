@@ -71,6 +71,7 @@ class Verdict:
 
 
 def judge(audit: Audit) -> Verdict:
+    """The verdict on an audit."""
     gaps = audit.gaps.filter(
         pl.col("class").is_null(), pl.col("rate") == "tpr", pl.col("variant") == "pairwise"
     ).to_dicts()

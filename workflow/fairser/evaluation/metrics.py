@@ -2,7 +2,7 @@
 
 Everything follows from four counts for each class c and group g of clips: their number n,
 positives P, predicted positives Q and true positives T. Rates: TPR = T / P, PPR = Q / n,
-FPR = (Q - T) / (n - P). A rate without a denominator does not exist (null), it is never 0.
+FPR = (Q - T) / (n - P). A rate without a denominator does not exist (null), it is not 0.
 
 A gap of a rate compares the groups within a class and is summarised over the classes by the root
 mean square (Interspeech 2025, section 4.3, equations 4 and 5),
@@ -56,6 +56,7 @@ METRICS = {
 }
 
 RATES = ("tpr", "ppr", "fpr")
+COUNTS = ("clips", "positives", "predicted", "hits")  # n, P, Q, T
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.bool_]
@@ -67,10 +68,29 @@ def positive(values: NDArray[Any], threshold: float | None = None) -> Labels:
     return np.asarray(values) > (1 / values.shape[1] if threshold is None else threshold)
 
 
+def group_counts(truth: Labels, predicted: Labels, group: NDArray[np.int64]) -> Floats:
+    """Counts [G, C, 4] of n, P, Q, T by group.
+
+    Args:
+        truth: decisions of the labels [N, C].
+        predicted: decisions of the model [N, C].
+        group: number of each clip's group [N], from 0; clips with a negative one are left out.
+    """
+    known = group >= 0
+    counts = np.zeros((int(group.max(initial=-1)) + 1, truth.shape[1], len(COUNTS)))
+    cells = np.stack([np.ones_like(truth), truth, predicted, truth & predicted], axis=2)
+    np.add.at(counts, group[known], cells[known].astype(np.float64))
+    return counts
+
+
+def class_counts(truth: Labels, predicted: Labels) -> Floats:
+    """Counts [C, 4] over all clips of decisions [N, C]."""
+    return group_counts(truth, predicted, np.zeros(len(truth), dtype=np.int64)).sum(axis=0)
+
+
 def f1_by_class(truth: Labels, predicted: Labels) -> Floats:
     """F1 of each class [C]; NaN for a class that is neither true nor predicted anywhere."""
-    hits = (truth & predicted).sum(axis=0)
-    return _divide(2 * hits, truth.sum(axis=0) + predicted.sum(axis=0))
+    return rates(class_counts(truth, predicted))["f1"]
 
 
 def f1(counts: Floats) -> Floats:
@@ -133,22 +153,6 @@ def performance(counts: Floats) -> dict[str, Floats]:
     return {name: metric(counts) for name, metric in functions("performance").items()}
 
 
-def group_counts(truth: Labels, predicted: Labels, group: NDArray[np.int64]) -> Floats:
-    """Counts [G, C, 4] of n, P, Q, T for groups numbered from 0; negative numbers are left out.
-
-    Args:
-        truth: decisions of the labels [N, C].
-        predicted: decisions of the model [N, C].
-        group: number of each clip's group [N].
-    """
-    known = group >= 0
-    classes = truth.shape[1]
-    counts = np.zeros((int(group.max(initial=-1)) + 1, classes, 4))
-    cells = np.stack([np.ones_like(truth), truth, predicted, truth & predicted], axis=2)
-    np.add.at(counts, group[known], cells[known].astype(np.float64))
-    return counts
-
-
 def rates(counts: Floats) -> dict[str, Floats]:
     """TPR, PPR, FPR and F1 of counts [..., 4], NaN where they do not exist."""
     n, true, called, hits = np.moveaxis(counts, -1, 0)
@@ -176,10 +180,10 @@ def class_gaps(counts: Floats, rate: str) -> dict[str, Floats]:
     }
 
 
-def class_mean(values: Floats) -> Floats:
-    """Mean over the classes [..., C] where the value exists; NaN where there is none."""
+def class_mean(values: Floats, axis: int = -1) -> Floats:
+    """Mean over the classes [..., C], or another axis, where the value exists; else NaN."""
     exists = ~np.isnan(values)
-    return _divide(np.where(exists, values, 0.0).sum(axis=-1), exists.sum(axis=-1))
+    return _divide(np.where(exists, values, 0.0).sum(axis=axis), exists.sum(axis=axis))
 
 
 def rms(values: Floats) -> Floats:
@@ -207,32 +211,28 @@ def fairness(
     number = {name: index for index, name in enumerate(names)}
     index = np.array([-1 if name is None else number[name] for name in group], dtype=np.int64)
     counts = group_counts(truth, predicted, index)
-    gaps: dict[str, Any] = {}
-    for rate in RATES:
-        by_class = class_gaps(counts, rate)
-        gaps[rate] = {
-            variant: {
-                "rms": or_none(rms(values)),
-                "by_class": dict(zip(classes, map(or_none, values), strict=True)),
-            }
-            for variant, values in by_class.items()
-        }
     return {
-        "groups": {name: int((index == i).sum()) for name, i in number.items()},
+        "groups": {name: int((index == g).sum()) for name, g in number.items()},
         "unknown": int((index < 0).sum()),
         "rates": {
             label: {name: _rate_row(counts[g, c]) for name, g in number.items()}
             for c, label in enumerate(classes)
         },
-        "gaps": gaps,
+        "gaps": {
+            rate: {
+                variant: {
+                    "rms": or_none(rms(values)),
+                    "by_class": dict(zip(classes, map(or_none, values), strict=True)),
+                }
+                for variant, values in class_gaps(counts, rate).items()
+            }
+            for rate in RATES
+        },
     }
 
 
 def _rate_row(counts: Floats) -> dict[str, float | int | None]:
-    names = ("clips", "positives", "predicted", "hits")
-    row: dict[str, float | int | None] = {
-        name: int(count) for name, count in zip(names, counts, strict=True)
-    }
+    row = {name: int(count) for name, count in zip(COUNTS, counts, strict=True)}
     return row | {name: or_none(value) for name, value in rates(counts).items()}
 
 
@@ -243,4 +243,5 @@ def _divide(numerator: Any, denominator: Any) -> Floats:
 
 
 def or_none(value: Any) -> float | None:
+    """A number for JSON: None in place of NaN."""
     return None if np.isnan(value) else float(value)

@@ -28,13 +28,13 @@ METHOD = {
             "minimum": 0,
             "maximum": 1,
             "default": 0.2,
-            "description": "Share of the steps before bias features are swapped (choice).",
+            "description": "Share of the steps after which bias features are swapped (choice).",
         },
         "lambda_dis": {
             "type": "number",
             "minimum": 0,
             "default": 1.0,
-            "description": "Weight of the bias classifier's loss (choice).",
+            "description": "Weight of the loss of the bias classifier (choice).",
         },
         "lambda_swap": {
             "type": "number",
@@ -46,7 +46,7 @@ METHOD = {
             "type": "number",
             "minimum": 0,
             "default": 1.0,
-            "description": "Weight of the bias classifier's loss after the swap (choice).",
+            "description": "Weight of the loss of the bias classifier after the swap (choice).",
         },
     },
 }

@@ -27,7 +27,7 @@ METHOD = {
         "weighting": {
             "enum": ["adaptive", "fixed"],
             "default": "adaptive",
-            "description": "Whether the gap's weight follows the gap on development.",
+            "description": "Whether the weight of the gap is updated with the gap on development.",
         },
         "lambda_0": {
             "type": "number",
