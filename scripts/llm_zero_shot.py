@@ -10,7 +10,7 @@ with job(snakemake.log[0]):
         record=snakemake.input.model,
         table=pl.read_parquet(snakemake.input.clips),
         settings=snakemake.params.settings,
-        cell=dict(snakemake.wildcards.items()),
+        cell=dict(snakemake.wildcards.items(), made_from=snakemake.params.made_from),
         paths=dict(snakemake.output.items()),
         device=snakemake.config["device"],
         threads=snakemake.threads,

@@ -1,4 +1,4 @@
-"""Emotion probabilities of audio files by a trained model, as csv; --help says more."""
+"""Emotion probabilities of audio files by a saved model, as csv; --help says more."""
 
 import sys
 from pathlib import Path

@@ -18,8 +18,8 @@ import numpy as np
 import polars as pl
 from shared.measuring import ROOT, Parser, Row, Table, children_seconds, in_turn, seconds_of
 
+from fairser.audit.inputs import AuditInput
 from fairser.audit.report import write_audit
-from fairser.audit.sources import Sources
 from fairser.audit.tables import make_audit
 
 CLASSES = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
         folder = Path(temporary)
         write_tables(folder, options.clips, options.speakers)
         files = ([folder / "predictions.csv"], (), folder / "speakers.csv")
-        sources = Sources(*files, crossings=[["gender", "race"]])
+        given = AuditInput(*files, crossings=[["gender", "race"]])
         before = children_seconds()
         times = in_turn(
             options.rounds,
@@ -78,15 +78,15 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
             },
         )
         times["whole command, CPU"] = [(children_seconds() - before) / options.rounds]
-        audit = make_audit(sources, options.resamples)  # warms up
+        audit = make_audit(given, options.resamples)  # warms up
         times |= in_turn(
             options.rounds,
             {
                 "of it reading and computing": lambda: seconds_of(
-                    lambda: make_audit(sources, options.resamples)
+                    lambda: make_audit(given, options.resamples)
                 ),
                 "of it figures and writing": lambda: seconds_of(
-                    lambda: write_audit(folder / "parts", audit, sources)
+                    lambda: write_audit(folder / "parts", audit, given)
                 ),
             },
         )

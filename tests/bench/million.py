@@ -26,9 +26,9 @@ from fairser.corpora.clips import ClipTable
 from fairser.extraction.features import StoreInputs
 from fairser.extraction.shards import gather, write_faults
 from fairser.extraction.store import header, open_store, write_clips
-from fairser.groups.grouping import kmeans
-from fairser.training.fitting import Options
-from fairser.training.train import train_and_predict
+from fairser.groups.kmeans import kmeans
+from fairser.training.fitting import TrainOptions
+from fairser.training.train import TrainingJob, train_and_predict
 
 LAYERS, CLASSES = 13, ["anger", "happiness", "neutral", "sadness"]
 BLOCK, SHARDS = 5000, 4
@@ -103,7 +103,7 @@ def run_part(folder: Path, part: str) -> None:
         kmeans(table, store, 16, standardise=False, memory_mb=0.0)
     else:
         inputs = StoreInputs(store, False, memory_mb=TRAININGS[part])
-        train_and_predict("erm", table, inputs, Options(epochs=1), 0)
+        train_and_predict(TrainingJob("erm", table, inputs, TrainOptions(epochs=1)))
 
 
 def measure(folder: Path, part: str) -> tuple[float, float]:

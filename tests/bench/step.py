@@ -21,7 +21,7 @@ from fairser.methods.erm import ERM
 from fairser.methods.head import HIDDEN
 from fairser.methods.losses import clip_losses
 from fairser.training.checkpoints import Checkpoint
-from fairser.training.fitting import Options, Weights, fit
+from fairser.training.fitting import ModelWeights, Trainer, TrainOptions
 
 CLASSES = 6
 SMALLEST = {"clips": 64, "layers": 2, "dim": 16, "batch": 8, "steps": 8, "rounds": 1}
@@ -99,16 +99,18 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
     def per_step(step: Step) -> Callable[[], float]:
         return lambda: seconds_of(lambda: [step(rows) for rows in batches]) / len(batches)
 
-    def training() -> object:
-        settings = Options(epochs, options.batch)
-        return fit(method, Weights(method.build(), {}), settings, 0, "benchmark", Checkpoint())
+    def training() -> float:
+        settings = TrainOptions(epochs, options.batch)
+        weights = ModelWeights(method.build(), {})
+        trainer = Trainer(method, weights, settings, 0, "benchmark")
+        return seconds_of(lambda: trainer.fit(Checkpoint())) / steps
 
     times = in_turn(
         options.rounds,
         {
             "floor": per_step(make_floor(data.features)),
             "plain": per_step(make_plain(data, method.weights)),
-            "fair-ser": lambda: seconds_of(training) / steps,
+            "fair-ser": training,
         },
     )
     table = Table({"loop": "", "ms per step": ".2f", "times the floor": ".2f"})

@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 
 from fairser.corpora.clips import ClipTable, build
 from fairser.extraction.store import FeatureStore, open_store, write_store
-from fairser.training.train import Run
+from fairser.training.train import TrainingResult
 
 CLASSES = ("angry", "happy", "sad")
 
@@ -65,7 +65,7 @@ def write_noise(folder: Path, clips: Mapping[str, tuple[float, int]]) -> None:
         soundfile.write(folder / name, random.normal(0, 0.1, round(seconds * rate)), rate)
 
 
-def assert_same_run(one: Run, other: Run) -> None:
+def assert_same_run(one: TrainingResult, other: TrainingResult) -> None:
     """Two trainings must have come to the same, bit by bit."""
     assert_frame_equal(one.predictions, other.predictions, check_exact=True)
     assert_frame_equal(one.history, other.history, check_exact=True)

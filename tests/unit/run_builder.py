@@ -15,9 +15,9 @@ from fairser.evaluation.evaluate import evaluate, speaker_counts
 from fairser.extraction.extract import Source, extract
 from fairser.pretrained.hub import fetch
 from fairser.pretrained.records import write_record
-from fairser.training.fitting import Options
-from fairser.training.runs import make_inputs, write_run
-from fairser.training.train import train_and_predict
+from fairser.training.fitting import TrainOptions
+from fairser.training.runs import RunRecord, make_inputs, write_run
+from fairser.training.train import TrainingJob, train_and_predict
 from unit.builders import clip_table
 
 COUNT = 24
@@ -66,13 +66,14 @@ def make_run(folder: Path, method: str = "erm", model: Path | None = None, **giv
     if finetune is None:
         files = _store(folder, table, settings["encoder"], files)
     inputs, origin = make_inputs(files, settings, table, config, 1)
-    options = Options(epochs=3, batch_size=4, learning_rate=5e-3)
-    run = train_and_predict(method, table, inputs, options, 0)
+    options = TrainOptions(epochs=3, batch_size=4, learning_rate=5e-3)
+    run = train_and_predict(TrainingJob(method, table, inputs, options))
     place = results / "runs" / method / "none" / "k1" / "fold1" / "seed0"
     names = {"predictions": "predictions.parquet", "model": "model.safetensors"}
     names |= {"history": "history.csv", "run": "run.json"}
     cell = {"method": method, "source": "none", "k": "1", "fold": "1", "seed": "0"}
-    write_run({n: str(place / file) for n, file in names.items()}, run, origin, cell, config)
+    paths = {name: str(place / file) for name, file in names.items()}
+    write_run(paths, run, RunRecord(cell, origin, config))
     metrics = read_json(place / "run.json") | evaluate(run.predictions, table)
     write_json(place / "metrics.json", metrics)
     with complete(place / "counts.parquet") as path:

@@ -86,7 +86,9 @@ def test_keys_of_the_configuration_exist(path: Path) -> None:
             part = part["properties"][key]
 
 
-FAULTS = (ROOT / "docs/faults.md").read_text(encoding="utf-8").partition("## Of others")[0]
+FAULTS = (
+    (ROOT / "docs/faults.md").read_text(encoding="utf-8").partition("## Messages of Snakemake")[0]
+)
 MESSAGES = re.findall(r"^\| `(.+?)` \|", FAULTS, re.M)
 
 

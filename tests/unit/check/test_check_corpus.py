@@ -158,9 +158,9 @@ def test_a_file_that_is_no_manifest(tmp_path: Path, look: Look, content: str, to
         (
             {
                 "grid": {"methods": ["rw"], "sources": ["annotated"], "folds": [1]},
-                "annotated": {"attributes": ["age"]},
+                "sources": {"annotated": {"attributes": ["age"]}},
             },
-            "'annotated.attributes' names 'age', which the corpus does not have",
+            "'sources.annotated.attributes' names 'age', which the corpus does not have",
         ),
         (
             {"grid": {"methods": ["erm", "rw"], "k": [2, 30], "folds": [1]}},
@@ -312,7 +312,7 @@ def features(folder: Path, table: ClipTable, lacking: int = 0, bad: bool = False
 def table(tmp_path: Path) -> ClipTable:
     write_corpus(tmp_path, corpus_rows())
     corpus = overlay(tmp_path)["corpus"] | dict.fromkeys(("demographics", "classes", "attributes"))
-    return read_corpus(corpus, "gender")
+    return read_corpus({**corpus, "stratify": "gender"})
 
 
 def test_features_of_ones_own_need_no_audio(tmp_path: Path, look: Look, table: ClipTable) -> None:

@@ -22,7 +22,7 @@ from fairser.evaluation.bootstrap import (
     read_counts,
 )
 from fairser.evaluation.evaluate import evaluate, speaker_counts
-from fairser.evaluation.metrics import RATES, VARIANTS, positive
+from fairser.evaluation.metrics import RATES, metric_names, positive
 from unit.builders import CLASSES, clip_table
 
 NAN = float("nan")
@@ -31,7 +31,7 @@ GAPS = {
     f"{name} {rate} {variant}": Gap(name, rate, variant)
     for name in ATTRIBUTES
     for rate in RATES
-    for variant in VARIANTS
+    for variant in metric_names("gap")
 }
 RESAMPLES = 40
 
@@ -78,7 +78,7 @@ def slow(table: ClipTable, predictions: pl.DataFrame, times: dict[str, int]) -> 
         group = np.array([str(value) for value in truth[name][rows]])
         known = group != "None"
         for rate in RATES:
-            squares: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
+            squares: dict[str, list[float]] = {variant: [] for variant in metric_names("gap")}
             for c in range(len(CLASSES)):
                 base = {"tpr": true[:, c], "ppr": np.ones(len(rows), bool), "fpr": ~true[:, c]}[
                     rate
@@ -112,7 +112,7 @@ def test_resamples_are_those_of_repeated_clips(seed: int) -> None:
     bootstrap = Bootstrap(RESAMPLES, 3, GAPS)
     values = bootstrap.values(run_of(seed))
     speakers = [f"s{number:02d}" for number in range(12)]
-    weights = bootstrap._weights_of(1, 12)
+    weights = bootstrap.weights(1, 12)
     for number, drawn in enumerate(weights.astype(int)):
         expected = slow(*fold_of(seed), dict(zip(speakers, drawn.tolist(), strict=True)))
         found = {name: values[name][number] for name in expected}
@@ -120,7 +120,7 @@ def test_resamples_are_those_of_repeated_clips(seed: int) -> None:
 
 
 def test_resamples_draw_as_many_speakers_as_there_are() -> None:
-    weights = Bootstrap(500, 0, {})._weights_of(1, 12)
+    weights = Bootstrap(500, 0, {}).weights(1, 12)
     assert weights.shape == (501, 12)
     assert (weights[0] == 1).all()
     assert (weights.sum(axis=1) == 12).all()
@@ -154,7 +154,7 @@ def test_a_gap_is_nan_where_a_group_vanishes() -> None:
     gender = pl.col("speaker").replace_strict(women, default="m")
     lonely = RunCounts("erm", "none", 1, 1, 0, run.counts.with_columns(gender.alias("gender")))
     bootstrap = Bootstrap(RESAMPLES, 0, {"gap": Gap("gender", "ppr", "pairwise")})
-    drawn = bootstrap._weights_of(1, 12)[:, 0]
+    drawn = bootstrap.weights(1, 12)[:, 0]
     values = bootstrap.values(lonely)
     assert 0 < (drawn == 0).sum() < RESAMPLES
     assert np.isnan(values["gap"]).tolist() == (drawn == 0).tolist()

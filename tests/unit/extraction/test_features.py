@@ -14,14 +14,14 @@ from sklearn.metrics import adjusted_rand_score
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.features import MappedFeatures, StoreInputs
 from fairser.extraction.store import CHUNK, FeatureStore
-from fairser.groups.grouping import kmeans
-from fairser.training.fitting import Options
-from fairser.training.train import Run, load_fold, train_and_predict
+from fairser.groups.kmeans import kmeans
+from fairser.training.fitting import TrainOptions
+from fairser.training.train import TrainingJob, TrainingResult, load_fold, train_and_predict
 from unit.builders import assert_same_run, clip_table, feature_store
 
 COUNT, LAYERS, DIM = 90, 3, 16
 SPLITS = ["train"] * 50 + ["development"] * 20 + ["test"] * 20
-OPTIONS = Options(epochs=4, batch_size=8, learning_rate=3e-3)
+OPTIONS = TrainOptions(epochs=4, batch_size=8, learning_rate=3e-3)
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ def grouping(table: ClipTable) -> pl.DataFrame:
     return table.frame.select("clip", "split").with_columns(pl.Series("group", groups))
 
 
-def train(method: str, table: ClipTable, inputs: StoreInputs) -> Run:
+def train(method: str, table: ClipTable, inputs: StoreInputs) -> TrainingResult:
     groups = grouping(table) if method in ("rw", "gdro") else None
-    return train_and_predict(method, table, inputs, OPTIONS, 0, groups)
+    return train_and_predict(TrainingJob(method, table, inputs, OPTIONS, 0, groups))
 
 
 @pytest.mark.parametrize("standardise", [True, False])

@@ -13,12 +13,14 @@ import polars as pl
 import pytest
 import yaml
 
+from fairser.commands.predict import parser
+from fairser.core.errors import InputError
 from fairser.core.files import read_json, sha256, write_json
 from fairser.extraction.store import write_store
 from fairser.inference.exporting import export, requirements
-from fairser.inference.model_card import table
-from fairser.inference.predicting import load
-from fairser.inference.saved_model import read_trained
+from fairser.inference.predicting import Predictor, load
+from fairser.inference.saved_model import read_saved_model
+from fairser.pretrained.records import RUN
 from unit.builders import CLASSES
 from unit.corpora.builders import assert_refused
 from unit.encoders.tiny import write_wavlm
@@ -96,6 +98,13 @@ def assert_same_rows(printed: str, run: Path) -> None:
     assert found["decided"].to_list() == names
 
 
+def assert_same_predictions(predictor: Predictor, run: Path) -> None:
+    """The predictor gives what the run's predictions say of its clips."""
+    frame = pl.read_parquet(run / "predictions.parquet")
+    found = [list(one.probabilities.values()) for one in predictor.predict(clips(run))]
+    np.testing.assert_allclose(found, frame.select(CLASSES).to_numpy(), rtol=0, atol=1e-5)
+
+
 def content(folder: Path) -> dict[str, bytes]:
     files = (path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(files)}
@@ -117,36 +126,34 @@ def test_it_predicts_elsewhere_without_the_workflow(run: Path, tmp_path: Path) -
     assert_same_rows(done.stdout, run)
 
 
-def test_its_help_names_no_run(package: Path, tmp_path: Path) -> None:
-    done = predict(package, tmp_path, "--help")
-    assert done.stdout.startswith("usage: predict.py [-h] [--out CSV]")
-    assert "--run" not in done.stdout
-    assert "--features" not in done.stdout
+def test_its_help_names_no_run(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fairser.commands.predict.find_spec", lambda _: None)
+    shown = parser(package).format_help()
+    assert shown.startswith("usage: predict.py [-h] [--out CSV]")
+    assert "--run" not in shown
+    assert "--features" not in shown
 
 
-def test_adapters_come_along_and_the_frozen_weights_do_not(
+def test_frozen_weights_from_a_folder_are_asked_for_and_checked(
     adapted: Path, wavlm: Path, tmp_path: Path
 ) -> None:
-    """The encoder came from a folder: its place is asked for, and its files are checked."""
     package = tmp_path / "package"
-    names = export(adapted, package)
-    assert {"fairser/training/finetuning.py", "fairser/encoders/transformers.py"} <= {*names}
+    export(adapted, package)
     text = (package / "config.json").read_text() + (package / "README.md").read_text()
     assert str(wavlm.parent) not in text
-    assert "`model` (0 MB) are not in the package" in text
-    assert "adapters that were trained beside them are" in text
+    assert "`--model FOLDER`" in text
     moved = Path(shutil.copytree(wavlm, tmp_path / "elsewhere"))
-    done = predict(package, tmp_path, *clips(adapted), "--model", moved)
-    assert done.returncode == 0, done.stderr
-    assert_same_rows(done.stdout, adapted)
-    assert_refused(("'model' came from a folder, which is not here", "--model"), load, package)
+    assert_same_predictions(load(package, "cpu", moved), adapted)
+    assert_refused(("'model' came from a folder", "--model"), load, package)
     damage(moved / "model.safetensors")
     assert_refused(("is not the file of the encoder",), load, package, "cpu", moved)
 
 
-def test_the_encoder_is_fetched_at_its_commit(wavlm: Path, tmp_path: Path) -> None:
-    """From the hub once, then from its cache without a question; offline the message helps."""
-    run = make_run(tmp_path, model=wavlm)
+def test_adapters_come_along_and_the_encoder_is_fetched_at_its_commit(
+    adapted: Path, wavlm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the hub once, then from its cache without a question."""
+    run, package = Path(shutil.copytree(adapted, tmp_path / "run")), tmp_path / "package"
     with HubServer() as hub:
         hub.models["lab/wavlm"] = repository = Repository()
         commit = repository.commit({file.name: file.read_bytes() for file in wavlm.iterdir()})
@@ -155,23 +162,33 @@ def test_the_encoder_is_fetched_at_its_commit(wavlm: Path, tmp_path: Path) -> No
         fetched = {"model": "lab/wavlm", "commit": commit, "folder": str(tmp_path / "gone")}
         metrics["features"]["model"] |= fetched
         write_json(run / "metrics.json", metrics)
-        export(run, tmp_path / "package")
-        given = (tmp_path / "package", tmp_path, *clips(run))
-        done = predict(*given, HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="1")
-        assert (done.returncode, done.stdout) == (2, "")
-        assert "lab/wavlm" in done.stderr
-        assert "HF_HUB_OFFLINE is set. Run the same command" in done.stderr
-        assert "Or give --model FOLDER" in done.stderr
-        done = predict(*given, HF_ENDPOINT=hub.url)
+        names = export(run, package)
+        assert {"fairser/training/finetuning.py", "fairser/encoders/transformers.py"} <= {*names}
+        done = predict(package, tmp_path, *clips(adapted), HF_ENDPOINT=hub.url)
         assert done.returncode == 0, done.stderr
-        assert_same_rows(done.stdout, run)
-        hub.requests.clear()
-        done = predict(*given, HF_ENDPOINT=hub.url)
-        assert done.returncode == 0, done.stderr
-        assert hub.requests == []
-    card = (tmp_path / "package" / "README.md").read_text()
-    assert f"at commit `{commit}`" in card
+        assert_same_rows(done.stdout, adapted)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
+    monkeypatch.setattr("fairser.pretrained.encoder_files.fetch", None)
+    assert_same_predictions(load(package, "cpu"), adapted)
+    card = (package / "README.md").read_text()
+    assert f"`{commit}`" in card
     assert "base_model: lab/wavlm" in card
+
+
+def test_without_network_the_message_names_the_option(
+    adapted: Path, wavlm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(adapted, tmp_path / "package")
+    config = read_json(tmp_path / "package" / "config.json")
+    config["pretrained"] |= {"model": "lab/wavlm", "commit": "0" * 40}
+    write_json(tmp_path / "package" / "config.json", config)
+
+    def fetch(*_: object) -> None:
+        raise InputError(f"No network. Run {RUN} again.")
+
+    monkeypatch.setattr("fairser.pretrained.encoder_files.fetch", fetch)
+    told = ("No network. Run the same command again.", "--model FOLDER", "lab/wavlm")
+    assert_refused(told, load, tmp_path / "package")
 
 
 def test_features_of_ones_own(run: Path, tmp_path: Path) -> None:
@@ -240,20 +257,20 @@ def test_what_is_in_it(package: Path, run: Path, tmp_path: Path) -> None:
     config = read_json(package / "config.json")
     assert config["weights"]["sha256"] == sha256(run / "model.safetensors")
     assert config["classes"] == list(CLASSES)
-    assert read_trained(package)[0] == read_trained(run)[0]
+    assert read_saved_model(package)[0] == read_saved_model(run)[0]
     assert str(run.parents[6]) not in (package / "config.json").read_text()
 
 
 def test_requirements_are_pinned_and_few(run: Path, adapted: Path) -> None:
     pins = (ROOT / "constraints.txt").read_text().splitlines()
     few, more = (
-        requirements(read_trained(folder)[0], read_json(folder / "metrics.json")["versions"])
+        requirements(read_saved_model(folder)[0], read_json(folder / "metrics.json")["versions"])
         for folder in (run, adapted)
     )
     assert {*few} < {*more} <= {*pins}
     names = ["torch", "torchaudio", "numpy", "safetensors", "soundfile", "tqdm"]
     assert [pin.split("==")[0] for pin in few] == names
-    assert requirements(read_trained(run)[0], {"torch": "1.2+cu9"})[0] == "torch==1.2"
+    assert requirements(read_saved_model(run)[0], {"torch": "1.2+cu9"})[0] == "torch==1.2"
 
 
 @pytest.mark.parametrize("name", ["package", "package.zip"])
@@ -298,7 +315,7 @@ def test_only_runs_are_exported(package: Path, tmp_path: Path) -> None:
 
 def test_tampered_weights_are_refused(package: Path) -> None:
     damage(package / "model.safetensors")
-    told = ("is not the file that this package was made with", "Copy the package again")
+    told = (str(package / "model.safetensors"), "SHA-256", "Copy the package")
     assert_refused(told, load, package)
 
 
@@ -312,7 +329,7 @@ def test_tampered_weights_are_refused(package: Path) -> None:
         ({"method": "erm.evil"}, "no method 'erm.evil'"),
         ({"encoder": {"kind": "os"}}, "no encoder kind 'os'"),
         ({"encoder": {}}, "no encoder kind None"),
-        ({"encoder": {"kind": "fbank", "pool": "max"}}, "a setting 'pool', which predictions"),
+        ({"encoder": {"kind": "fbank", "pool": "max"}}, "the setting 'pool'"),
         ({"classes": ["angry", "sad"]}, "not the weights of this model"),
     ],
 )
@@ -396,11 +413,6 @@ def test_a_card_of_a_run_by_itself(run: Path, tmp_path: Path) -> None:
     card = (tmp_path / "package" / "README.md").read_text()
     assert "95 %" not in card
     assert "in train:" not in card
-    assert "Nothing was drawn" in card
+    assert "No clips were left out" in card
     assert "no gap was measured" in card
     assert front(card)["model-index"]
-
-
-def test_a_bar_in_a_name_ends_no_cell_of_the_card() -> None:
-    found = table(["class", "rate"], [["joy|glee", 0.5], ["sad", None]])
-    assert found.splitlines()[2:] == [r"| joy\|glee | 0.500 |", "| sad |  |"]

@@ -1,4 +1,4 @@
-"""A trained model says of a clip of its corpus what its run says, whatever the way to it."""
+"""A saved model predicts for a clip of its corpus what its run predicted."""
 
 import json
 import os
@@ -67,7 +67,7 @@ def assert_same_predictions(predictor: Predictor, run: Path, atol: float) -> Non
 def test_log_mel_statistics(method: str, run: Path, tmp_path: Path) -> None:
     made = run if method == "erm" else make_run(tmp_path, method)
     predictor = load(made)
-    assert predictor.classes == CLASSES
+    assert predictor.saved.classes == CLASSES
     assert_same_predictions(predictor, made, 2e-6)
 
 
@@ -85,7 +85,7 @@ def test_models(write: Callable[[Path], Path], changes: dict[str, Any], tmp_path
     made = make_run(tmp_path, model=write(tmp_path / "model"), **changes)
     predictor = load(made)
     adapted = "finetune" in changes.get("encoder", {})
-    assert (predictor.trained.adapters is not None) == adapted
+    assert (predictor.saved.adapters is not None) == adapted
     assert_same_predictions(predictor, made, 1e-5)
 
 
@@ -174,7 +174,7 @@ def test_features_beyond_measure_are_a_fault(run: Path, monkeypatch: pytest.Monk
     assert "not finite, or of extreme size" in (found.fault or "")
 
 
-# What is no model, or one that can't predict.
+# Folders that hold no model, or one that can't predict.
 
 
 def rewrite(run: Path, **changes: Any) -> None:

@@ -12,7 +12,7 @@ from fairser.llm.model import SpeechLLM, load_model, load_processor
 from fairser.llm.prompts import Prompts
 from fairser.llm.tiny import write_tiny_model
 from fairser.llm.training import ERM, Plan, Trainer, TrainingOptions
-from fairser.methods import gap as minmaxgap
+from fairser.methods import loss_gap
 from fairser.training.checkpoints import Checkpoint
 
 LANGUAGES = ["eng", "deu"]
@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_model(tmp_path_factory.mktemp("tiny"))
 
 
-def trained(folder: Path, clips: dict[str, Clips], gap: minmaxgap.Options) -> Trainer:
+def trained(folder: Path, clips: dict[str, Clips], gap: loss_gap.Options) -> Trainer:
     model = load_model(folder, "float32", device="cpu")
     add_adapters(model, LoraOptions(modules=LAYERS), 0, checkpointing=False)
     llm = SpeechLLM(model, load_processor(folder), PROMPTS, LANGUAGES)
@@ -48,7 +48,7 @@ def trained(folder: Path, clips: dict[str, Clips], gap: minmaxgap.Options) -> Tr
 
 def test_erm_learns_and_minmaxgap_closes_its_gap(folder: Path, clips: dict[str, Clips]) -> None:
     erm = trained(folder, clips, ERM).frame()
-    fair = trained(folder, clips, minmaxgap.Options(p=1, lambda_0=1.0, eta=4.0)).frame()
+    fair = trained(folder, clips, loss_gap.Options(p=1, lambda_0=1.0, eta=4.0)).frame()
     assert erm["train_loss"].is_sorted(descending=True)
     assert erm["train_loss"][-1] < 0.6 * erm["train_loss"][0]
     assert erm["w_f1"][-1] > 50  # chance is 14

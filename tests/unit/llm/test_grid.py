@@ -8,7 +8,7 @@ from fairser.config import llm as configuration
 from fairser.config.configuration import resolve
 from fairser.core.errors import InputError
 from fairser.llm.grid import LANGUAGES, llm_cells
-from fairser.methods.gap import Options
+from fairser.methods.loss_gap import Options
 
 OWN = {"metadata": "a", "audio": "b", "genders": "c"}
 

@@ -10,14 +10,14 @@ from fairser.core.errors import InputError
 from fairser.llm.clips import Clips
 from fairser.llm.objective import Objective
 from fairser.llm.training import ERM, Plan, Trainer, TrainingOptions
-from fairser.methods import gap as minmaxgap
+from fairser.methods import loss_gap
 from fairser.training.checkpoints import Checkpoint
 from unit.llm.builders import ROWS, LookupLLM, clip_frame, some_clips
 
-GAP = minmaxgap.Options(p=2, lambda_0=1.5, eta=2.0, epsilon=0.1)
+GAP = loss_gap.Options(p=2, lambda_0=1.5, eta=2.0, epsilon=0.1)
 
 
-def trainer(gap: minmaxgap.Options = GAP, dropout: float = 0.1, **options: object) -> Trainer:
+def trainer(gap: loss_gap.Options = GAP, dropout: float = 0.1, **options: object) -> Trainer:
     found = some_clips("train")
     llm = LookupLLM(len(found))
     llm.model.dropout.p = dropout
@@ -53,7 +53,7 @@ def test_lambda_follows_the_gap_on_development() -> None:
         assert row["development_gap"] == pytest.approx(max(row["gap_eng"], row["gap_deu"]))
         weight = min(max(weight + 2.0 * (row["development_gap"] - 0.1), 0.0), GAP.lambda_max)
     assert frame["weight"].n_unique() == 4
-    fixed = trainer(minmaxgap.Options(weighting="fixed", lambda_0=1.5))
+    fixed = trainer(loss_gap.Options(weighting="fixed", lambda_0=1.5))
     fixed.fit(Checkpoint())
     assert fixed.frame()["weight"].to_list() == [1.5] * 4
 
@@ -76,7 +76,7 @@ class InterruptionError(Exception):
 @pytest.mark.parametrize("gap", [ERM, GAP])
 @pytest.mark.parametrize("steps", [1, 2, 3, 6])
 def test_a_resumed_training_comes_to_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gap: minmaxgap.Options, steps: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gap: loss_gap.Options, steps: int
 ) -> None:
     """Interrupted in the first round, at its end and in the second; dropout included."""
     undisturbed = trainer(gap)

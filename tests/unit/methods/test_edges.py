@@ -10,8 +10,8 @@ from fairser.core.errors import InputError
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.features import StoreInputs
 from fairser.extraction.store import FeatureStore
-from fairser.training.fitting import Options
-from fairser.training.train import Run, train_and_predict
+from fairser.training.fitting import TrainOptions
+from fairser.training.train import TrainingJob, TrainingResult, train_and_predict
 from unit.builders import CLASSES, clip_table, feature_store
 
 TRAIN, OTHER = 17, 8
@@ -48,14 +48,13 @@ def make_grouping(table: ClipTable, groups: list[str | None], count: int) -> pl.
 
 def train(
     method: str, table: ClipTable, store: FeatureStore, grouping: pl.DataFrame, batch: int = 4
-) -> Run:
+) -> TrainingResult:
     if not method.startswith("pgdro"):
         grouping = grouping.select("clip", "split", "group")
-    options = Options(epochs=3, batch_size=batch, learning_rate=1e-2)
-    name = method.split()[0]
-    return train_and_predict(
-        name, table, StoreInputs(store, True), options, 0, grouping, METHODS[method]
-    )
+    options = TrainOptions(epochs=3, batch_size=batch, learning_rate=1e-2)
+    name, inputs = method.split()[0], StoreInputs(store, True)
+    job = TrainingJob(name, table, inputs, options, 0, grouping, METHODS[method])
+    return train_and_predict(job)
 
 
 EVEN = [i % 3 for i in range(TRAIN)]
@@ -96,7 +95,7 @@ def test_no_group_known_is_refused(method: str, where: str, tmp_path: Path) -> N
     table = make_table(EVEN)
     rest = REST if where == "train" else [None] * (2 * OTHER)
     grouping = make_grouping(table, [*[None] * TRAIN, *rest], 2)
-    with pytest.raises(InputError, match=rf"method {method}, fold 1, seed 0.*unknown"):
+    with pytest.raises(InputError, match=rf"unknown for method {method}, fold 1, seed 0"):
         train(method, table, make_store(tmp_path, table), grouping)
 
 

@@ -22,12 +22,12 @@ from fairser.evaluation.evaluate import evaluate
 from fairser.extraction.features import StoreInputs
 from fairser.extraction.store import FeatureStore
 from fairser.methods.base import find_method
-from fairser.training.fitting import Options
-from fairser.training.train import load_fold, train_and_predict
+from fairser.training.fitting import TrainOptions
+from fairser.training.train import TrainingJob, load_fold, train_and_predict
 from unit.builders import clip_table
 
 COUNT, SEEDS = 600, range(4)
-OPTIONS = Options(epochs=20, learning_rate=3e-3)
+OPTIONS = TrainOptions(epochs=20, learning_rate=3e-3)
 SPLITS = np.array((["train"] * 2 + ["development", "test"]) * (COUNT // 4))
 Corpus = tuple[ClipTable, FeatureStore, pl.DataFrame]
 
@@ -76,7 +76,8 @@ def mean_gap(make: Callable[..., Any], name: str, groups: str | None = None) -> 
     for seed in SEEDS:
         table, store, grouping = corpus(make, seed)
         hyper = {"groups": groups} if groups else {}
-        run = train_and_predict(name, table, StoreInputs(store, True), OPTIONS, 0, grouping, hyper)
+        inputs = StoreInputs(store, True)
+        run = train_and_predict(TrainingJob(name, table, inputs, OPTIONS, 0, grouping, hyper))
         gaps = evaluate(run.predictions, table)["attributes"]["gender"]["gaps"]
         found.append(gaps["tpr"]["pairwise"]["rms"])
     return float(np.mean(found))
@@ -107,7 +108,7 @@ def test_gap_is_clearly_below_that_of_erm(
 
 
 @pytest.mark.parametrize("name", ["gdro", "gadro", "pgdro"])
-def test_dro_over_the_attribute_alone_does_not_mend_a_leak(name: str) -> None:
+def test_dro_over_the_attribute_alone_does_not_fix_a_leak(name: str) -> None:
     assert mean_gap(leaking, name, "attribute") == pytest.approx(mean_gap(leaking, "erm"), abs=0.15)
 
 
@@ -130,7 +131,7 @@ def test_relative_difficulty_finds_the_clips_that_go_against_the_bias(name: str)
                 optimizer.step()
         averages = method.difficulty.averages[:, data.train]
         rare = data.majority[data.train] != data.groups[data.train]
-        weight = method.difficulty.visit(*averages, data.train)  # leaves the averages as they are
+        weight = method.difficulty(*averages, data.train)  # leaves the averages as they are
         weights.append((weight[rare].mean() - weight[~rare].mean()).item())
         losses.append((averages[0, rare].mean() - averages[1, rare].mean()).item())
     assert min(weights) > 0.02 and np.mean(weights) > 0.04

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from fairser.methods.gap import Options
 from fairser.methods.minmaxgap import MinMaxGAP
 from unit.methods.builders import CLASSES, CROSS_ENTROPIES, GROUPS, Known, fold
 
@@ -11,7 +10,7 @@ from unit.methods.builders import CLASSES, CROSS_ENTROPIES, GROUPS, Known, fold
 
 
 def method(groups: list[int] = GROUPS, **options: float) -> MinMaxGAP:
-    return MinMaxGAP(fold(CLASSES, groups), torch.Generator(), Options(**options))
+    return MinMaxGAP(fold(CLASSES, groups), torch.Generator(), **options)
 
 
 def loss(found: MinMaxGAP, rows: list[int]) -> float:
@@ -70,7 +69,7 @@ def test_lambda_stays_where_it_is_fixed_or_where_there_is_no_gap() -> None:
 
 def test_lambda_is_part_of_the_state() -> None:
     one, other = method(lambda_0=0.3), method()
-    other.resume(one.state())
+    other.load_state_dict(one.state_dict())
     assert float(other.weight) == 0.3
 
 

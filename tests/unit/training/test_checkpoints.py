@@ -1,5 +1,5 @@
-"""Trainings that are interrupted and resumed come to the same, bit by bit, with every method; what
-a state on disk is valid for."""
+"""Interrupted trainings resume to the same result, bit by bit, with every method; which states on
+disk are valid."""
 
 import logging
 import os
@@ -17,15 +17,15 @@ from fairser.config.schema import load_schema
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.features import StoreInputs
 from fairser.extraction.store import FeatureStore
-from fairser.training import fitting
+from fairser.methods.lff import LfF
 from fairser.training.checkpoints import EVERY, Checkpoint, make_checkpoint
-from fairser.training.fitting import Options
-from fairser.training.train import Run, train_and_predict
+from fairser.training.fitting import TrainOptions
+from fairser.training.train import TrainingJob, TrainingResult, train_and_predict
 from unit.builders import CLASSES, assert_same_run, clip_table, feature_store
 
 COUNT = 90
 SPLITS = ["train"] * 50 + ["development"] * 20 + ["test"] * 20
-OPTIONS = Options(epochs=8, batch_size=8, learning_rate=1e-2)
+OPTIONS = TrainOptions(epochs=8, batch_size=8, learning_rate=1e-2)
 METHODS = load_schema()["properties"]["grid"]["properties"]["methods"]["items"]["enum"]
 UNGROUPED = ("random", "erm", "lff", "disent")
 NAME = "checkpoint.pt"
@@ -65,13 +65,12 @@ class Trainer:
             pl.Series("p_male", 1 - share),
         )
 
-    def __call__(self, method: str, checkpoint: Checkpoint | None = None, seed: int = 0) -> Run:
+    def __call__(self, method: str, checkpoint: Checkpoint | None = None) -> TrainingResult:
         grouping = None if method in UNGROUPED else self.grouping
         if method != "pgdro" and grouping is not None:
             grouping = grouping.select("clip", "split", "group")
-        return train_and_predict(
-            method, self.table, self.inputs, OPTIONS, seed, grouping, checkpoint=checkpoint
-        )
+        job = TrainingJob(method, self.table, self.inputs, OPTIONS, 0, grouping)
+        return train_and_predict(job, checkpoint)
 
 
 @pytest.fixture
@@ -83,26 +82,27 @@ class InterruptionError(Exception):
     """What ends a training from outside."""
 
 
+class InterruptedCheckpoint(Checkpoint):
+    """Ends the training after an epoch whose state is not saved any more."""
+
+    def __init__(self, path: Path, fingerprint: str, epoch: int) -> None:
+        super().__init__(path, fingerprint, every=0)
+        self.left = epoch
+
+    def due(self) -> bool:
+        self.left -= 1
+        if not self.left:
+            raise InterruptionError
+        return super().due()
+
+
 @pytest.fixture
-def interrupted(
-    train: Trainer, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str, int], None]:
-    """Trains a method up to the evaluation of an epoch, which is not reached."""
-    evaluate = fitting._development_loss
+def interrupted(train: Trainer, path: Path) -> Callable[..., None]:
+    """Trains a method through an epoch, the last whose state is not saved."""
 
     def run(method: str, epoch: int, fingerprint: str = "same") -> None:
-        calls = []
-
-        def broken(*arguments: Any) -> float:
-            calls.append(0)
-            if len(calls) == epoch:
-                raise InterruptionError
-            return evaluate(*arguments)
-
-        with monkeypatch.context() as patched:
-            patched.setattr(fitting, "_development_loss", broken)
-            with pytest.raises(InterruptionError):
-                train(method, Checkpoint(path, fingerprint, every=0))
+        with pytest.raises(InterruptionError):
+            train(method, InterruptedCheckpoint(path, fingerprint, epoch))
 
     return run
 
@@ -111,7 +111,7 @@ def interrupted(
 def test_a_resumed_training_comes_to_the_same(
     method: str,
     train: Trainer,
-    interrupted: Callable[[str, int], None],
+    interrupted: Callable[..., None],
     path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -136,7 +136,7 @@ def test_some_best_epochs_lie_between_the_first_and_the_last(train: Trainer) -> 
 
 
 def test_a_training_may_be_interrupted_again_and_again(
-    train: Trainer, interrupted: Callable[[str, int], None], path: Path
+    train: Trainer, interrupted: Callable[..., None], path: Path
 ) -> None:
     for _ in range(5):
         interrupted("disent", 2)  # an epoch further each time
@@ -145,7 +145,7 @@ def test_a_training_may_be_interrupted_again_and_again(
 
 
 def test_without_an_epoch_there_is_nothing_to_resume(
-    train: Trainer, interrupted: Callable[[str, int], None], path: Path
+    train: Trainer, interrupted: Callable[..., None], path: Path
 ) -> None:
     interrupted("erm", 1)
     assert not path.exists()
@@ -156,7 +156,7 @@ def test_a_complete_training_is_not_trained_further(
 ) -> None:
     """As when the job was ended between the training and its files."""
     first = train("lff", Checkpoint(path, "same", every=0))
-    monkeypatch.setattr(fitting, "_train_epoch", None)
+    monkeypatch.setattr(LfF, "loss", None)
     assert_same_run(train("lff", Checkpoint(path, "same", every=0)), first)
 
 
@@ -214,7 +214,7 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
 def test_a_damaged_state_is_ignored(
     damage: Callable[[Path], Any],
     train: Trainer,
-    interrupted: Callable[[str, int], None],
+    interrupted: Callable[..., None],
     path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:

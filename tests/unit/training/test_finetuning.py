@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,12 @@ from fairser.config.configuration import FINETUNED
 from fairser.corpora.clips import ClipTable
 from fairser.encoders.base import Settings, make_encoder
 from fairser.extraction.features import StoreInputs
+from fairser.methods.base import ADAPTERS
 from fairser.methods.head import Head
-from fairser.training import fitting
 from fairser.training.checkpoints import Checkpoint
-from fairser.training.finetuning import AdaptedEncoder, FinetunedInputs, Options
-from fairser.training.fitting import ADAPTERS, Weights
-from fairser.training.train import Run, train_and_predict
+from fairser.training.finetuning import AdaptedEncoder, AdapterOptions, FinetunedInputs
+from fairser.training.fitting import ModelWeights, TrainOptions
+from fairser.training.train import TrainingJob, TrainingResult, train_and_predict
 from unit.builders import CLASSES, assert_same_run, clip_table, feature_store
 from unit.corpora.builders import assert_refused
 from unit.encoders.tiny import write_wav2vec2, write_wavlm
@@ -31,9 +32,9 @@ from unit.encoders.tiny import write_wav2vec2, write_wavlm
 COUNT = 24
 SPLITS = ["train", "train", "development", "test"] * (COUNT // 4)
 KIND = np.random.default_rng(1).integers(3, size=COUNT)
-TRAINING = fitting.Options(epochs=3, batch_size=4, learning_rate=5e-3)
+TRAINING = TrainOptions(epochs=3, batch_size=4, learning_rate=5e-3)
 PROJECTIONS = ["q_proj", "k_proj", "v_proj", "out_proj"]
-FEED_FORWARD = Options().modules
+FEED_FORWARD = AdapterOptions().modules
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,7 @@ def encoder(path: Path, **more: Any) -> Any:
 
 
 def adapt(path: Path, clips: Audio, *modules: str, seed: int = 0) -> AdaptedEncoder:
-    options = Options(rank=2, modules=list(modules)) if modules else Options(rank=2)
+    options = AdapterOptions(rank=2, modules=list(modules)) if modules else AdapterOptions(rank=2)
     return AdaptedEncoder(encoder(path), clips, options, seed)
 
 
@@ -118,10 +119,7 @@ def test_every_adapter_learns_and_nothing_else(
 def test_projections_of_wavlm_are_refused(
     modules: list[str], models: dict[str, Path], clips: Audio
 ) -> None:
-    told = (
-        f"'lora.modules' names {', '.join(sorted(modules))}, but this encoder (wavlm)",
-        "they would train nothing. Name others, such as intermediate_dense and output_dense.",
-    )
+    told = (f"'lora.modules' names {', '.join(sorted(modules))}, but", "intermediate_dense")
     assert_refused(told, adapt, models["wavlm"], clips, *modules)
 
 
@@ -139,10 +137,8 @@ def test_of_several_modules_only_those_without_gradient_are_named(
 def test_layers_that_the_encoder_lacks_are_refused(
     name: str, models: dict[str, Path], clips: Audio
 ) -> None:
-    told = (
-        f"'lora.modules' names '{name}', which the encoder does not have; its linear layers are: "
-        "intermediate_dense, k_proj, out_proj, output_dense, projection, q_proj, v_proj.",
-    )
+    known = "intermediate_dense, k_proj, out_proj, output_dense, projection, q_proj, v_proj"
+    told = (f"'lora.modules' names '{name}'", known)
     assert_refused(told, adapt, models["wav2vec2"], clips, "output_dense", name)
 
 
@@ -156,7 +152,7 @@ def test_training_starts_from_the_features_of_the_frozen_encoder(
     waves = [audio.read(clips.folder / clips.files[number]) for number in wanted]
     assert len({len(wave) for wave in waves}) == 3
     expected = torch.cat([frozen(wave[None]) for wave in waves])
-    adapted = AdaptedEncoder(frozen, clips, Options(), 0)
+    adapted = AdaptedEncoder(frozen, clips, AdapterOptions(), 0)
     assert adapted.shape == (COUNT, 3, 32)
     found = adapted.batch(torch.tensor(wanted))
     assert found.requires_grad and found.dtype == torch.float32
@@ -170,7 +166,7 @@ def test_the_seed_decides_where_adapters_start(models: dict[str, Path], clips: A
         frozen = encoder(models["wavlm"])
         torch.manual_seed(len(starts))  # the state outside has no say, and is left alone
         state = torch.get_rng_state()
-        adapted = AdaptedEncoder(frozen, clips, Options(), seed)
+        adapted = AdaptedEncoder(frozen, clips, AdapterOptions(), seed)
         assert torch.equal(torch.get_rng_state(), state)
         starts.append({n: v for n, v in adapted.adapters.items() if "lora_A" in n})
     assert all(torch.equal(value, starts[1][name]) for name, value in starts[0].items())
@@ -181,7 +177,9 @@ def test_adapters_of_an_encoder_in_16_bits_learn_in_32(
     models: dict[str, Path], clips: Audio
 ) -> None:
     """In 16 bits the small steps of Adam would be lost."""
-    adapted = AdaptedEncoder(encoder(models["wavlm"], precision="bfloat16"), clips, Options(), 0)
+    adapted = AdaptedEncoder(
+        encoder(models["wavlm"], precision="bfloat16"), clips, AdapterOptions(), 0
+    )
     assert {value.dtype for value in adapted.adapters.values()} == {torch.float32}
     assert {p.dtype for p in adapted.encoder.model.parameters() if not p.requires_grad} == {
         torch.bfloat16
@@ -208,21 +206,17 @@ class Trainer:
 
     def inputs(self) -> FinetunedInputs:
         files = dict(self.table.frame.select("clip", "file").iter_rows())
-        return FinetunedInputs(encoder(self.model), self.folder, files, 10, Options(rank=2))
+        return FinetunedInputs(encoder(self.model), self.folder, files, 10, AdapterOptions(rank=2))
 
-    def __call__(self, method: str, checkpoint: Checkpoint | None = None, **more: Any) -> Run:
+    def __call__(
+        self, method: str, checkpoint: Checkpoint | None = None, **more: Any
+    ) -> TrainingResult:
         grouping = self.grouping if method == "pgdro" else None
         if method not in ("erm", "pgdro"):
             grouping = self.grouping.select("clip", "split", "group")
-        return train_and_predict(
-            method,
-            self.table,
-            self.inputs(),
-            replace(TRAINING, **more),
-            0,
-            grouping,
-            checkpoint=checkpoint,
-        )
+        options = replace(TRAINING, **more)
+        job = TrainingJob(method, self.table, self.inputs(), options, 0, grouping)
+        return train_and_predict(job, checkpoint)
 
 
 @pytest.fixture
@@ -249,7 +243,7 @@ def test_predictions_follow_from_the_stored_tensors(
 ) -> None:
     run = train(method)
     adapted, head = adapt(train.model, clips, seed=9), Head(3, 32, 3)
-    weights = Weights(head, adapted.adapters)
+    weights = ModelWeights(head, adapted.adapters)
     weights.load(run.tensors)
     assert all(torch.equal(value, run.tensors[name]) for name, value in weights.copy().items())
     rows = torch.tensor([n for n, split in enumerate(SPLITS) if split != "train"])
@@ -277,19 +271,17 @@ def test_a_resumed_training_of_adapters_comes_to_the_same(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    evaluate, calls = fitting._development_loss, []
+    calls = count(1)
 
-    def broken(*arguments: Any) -> float:
-        calls.append(0)
-        if len(calls) == 3:
+    def due(_: Checkpoint) -> bool:
+        if next(calls) == 3:
             raise KeyboardInterrupt
-        return evaluate(*arguments)
+        return True
 
     path = tmp_path / "checkpoint.pt"
-    with monkeypatch.context() as patched:
-        patched.setattr(fitting, "_development_loss", broken)
-        with pytest.raises(KeyboardInterrupt):
-            train(method, Checkpoint(path, "same", every=0))
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Checkpoint, "due", due)
+        train(method, Checkpoint(path, "same", every=0))
     with caplog.at_level(logging.INFO, "fairser"):
         resumed = train(method, Checkpoint(path, "same", every=0))
     assert "resumed at epoch 3" in caplog.text
@@ -306,7 +298,8 @@ def test_without_a_step_of_the_adapters_it_is_training_on_pooled_features(
     frozen = encoder(train.model)
     array = torch.cat([frozen(clips.read(number)[None]) for number in range(COUNT)]).numpy()
     store = feature_store(tmp_path, array, train.table.frame["clip"])
-    pooled = train_and_predict("erm", train.table, StoreInputs(store, False), TRAINING, 0)
+    inputs = StoreInputs(store, False)
+    pooled = train_and_predict(TrainingJob("erm", train.table, inputs, TRAINING))
     monkeypatch.setattr(AdaptedEncoder, "batch", torch.no_grad()(AdaptedEncoder.batch))
     frames = train("erm")
     for name, value in pooled.tensors.items():

@@ -1,8 +1,11 @@
-"""The files of a run, and a job that is killed and goes on."""
+"""The files of a run, and a job that is interrupted and goes on."""
 
-import json
-import signal
+import logging
+import runpy
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,13 +16,15 @@ from safetensors.torch import load_file
 
 from fairser.config.configuration import resolve
 from fairser.core.files import read_json, write_json
+from fairser.core.jobs import INTERRUPTED
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.features import StoreInputs
 from fairser.extraction.store import write_store
-from fairser.training.fitting import Options
-from fairser.training.runs import make_inputs, write_run
-from fairser.training.train import Run, train_and_predict
-from unit.builders import assert_same_run, clip_table, feature_store, start_python
+from fairser.training.checkpoints import Checkpoint
+from fairser.training.fitting import TrainOptions
+from fairser.training.runs import RunRecord, make_inputs, write_run
+from fairser.training.train import TrainingJob, TrainingResult, train_and_predict
+from unit.builders import assert_same_run, clip_table, feature_store
 
 ROOT = Path(__file__).parents[3]
 SPLITS = ["train"] * 30 + ["development"] * 15 + ["test"] * 15
@@ -31,31 +36,25 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-# The rule train, outside of Snakemake: its script with what it would be given.
-JOB = """
-import json, os, runpy, signal, sys
-from types import SimpleNamespace
-from fairser.training import fitting
+class Items(dict[str, str]):
+    """Named values as Snakemake gives them to a script: iterated by value."""
 
-class Items(dict):
     __getattr__ = dict.__getitem__
-    def __iter__(self):
+
+    def __iter__(self) -> Iterator[Any]:
         return iter(self.values())
 
-script, given, last = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
-evaluate, calls = fitting._development_loss, []
 
-def counted(*arguments):
-    calls.append(0)
-    if len(calls) == last:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return evaluate(*arguments)
-
-fitting._development_loss = counted
-parts = {name: Items(given[name]) for name in ("input", "output", "params", "wildcards")}
-job = SimpleNamespace(**parts, log=given["log"], config=given["config"], threads=1)
-runpy.run_path(script, init_globals={"snakemake": job})
-"""
+@pytest.fixture
+def _logging() -> Iterator[None]:
+    """Takes back what a job sets for its process."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    logging.captureWarnings(False)
+    for handler in root.handlers:
+        handler.close()
+    root.handlers, root.level = handlers, level
 
 
 @pytest.fixture
@@ -83,45 +82,52 @@ def given(tmp_path: Path) -> dict[str, Any]:
     }
 
 
-def run_job(given: dict[str, Any], last: int = 0) -> int:
-    """Exit code of the job, which is killed in the evaluation number ``last``."""
-    with start_python(JOB, ROOT / "scripts" / "train.py", json.dumps(given), last) as process:
-        pass
-    return process.returncode
+def run_script(given: dict[str, Any]) -> None:
+    """The rule's script, as Snakemake runs it."""
+    parts = {name: Items(given[name]) for name in ("input", "output", "params", "wildcards")}
+    job = SimpleNamespace(**parts, log=given["log"], config=given["config"], threads=1)
+    runpy.run_path(str(ROOT / "scripts" / "train.py"), init_globals={"snakemake": job})
 
 
-def test_a_killed_job_goes_on_and_leaves_no_checkpoint(given: dict[str, Any]) -> None:
+@pytest.mark.usefixtures("_logging")
+def test_an_interrupted_job_goes_on_and_leaves_no_checkpoint(
+    given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     outputs = {name: Path(path) for name, path in given["output"].items()}
-    assert run_job(given, last=4) == -signal.SIGKILL
+    calls = count(1)
+
+    def due(_: Checkpoint) -> bool:
+        if next(calls) == 4:
+            raise KeyboardInterrupt
+        return True
+
+    with monkeypatch.context() as patched, pytest.raises(SystemExit) as ended:
+        patched.setattr(Checkpoint, "due", due)
+        run_script(given)
+    assert ended.value.code == INTERRUPTED
     folder = outputs["run"].parent
     assert [path.name for path in folder.iterdir()] == ["checkpoint.pt"]
-    assert run_job(given) == 0
+    run_script(given)
     log = Path(given["log"][0]).read_text(encoding="utf-8")
     assert "method lff, fold 1, seed 3: resumed at epoch 4\n" in log
     assert {path.name for path in folder.iterdir()} == {path.name for path in outputs.values()}
 
     table = ClipTable.read(given["input"]["split"])
     inputs, origin = make_inputs(given["input"], SETTINGS, table, given["config"], 1)
-    expected = train_and_predict("lff", table, inputs, Options(**SETTINGS["train"]), 3)
-    found = Run(
+    options = TrainOptions(**SETTINGS["train"])
+    record = read_json(outputs["run"])
+    found = TrainingResult(
         tensors=load_file(outputs["model"]),
         history=pl.read_csv(outputs["history"]),
         predictions=pl.read_parquet(outputs["predictions"]),
-        best_epoch=read_json(outputs["run"])["best_epoch"],
+        best_epoch=record["best_epoch"],
         seconds={},
     )
-    assert_same_run(found, expected)
-    record = read_json(outputs["run"])
+    assert_same_run(found, train_and_predict(TrainingJob("lff", table, inputs, options, 3)))
     assert record["features"] == {"settings": {"kind": "fbank"}}
     assert (record["device"], record["groups"]) == ("cpu", None)
-    assert origin == {name: record[name] for name in origin}
-    assert {name: record[name] for name in ("method", "source", "k", "fold", "seed")} == {
-        "method": "lff",
-        "source": "none",
-        "k": 1,
-        "fold": 1,
-        "seed": 3,
-    }
+    cell = {"method": "lff", "source": "none", "k": 1, "fold": 1, "seed": 3}
+    assert record == record | origin | cell
 
 
 def test_inputs_of_a_store_follow_the_settings(given: dict[str, Any], tmp_path: Path) -> None:
@@ -142,9 +148,11 @@ def test_written_files_hold_the_run(given: dict[str, Any], tmp_path: Path) -> No
     array = np.ones((60, 1, 4), np.float32)
     (tmp_path / "own").mkdir()
     store = feature_store(tmp_path / "own", array, table.frame["clip"])
-    run = train_and_predict("random", table, StoreInputs(store, False), Options(), 3)
+    run = train_and_predict(
+        TrainingJob("random", table, StoreInputs(store, False), TrainOptions(), 3)
+    )
     cell = {"method": "random", "source": "none", "k": "1", "fold": "1", "seed": "3"}
-    write_run(given["output"], run, {"device": "cpu"}, cell, given["config"])
+    write_run(given["output"], run, RunRecord(cell, {"device": "cpu"}, given["config"]))
     assert_frame_equal(pl.read_parquet(given["output"]["predictions"]), run.predictions)
     assert load_file(given["output"]["model"]) == {}
     record = read_json(given["output"]["run"])

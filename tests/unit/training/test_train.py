@@ -19,13 +19,13 @@ from fairser.extraction.features import StoreInputs
 from fairser.extraction.store import FeatureStore
 from fairser.methods.erm import ERM
 from fairser.methods.losses import class_balanced_weights
-from fairser.training.fitting import Options
-from fairser.training.train import Run, load_fold, train_and_predict
+from fairser.training.fitting import TrainOptions
+from fairser.training.train import TrainingJob, TrainingResult, load_fold, train_and_predict
 from unit.builders import CLASSES, assert_same_run, clip_table, feature_store
 
 COUNT, LAYERS, DIM = 90, 3, 16
 SPLITS = ["train"] * 50 + ["development"] * 20 + ["test"] * 20
-OPTIONS = Options(epochs=6, batch_size=8, learning_rate=3e-3)
+OPTIONS = TrainOptions(epochs=6, batch_size=8, learning_rate=3e-3)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,18 @@ def _threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+def trained(
+    table: ClipTable,
+    store: FeatureStore,
+    method: str = "erm",
+    options: TrainOptions = OPTIONS,
+    seed: int = 0,
+    standardise: bool = True,
+) -> TrainingResult:
+    inputs = StoreInputs(store, standardise)
+    return train_and_predict(TrainingJob(method, table, inputs, options, seed))
+
+
 def rows_of(table: ClipTable, split: str) -> np.ndarray:
     return np.flatnonzero((table.frame["split"] == split).to_numpy())
 
@@ -79,7 +91,7 @@ def test_a_seed_decides_everything(method: str, table: ClipTable, store: Feature
         torch.set_num_threads(threads)
         torch.manual_seed(threads + seed)  # the state outside has no say, and is left alone
         state = torch.get_rng_state()
-        runs.append(train_and_predict(method, table, StoreInputs(store, True), OPTIONS, seed))
+        runs.append(trained(table, store, method, seed=seed))
         assert torch.equal(torch.get_rng_state(), state)
     assert_same_run(runs[0], runs[1])
     assert (runs[0].predictions["angry"] != runs[2].predictions["angry"]).all()
@@ -89,7 +101,7 @@ def test_predictions_are_probabilities_of_the_development_and_test_clips(
     table: ClipTable, store: FeatureStore
 ) -> None:
     for method in "erm", "random":
-        found = train_and_predict(method, table, StoreInputs(store, True), OPTIONS, 0).predictions
+        found = trained(table, store, method).predictions
         expected = table.frame.filter(pl.col("split") != "train").select("clip", "split")
         assert found.columns == ["clip", "split", *CLASSES]
         assert_frame_equal(found.select("clip", "split"), expected)
@@ -101,14 +113,14 @@ def test_predictions_are_probabilities_of_the_development_and_test_clips(
 def test_random_draws_logits_from_the_unit_interval_and_trains_nothing(
     table: ClipTable, store: FeatureStore
 ) -> None:
-    run = train_and_predict("random", table, StoreInputs(store, False), OPTIONS, 0)
+    run = trained(table, store, "random", standardise=False)
     assert (run.tensors, run.history.height, run.best_epoch) == ({}, 0, None)
     shares = run.predictions.select(CLASSES).to_numpy()
     ratio = shares.max(axis=1) / shares.min(axis=1)
     assert 2 < ratio.max() < np.e * (1 + 1e-5)  # e^1 / e^0 at most
 
 
-def pooled(run: Run, array: np.ndarray) -> np.ndarray:
+def pooled(run: TrainingResult, array: np.ndarray) -> np.ndarray:
     """Logits [N, C] of the run's stored parameters, in float64 with numpy alone."""
     p = {name: tensor.numpy().astype(np.float64) for name, tensor in run.tensors.items()}
     features = (array - p["features.mean"]) / p["features.std"]
@@ -132,7 +144,7 @@ def cross_entropy(logits: np.ndarray, table: ClipTable, split: str) -> float:
 def test_the_best_epoch_on_development_is_kept(
     table: ClipTable, store: FeatureStore, array: np.ndarray
 ) -> None:
-    run = train_and_predict("erm", table, StoreInputs(store, True), replace(OPTIONS, epochs=15), 0)
+    run = trained(table, store, options=replace(OPTIONS, epochs=15))
     losses = run.history["development_loss"].to_numpy()
     assert run.history["epoch"].to_list() == list(range(1, 16))
     assert run.best_epoch == losses.argmin() + 1
@@ -150,7 +162,7 @@ def test_the_loop_is_that_of_a_plain_reference(
     clip_norm: float | None, table: ClipTable, store: FeatureStore, array: np.ndarray
 ) -> None:
     options = replace(OPTIONS, clip_norm=clip_norm)
-    run = train_and_predict("erm", table, StoreInputs(store, False), options, 3)
+    run = trained(table, store, options=options, seed=3, standardise=False)
 
     torch.manual_seed(3)
     shares, linear = nn.Parameter(torch.zeros(LAYERS)), nn.Linear(DIM, 256)
@@ -205,8 +217,8 @@ def test_every_train_clip_is_used_once_an_epoch_and_progress_is_told(
             return super().loss(model, rows, progress)
 
     monkeypatch.setattr("fairser.training.train.find_method", {"erm": Recorded}.__getitem__)
-    options = Options(epochs=2, batch_size=16, learning_rate=0.0)
-    run = train_and_predict("erm", table, StoreInputs(store, True), options, 0)
+    options = TrainOptions(epochs=2, batch_size=16, learning_rate=0.0)
+    run = trained(table, store, options=options)
     assert [progress for progress, _ in seen] == [step / 8 for step in range(8)]
     assert [len(rows) for _, rows in seen] == [16, 16, 16, 2] * 2
     epochs = [[row for _, rows in part for row in rows] for part in (seen[:4], seen[4:])]
@@ -264,11 +276,11 @@ def test_fold_in_memory_follows_the_table(table: ClipTable, store: FeatureStore)
 
 def test_a_class_absent_from_train_stays_finite(store: FeatureStore, table: ClipTable) -> None:
     labels = labels_of(table).copy()
-    train = rows_of(table, "train")
-    labels[train] = [0.8, 0.2, 0]
-    labels[train[0]] = [0.2, 0.8, 0]
+    rows = rows_of(table, "train")
+    labels[rows] = [0.8, 0.2, 0]
+    labels[rows[0]] = [0.2, 0.8, 0]
     absent = clip_table(labels, table.frame["split"])
-    run = train_and_predict("erm", absent, StoreInputs(store, True), OPTIONS, 0)
+    run = trained(absent, store)
     assert run.history.select(pl.all().is_finite().all()).row(0) == (True, True, True)
     shares = run.predictions.select(CLASSES).to_numpy()
     assert np.isfinite(shares).all()
@@ -293,18 +305,18 @@ def test_features_that_are_not_finite_end_the_run(
         "test": "prediction for clip .* is not finite",
     }
     with pytest.raises(InputError, match=rf"{told[split]} .*method erm, fold 1, seed 0"):
-        train_and_predict("erm", table, StoreInputs(store, standardise), OPTIONS, 0)
+        trained(table, store, standardise=standardise)
 
 
 def test_the_first_step_with_a_bad_loss_is_named(
     table: ClipTable, store: FeatureStore, tmp_path: Path
 ) -> None:
-    train = rows_of(table, "train")
-    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0)).tolist()
-    store = bad_store(tmp_path / "bad", store, table, train[order[20]], np.nan)
+    rows = rows_of(table, "train")
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0)).tolist()
+    store = bad_store(tmp_path / "bad", store, table, rows[order[20]], np.nan)
     # Batches of 8: the clip at place 20 is in the third, step 2.
     with pytest.raises(InputError, match=r"at step 2 \(epoch 1\).*fold 1"):
-        train_and_predict("erm", table, StoreInputs(store, False), OPTIONS, 0)
+        trained(table, store, standardise=False)
 
 
 def test_a_learning_rate_that_explodes_ends_the_run(table: ClipTable, store: FeatureStore) -> None:
@@ -312,7 +324,7 @@ def test_a_learning_rate_that_explodes_ends_the_run(table: ClipTable, store: Fea
     second = clip_table(labels_of(table), table.frame["split"], fold=2)
     message = r"step 1 \(epoch 1\) of method erm, fold 2, seed 0\. Lower 'train\.learning_rate'"
     with pytest.raises(InputError, match=message):
-        train_and_predict("erm", second, StoreInputs(store, True), options, 0)
+        trained(second, store, options=options)
 
 
 def test_clips_without_features_are_named(
@@ -320,7 +332,7 @@ def test_clips_without_features_are_named(
 ) -> None:
     store = feature_store(tmp_path, array[:-2], ["other", *table.frame["clip"][:-2]])
     with pytest.raises(InputError, match=r"lack 2 of 90 clips.*c088, c089"):
-        train_and_predict("erm", table, StoreInputs(store, True), OPTIONS, 0)
+        trained(table, store)
 
 
 def test_erm_learns_what_is_linearly_separable(tmp_path: Path) -> None:
@@ -332,10 +344,10 @@ def test_erm_learns_what_is_linearly_separable(tmp_path: Path) -> None:
     array[np.arange(240), 1, kind] += 2
     table = clip_table(labels, ["train", "train", "development", "test"] * 60)
     store = feature_store(tmp_path, array.astype(np.float16), table.frame["clip"])
-    options = Options(epochs=15, learning_rate=1e-2)
-    run = train_and_predict("erm", table, StoreInputs(store, True), options, 0)
+    options = TrainOptions(epochs=15, learning_rate=1e-2)
+    run = trained(table, store, options=options)
     assert evaluate(run.predictions, table)["f1"] > 0.9
-    lower = train_and_predict("random", table, StoreInputs(store, True), options, 0)
+    lower = trained(table, store, "random", options=options)
     assert evaluate(lower.predictions, table)["f1"] < 0.6
     layers = run.tensors["encoder.layer_weights"]
     assert layers.argmax() == 1  # the only layer that knows

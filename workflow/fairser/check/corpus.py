@@ -5,7 +5,7 @@ from typing import Any
 
 from fairser.check import clips, meldst, plan, sounds
 from fairser.check.report import Report
-from fairser.config.configuration import check_inputs, made_folder
+from fairser.config.configuration import check_inputs, made_folder, reader_settings
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.manifest import listed_files
 from fairser.corpora.readers import read_corpus
@@ -51,7 +51,7 @@ def _tell(config: Config, decode: bool, report: Report) -> str | None:
     table = None
     if Path(path).exists():
         with report.faults.gather():
-            table = read_corpus(corpus, stratify=config["bias"]["attribute"])
+            table = read_corpus(reader_settings(config))
     if table is not None:
         clips.tell(table, config["grid"]["folds"], report)
         plan.tell(config, table, decode, report)

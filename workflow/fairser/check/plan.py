@@ -7,13 +7,15 @@ import polars as pl
 
 from fairser.check.report import Report, count, shortened
 from fairser.config import grid
-from fairser.config.configuration import PRECOMPUTED, check_audio
+from fairser.config.configuration import OWN_FILES, check_audio
 from fairser.config.store_names import models_of
 from fairser.core.errors import InputError
 from fairser.corpora.clips import SPLITS, ClipTable
 from fairser.corpora.splits import bias_fold
 from fairser.extraction.store import check_finite, open_store
-from fairser.groups import grouping as groups
+from fairser.groups.base import Fold, infer_groups
+from fairser.groups.kmeans import check_clusters
+from fairser.groups.probabilities import read_probabilities
 
 Config = dict[str, Any]
 
@@ -103,9 +105,10 @@ def _tell_sources(
     used = {one.source for one in grid.configurations(config)}
     told = {"none": "no groups needed"}
     if "annotated" in used:
-        names = config["annotated"]["attributes"]
+        settings = config["sources"]["annotated"]
+        names = settings["attributes"]
         with report.faults.gather():
-            groups.annotated(table, names)
+            infer_groups("annotated", Fold(table, settings=settings))
         told["annotated"] = " x ".join(names)
     if "pseudo" in used:
         kind = config["pseudo"]["kind"]
@@ -116,7 +119,7 @@ def _tell_sources(
         sizes = [one.frame.filter(pl.col("split") == "train").height for one in biased]
         if sizes:
             with report.faults.gather():
-                groups.check_clusters(max(ks), min(sizes))
+                check_clusters(max(ks), min(sizes))
     lines = [f"{source} ({what})" for source, what in told.items() if source in used]
     report.found.append(("groups from", ", ".join(lines)))
     if "annotated" not in used and table.attributes:
@@ -134,12 +137,12 @@ def _tell_features(config: Config, table: ClipTable, decode: bool, report: Repor
             text = f"{kind}, needs the model {models[section][0]} (`snakemake download_models`)"
         elif kind != "precomputed":
             text = f"{kind}, from audio alone"
-        elif not all(Path(own[name]).is_file() for name in PRECOMPUTED[section]):
+        elif not all(Path(own[name]).is_file() for name in OWN_FILES[section]):
             continue  # which is told
         elif section == "pseudo":
             text = f"yours, {own['probabilities']}"
             with report.faults.gather():
-                groups.read_probabilities(own["probabilities"], table)
+                read_probabilities(own["probabilities"], table)
         else:
             text = f"yours, {own['features']}"
             with report.faults.gather():

@@ -12,6 +12,7 @@ eSpeak NG is licensed under GPL-3 and is loaded for this demo only (see `espeak`
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile as sf
@@ -19,8 +20,11 @@ from scipy.signal import resample_poly
 
 from fairser.core.files import sha256, write_text
 from fairser.corpora import espeak
+from fairser.corpora.clips import ClipTable
+from fairser.corpora.emosuperb import read_emosuperb
 from fairser.corpora.espeak import Utterance
 
+CORPUS = {"title": "demo", "lists": "labels", "made": True, "order": 4}
 SEED = 2027  # at which each class has the dominant gender of CREMA-D (a test states it)
 RATE = 16000  # samples a second of the clips, as in CREMA-D
 FOLDS = 5
@@ -247,3 +251,8 @@ def _demographics(speakers: Sequence[Speaker]) -> str:
     rows = ['"ActorID","Age","Sex","Race","Ethnicity"']
     rows += [f'{s.name},{s.age},"{s.gender}","{s.race}","{s.ethnicity}"' for s in speakers]
     return "\n".join(rows) + "\n"
+
+
+def read(corpus: dict[str, Any]) -> ClipTable:
+    """The clip table of the corpus that :func:`make` made."""
+    return read_emosuperb(corpus["labels"], corpus["demographics"], corpus["classes"])

@@ -11,6 +11,7 @@ soft targets as they stand.
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -20,11 +21,9 @@ from fairser.corpora import clips, demographics
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.faults import Faults
 
+CORPUS = {"title": "EMO-SUPERB label files", "lists": "labels", "order": 2}
 DIMENSIONS = ("EmoAct", "EmoVal", "EmoDom")
 SPLIT_NAMES = {"train": "Train", "dev": "Development", "test": "Test"}
-
-# Recordings of CREMA-D with faulty audio or without a full set of ratings.
-CREMAD_FAULTY = ("1064_IEO_DIS_MD", "1064_TIE_SAD_XX", "1076_MTI_NEU_XX", "1076_MTI_SAD_XX")
 
 
 def read_emosuperb(
@@ -132,3 +131,8 @@ def _read_fold(
     if "Gender" in header:
         columns.append(pl.col("Gender").alias("gender"))
     return frame.select(columns), names
+
+
+def read(corpus: dict[str, Any]) -> ClipTable:
+    """The clip table of the label files in ``corpus.labels``."""
+    return read_emosuperb(corpus["labels"], corpus["demographics"], corpus["classes"])

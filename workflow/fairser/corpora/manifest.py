@@ -12,6 +12,7 @@ demographic columns and ``clip``. Folds come from the columns
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -22,6 +23,7 @@ from fairser.corpora import clips, demographics
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.faults import Faults
 
+CORPUS = {"title": "manifest", "order": 3}
 RESERVED = ("file", "speaker", "clip", "fold", "split", "emotion")
 SPLIT_WORDS = {"dev": "development", "valid": "development", "validation": "development"}
 DEFAULT_FOLDS = 5
@@ -265,3 +267,15 @@ def _speaker_folds(
         total[fold] += count
         fold_of[speaker] = fold
     return frame["speaker"].replace_strict(fold_of, return_dtype=pl.Int64).alias("fold")
+
+
+def read(corpus: dict[str, Any]) -> ClipTable:
+    """The clip table of ``corpus.manifest``."""
+    return read_manifest(
+        corpus["manifest"],
+        corpus["demographics"],
+        corpus["classes"],
+        corpus["attributes"],
+        corpus["folds"],
+        corpus["stratify"],
+    )

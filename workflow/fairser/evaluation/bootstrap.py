@@ -3,7 +3,7 @@
 Every metric follows from counts of clips, positives, predicted positives and hits, which add up
 over speakers. One resample draws as many speakers of a test fold as it has, with replacement; it
 is a vector of weights, and all resamples of all counts are one matrix product. All runs of a fold
-get the same resamples, so that two methods are compared speaker by speaker.
+get the same resamples, so that two methods are compared on the same draws.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,10 +15,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fairser.core.files import read_json
-from fairser.evaluation.metrics import Floats, class_gaps, counted_performance, rms
+from fairser.evaluation.metrics import (
+    COUNTS,
+    Floats,
+    class_gaps,
+    class_mean,
+    performance,
+    rms,
+)
 
 LEVEL = 0.95
-COUNTS = ("clips", "positives", "predicted", "hits")
+NAN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class Gap:
     variant: str
 
 
-@dataclass(frozen=True, eq=False)  # compared and hashed as the object that it is
+@dataclass(frozen=True, eq=False)  # compared and hashed by identity
 class RunCounts:
     """One run of the grid with its counts on test.
 
@@ -50,11 +57,10 @@ class RunCounts:
 
 def read_counts(metrics: Iterable[str], counts: Iterable[str]) -> list[RunCounts]:
     """The runs of ``metrics.json`` files and of the ``counts.parquet`` beside each, in order."""
-    names = ("method", "source", "k", "fold", "seed")
     runs = []
     for run, table in zip(metrics, counts, strict=True):
         record = read_json(run)
-        cell = {name: record[name] for name in names}
+        cell = {name: record[name] for name in ("method", "source", "k", "fold", "seed")}
         runs.append(RunCounts(**cell, counts=pl.read_parquet(table)))
     return runs
 
@@ -65,7 +71,7 @@ def draw_weights(generator: np.random.Generator, speakers: int, resamples: int) 
 
 
 class Bootstrap:
-    """Values of every run under the data as they are and under each resample of its speakers.
+    """Values of every run for the test speakers as they are and for each resample of them.
 
     Args:
         resamples: R, their number.
@@ -82,48 +88,33 @@ class Bootstrap:
 
         A value that does not exist, such as the gap of a resample with one group, is NaN.
         """
-        classes = run.counts["class"].unique(maintain_order=True).to_list()
-        speakers = run.counts["speaker"].unique().sort().to_list()
-        weights = self._weights_of(run.fold, len(speakers))
-        total = weights @ self._table(run.counts, speakers, classes).reshape(len(speakers), -1)
-        f1, acc = counted_performance(total.reshape(len(weights), len(classes), 4))
-        values = {"f1": f1, "acc": acc}
+        classes = run.counts["class"].unique(maintain_order=True)
+        speakers = run.counts["speaker"].unique().sort()
+        weights = self.weights(run.fold, len(speakers))
+
+        def totals(counts: pl.DataFrame) -> Floats:
+            """Counts [1 + R, C, 4] over the speakers."""
+            table = np.zeros((len(speakers), len(classes), len(COUNTS)))
+            row = counts["speaker"].replace_strict(speakers, range(len(speakers))).to_numpy()
+            column = counts["class"].replace_strict(classes, range(len(classes))).to_numpy()
+            np.add.at(table, (row, column), counts.select(COUNTS).to_numpy().astype(np.float64))
+            return np.tensordot(weights, table, axes=1)
+
+        by_group = {}  # [1 + R, G, C, 4] of each attribute
+        for attribute in {gap.attribute for gap in self.gaps.values()} & {*run.counts.columns}:
+            known = run.counts.drop_nulls(attribute)
+            if known.height:
+                parts = known.partition_by(attribute, maintain_order=True)
+                by_group[attribute] = np.stack([totals(part) for part in parts], axis=1)
+        values = performance(totals(run.counts))
         for name, gap in self.gaps.items():
-            values[name] = self._gap(run.counts, gap, weights, speakers, classes)
+            values[name] = np.full(len(weights), NAN)
+            if gap.attribute in by_group:
+                values[name] = rms(class_gaps(by_group[gap.attribute], gap.rate)[gap.variant])
         return values
 
-    def _gap(
-        self,
-        counts: pl.DataFrame,
-        gap: Gap,
-        weights: Floats,
-        speakers: Sequence[str],
-        classes: Sequence[str],
-    ) -> Floats:
-        if gap.attribute not in counts.columns:
-            return np.full(len(weights), np.nan)
-        by_group = []
-        for _, part in counts.drop_nulls(gap.attribute).group_by(
-            gap.attribute, maintain_order=True
-        ):
-            table = self._table(part, speakers, classes).reshape(len(speakers), -1)
-            by_group.append((weights @ table).reshape(len(weights), len(classes), 4))
-        if not by_group:
-            return np.full(len(weights), np.nan)
-        return rms(class_gaps(np.stack(by_group, axis=1), gap.rate)[gap.variant])
-
-    def _table(
-        self, counts: pl.DataFrame, speakers: Sequence[str], classes: Sequence[str]
-    ) -> Floats:
-        """Counts [S, C, 4]."""
-        table = np.zeros((len(speakers), len(classes), len(COUNTS)))
-        row = counts["speaker"].replace_strict(speakers, range(len(speakers))).to_numpy()
-        column = counts["class"].replace_strict(classes, range(len(classes))).to_numpy()
-        np.add.at(table, (row, column), counts.select(COUNTS).to_numpy().astype(np.float64))
-        return table
-
-    def _weights_of(self, fold: int, speakers: int) -> Floats:
-        """Times that each speaker counts [1 + R, S]; the first row is the data as they are."""
+    def weights(self, fold: int, speakers: int) -> Floats:
+        """Times that each speaker counts [1 + R, S]; the first row is 1 for all."""
         key = (fold, speakers)
         if key not in self._weights:
             generator = np.random.default_rng([self.seed, fold])
@@ -159,7 +150,7 @@ def interval(value: float, resampled: Floats, signed: bool = False) -> tuple[flo
     """Percentile interval of 95 % over the resamples, shifted by their bias.
 
     A gap is a difference of extremes, which drawing speakers anew widens: the resamples lie
-    above the measured gap on average. The shift takes that out; what is left is their spread.
+    above the measured gap on average. The shift removes this bias and keeps their spread.
 
     Args:
         value: the number as measured; without it there is no interval.
@@ -168,7 +159,7 @@ def interval(value: float, resampled: Floats, signed: bool = False) -> tuple[flo
     """
     found = resampled[~np.isnan(resampled)]
     if np.isnan(value) or not found.size:
-        return float("nan"), float("nan")
+        return NAN, NAN
     ends = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     low, high = ends - (found.mean() - value)
     return float(low if signed else max(low, 0.0)), float(high)
@@ -184,21 +175,25 @@ def estimate(runs: Iterable[RunCounts], values: dict[RunCounts, Floats]) -> Esti
     by_fold: dict[int, dict[int, list[Floats]]] = {}
     for run in runs:
         by_fold.setdefault(run.fold, {}).setdefault(run.seed, []).append(values[run])
-    seeds = {
-        fold: np.stack([_nanmean(np.stack(found)) for found in part.values()])
-        for fold, part in by_fold.items()
-    }
-    folds = np.stack([_nanmean(part) for part in seeds.values()])
-    by_seed = [part[:, 0][~np.isnan(part[:, 0])] for part in seeds.values()]
-    spread = [np.std(found, ddof=1) for found in by_seed if len(found) > 1]
-    mean = _nanmean(folds)
-    measured = folds[:, 0][~np.isnan(folds[:, 0])]
+    seeds = [
+        np.stack([class_mean(np.stack(found), axis=0) for found in part.values()])
+        for part in by_fold.values()
+    ]
+    folds = np.stack([class_mean(part, axis=0) for part in seeds])
+    mean = class_mean(folds, axis=0)
+    spreads = np.array([_std(part[:, 0]) for part in seeds])
     return Estimate(
         value=float(mean[0]),
-        std=float(np.std(measured, ddof=1)) if len(measured) > 1 else float("nan"),
-        seed_std=float(np.sqrt(np.mean(np.square(spread)))) if spread else float("nan"),
+        std=_std(folds[:, 0]),
+        seed_std=float(rms(spreads[~np.isnan(spreads)])),
         resampled=mean[1:],
     )
+
+
+def _std(values: Floats) -> float:
+    """Sample standard deviation of the values that exist; NaN for fewer than two."""
+    found = values[~np.isnan(values)]
+    return float(np.std(found, ddof=1)) if len(found) > 1 else NAN
 
 
 def p_value(ours: Estimate, reference: Estimate) -> float:
@@ -211,25 +206,17 @@ def p_value(ours: Estimate, reference: Estimate) -> float:
     difference = ours.resampled - reference.resampled
     difference = difference[~np.isnan(difference)]
     if not difference.size:
-        return float("nan")
+        return NAN
     rarer = min((difference <= 0).sum(), (difference >= 0).sum())
     return float(min(1.0, 2 * (rarer + 1) / (difference.size + 1)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction of p-values; NaN stays NaN and counts for nothing."""
+    """Holm's step-down correction of p-values; NaN stays NaN and is not counted."""
     p = np.asarray(p_values, dtype=np.float64)
     known = np.flatnonzero(~np.isnan(p))
     order = known[np.argsort(p[known], kind="stable")]
     steps = p[order] * np.arange(len(order), 0, -1)
-    adjusted = np.full(len(p), np.nan)
+    adjusted = np.full(len(p), NAN)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return adjusted.tolist()
-
-
-def _nanmean(values: Floats) -> Floats:
-    """Mean over the first axis of what exists; NaN where nothing does."""
-    exists = ~np.isnan(values)
-    count = exists.sum(axis=0)
-    total = np.where(exists, values, 0).sum(axis=0)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)

@@ -6,7 +6,16 @@ import polars as pl
 
 from fairser.core.errors import InputError
 from fairser.corpora.clips import ClipTable
-from fairser.evaluation.metrics import Labels, f1_by_class, fairness, performance, positive
+from fairser.evaluation.metrics import (
+    COUNTS,
+    Labels,
+    class_counts,
+    f1_by_class,
+    fairness,
+    or_none,
+    performance,
+    positive,
+)
 
 
 def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -> dict[str, Any]:
@@ -18,7 +27,7 @@ def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -
         split: the split to evaluate.
 
     Returns:
-        ``clips``, ``f1``, ``acc``, ``f1_by_class`` and, by attribute, ``attributes``
+        ``clips``, every metric of performance, ``f1_by_class`` and, by attribute, ``attributes``
         (see :func:`fairser.evaluation.metrics.fairness`).
 
     Raises:
@@ -26,13 +35,12 @@ def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -
     """
     truth, labels, predicted = _decisions(predictions, table, split)
     classes = list(table.classes)
-    f1 = f1_by_class(labels, predicted).tolist()
+    f1 = map(or_none, f1_by_class(labels, predicted))
+    measured = performance(class_counts(labels, predicted))
     return {
         "clips": truth.height,
-        **performance(labels, predicted),
-        "f1_by_class": {
-            name: None if value != value else value for name, value in zip(classes, f1, strict=True)
-        },
+        **{name: or_none(value) for name, value in measured.items()},
+        "f1_by_class": dict(zip(classes, f1, strict=True)),
         "attributes": {
             name: fairness(labels, predicted, truth[name].to_list(), classes)
             for name in table.attributes
@@ -59,16 +67,17 @@ def speaker_counts(
     parts = []
     for column, name in enumerate(table.classes):
         true, called = labels[:, column], predicted[:, column]
-        part = truth.select(keys).with_columns(
+        part = truth.select(
+            *keys,
             pl.lit(name).alias("class"),
+            pl.lit(1).alias("clips"),
             pl.Series("positives", true),
             pl.Series("predicted", called),
             pl.Series("hits", true & called),
         )
-        sums = [pl.col(count).sum().cast(pl.Int64) for count in ("positives", "predicted", "hits")]
-        clips = pl.len().cast(pl.Int64).alias("clips")
-        parts.append(part.group_by(*keys, "class", maintain_order=True).agg(clips, *sums))
-    return pl.concat(parts)
+        parts.append(part)
+    sums = pl.col(COUNTS).sum().cast(pl.Int64)
+    return pl.concat(parts).group_by(*keys, "class", maintain_order=True).agg(sums)
 
 
 def _decisions(

@@ -1,4 +1,4 @@
-"""A trained model from its tensors: from pooled features to probabilities."""
+"""From pooled features to probabilities with the tensors of a saved model."""
 
 from collections.abc import Mapping
 
@@ -6,44 +6,41 @@ import numpy as np
 import torch
 
 from fairser.core.errors import InputError
-from fairser.extraction.batches import Statistics
-from fairser.inference.saved_model import WEIGHTS, Trained
-from fairser.methods.base import find_method
+from fairser.inference.saved_model import WEIGHTS, SavedModel
+from fairser.methods.base import ADAPTERS, find_method
 
-ADAPTERS, STATISTICS = "adapters.", "features."  # what else its file holds, by prefix
+MEAN, STD = "features.mean", "features.std"  # names of the statistics among the tensors
 
 
 class Classifier:
-    """From pooled features to probabilities: standardisation, and the model that was trained."""
+    """Standardises features and predicts with the model that was trained.
 
-    def __init__(
-        self, trained: Trained, tensors: Mapping[str, torch.Tensor], layers: int, dim: int
-    ) -> None:
-        """Args:
-        trained: the model.
+    Args:
+        saved: the model.
         tensors: of its file.
         layers: L of the features.
         dim: D of the features.
 
-        Raises:
-            InputError: the tensors are not those of such a model.
-        """
-        kind = find_method(trained.method)
-        with torch.device("meta"):  # what is random at first would only be thrown away
-            self.model = kind.new_model(layers, dim, len(trained.classes))
-        statistics = {n: t for n, t in tensors.items() if n.startswith(STATISTICS)}
-        parameters = {
-            name: tensor
-            for name, tensor in tensors.items()
-            if name not in statistics and not name.startswith(ADAPTERS)
-        }
+    Raises:
+        InputError: the tensors are not those of such a model.
+    """
+
+    def __init__(
+        self, saved: SavedModel, tensors: Mapping[str, torch.Tensor], layers: int, dim: int
+    ) -> None:
+        kind = find_method(saved.method)
+        with torch.device("meta"):  # no initial weights, which would be replaced
+            self.model = kind.new_model(layers, dim, len(saved.classes))
+        found = {name: t for name, t in tensors.items() if not name.startswith(ADAPTERS)}
         expected = {name: tensor.shape for name, tensor in self.model.state_dict().items()}
-        if statistics:
-            expected |= {f"{STATISTICS}{n}": torch.Size((layers, dim)) for n in ("mean", "std")}
-        check_shapes(parameters | statistics, expected)
-        self.model.load_state_dict(parameters, assign=True)
+        if MEAN in found or STD in found:
+            expected |= dict.fromkeys((MEAN, STD), torch.Size((layers, dim)))
+        check_shapes(found, expected)
+        mean, std = found.pop(MEAN, None), found.pop(STD, None)
+        self.mean = None if mean is None else mean.numpy()
+        self.std = None if std is None else std.numpy()
+        self.model.load_state_dict(found, assign=True)
         self.model.eval().requires_grad_(False)
-        self.mean, self.std = _arrays(statistics)
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """Probabilities [B, C] of features [B, L, D], float32; NaN for what is not finite."""
@@ -62,7 +59,7 @@ def check_shapes(
     """Refuse tensors that are not those of a model.
 
     Raises:
-        InputError: says which is missing, too much, or of another shape or type.
+        InputError: names a tensor that is missing, too much, or of another shape or type.
     """
     problems = [f"lacks '{name}'" for name in expected if name not in found]
     problems += [f"holds '{name}', which has no place" for name in found if name not in expected]
@@ -78,8 +75,3 @@ def check_shapes(
             f"{WEIGHTS} {problems[0]}{more}: these are not the weights of this model on these "
             "features. Take features and weights of the same run."
         )
-
-
-def _arrays(statistics: Statistics) -> tuple[np.ndarray | None, np.ndarray | None]:
-    mean, std = (statistics.get(f"{STATISTICS}{name}") for name in ("mean", "std"))
-    return (None, None) if mean is None or std is None else (mean.numpy(), std.numpy())

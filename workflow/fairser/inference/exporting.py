@@ -1,10 +1,10 @@
-"""A run as a package that predicts on another machine, without the workflow."""
+"""Exporting a run as a package that predicts on another machine, without the workflow."""
 
 import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,25 +15,24 @@ from fairser.audio.waveforms import SAMPLE_RATE
 from fairser.core.errors import InputError
 from fairser.core.files import complete, sha256
 from fairser.core.provenance import PACKAGE, closure, commit
-from fairser.inference.model_card import model_card
+from fairser.inference.model_card import CardSource, model_card
 from fairser.inference.saved_model import (
     CONFIG,
     FORMAT,
     PRETRAINED,
     WEIGHTS,
-    Trained,
-    from_run,
+    SavedModel,
     read_metrics,
-    read_trained,
+    read_saved_model,
 )
 
 LICENCE = PACKAGE.parents[1] / "LICENSE"
 COMMAND = "fairser.commands.predict"
-# Imported inside of functions that no prediction calls.
+# Imported inside functions that no prediction calls.
 UNUSED = ("fairser.config.configuration",)
 CELL = ("method", "source", "k", "fold", "seed", "best_epoch")
 FREE = ("memory_mb", "checkpoint_seconds")  # settings of the training that change no number
-EPOCH = (1980, 1, 1, 0, 0, 0)  # of files in an archive: the same content gives the same bytes
+EPOCH = (1980, 1, 1, 0, 0, 0)  # date of all files in an archive: equal content, equal bytes
 
 PREDICT = '''\
 """Emotion probabilities of audio files; `python predict.py --help` says more."""
@@ -47,109 +46,103 @@ sys.exit(packaged())
 
 
 def export(run: str | Path, folder: str | Path, zipped: bool = False) -> list[str]:
-    """Write the package of a run; the same run gives the same bytes.
+    """Write the package of a run and return the names of its files.
+
+    The same run gives the same bytes.
 
     Args:
         run: folder of the run.
-        folder: of the package; is made, and may exist only if it is empty.
-        zipped: write ``folder.zip`` beside it as well.
-
-    Returns:
-        Names of the package's files.
+        folder: of the package; is created, or is empty.
+        zipped: also write ``folder.zip`` beside it.
 
     Raises:
         InputError: the run can't predict, or the folder is not empty.
     """
     run, folder = Path(run), Path(folder)
-    archive = folder.with_name(f"{folder.name}.zip") if zipped else None
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise InputError(f"{folder} exists already. Name another folder, or remove it.")
-    if archive and archive.exists():
-        raise InputError(f"{archive} exists already. Name another folder, or remove it.")
+    archive = folder.with_name(f"{folder.name}.zip")
+    empty = folder.is_dir() and not any(folder.iterdir())
+    for path in [*([] if empty else [folder]), *([archive] if zipped else [])]:
+        if path.exists():
+            raise InputError(f"{path} exists already. Name another folder, or remove it.")
     if (run / CONFIG).is_file() and (run / WEIGHTS).is_file():
         raise InputError(f"{run} is a package already: copy it as it is.")
     metrics = read_metrics(run)
-    read_trained(run)
-    trained = _portable(from_run(metrics))
+    saved = _portable(read_saved_model(run)[0])
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Beside its place and then renamed, so that no half of a package passes for one.
+    # Written beside its place and then renamed: a package is complete or not there.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
         made = Path(temporary) / "package"
         made.mkdir()
-        _write(made, run, trained, metrics)
+        _write(made, run, saved, metrics)
         names = sorted(str(p.relative_to(made)) for p in made.rglob("*") if p.is_file())
-        if archive:
+        if zipped:
             _zip(made, names, folder.name, archive)
         made.replace(folder)
     return names
 
 
-def modules(trained: Trained) -> list[str]:
-    """Modules that a package needs, those included that are found by their name at run time."""
-    kind = trained.encoder["kind"]
-    named = [f"fairser.methods.{trained.method}"]
+def modules(saved: SavedModel) -> list[str]:
+    """Modules that a package needs, including those that are found by name at run time."""
+    kind = saved.encoder["kind"]
+    named = [f"fairser.methods.{saved.method}"]
     named.append(
         "fairser.extraction.store" if kind == "precomputed" else f"fairser.encoders.{kind}"
     )
-    named += ["fairser.pretrained.encoder_files"] if trained.pretrained else []
-    named += ["fairser.training.finetuning"] if trained.adapters else []
-    found = closure([COMMAND, *named], UNUSED)
+    named += ["fairser.pretrained.encoder_files"] if saved.pretrained else []
+    named += ["fairser.training.finetuning"] if saved.adapters else []
+    found = set(closure([COMMAND, *named], UNUSED))
     parents = {".".join(parts[:n]) for parts in (m.split(".") for m in found) for n in (1, 2)}
     return sorted(found | parents)
 
 
-def requirements(trained: Trained, versions: Mapping[str, str]) -> list[str]:
-    """Pins of the libraries that the modules import: those of the run, else those here."""
+def requirements(saved: SavedModel, versions: Mapping[str, str]) -> list[str]:
+    """Pins of the libraries that the modules import: versions of the run, else those here."""
     names = ["torch", "torchaudio", "numpy", "safetensors", "soundfile", "tqdm"]
-    names += ["transformers", "huggingface_hub"] if trained.pretrained else []
-    names += ["peft"] if trained.adapters else []
-    names += ["polars"] if trained.encoder["kind"] == "precomputed" else []
+    names += ["transformers", "huggingface_hub"] if saved.pretrained else []
+    names += ["peft"] if saved.adapters else []
+    names += ["polars"] if saved.encoder["kind"] == "precomputed" else []
     found = {name: versions.get(name) or metadata.version(name) for name in names}
     # What follows a plus, such as +cpu, names a build that the usual index does not have.
     return [f"{name}=={version.split('+')[0]}" for name, version in found.items()]
 
 
-def _write(folder: Path, run: Path, trained: Trained, metrics: Mapping[str, Any]) -> None:
+def _write(folder: Path, run: Path, saved: SavedModel, metrics: Mapping[str, Any]) -> None:
     shutil.copyfile(run / WEIGHTS, folder / WEIGHTS)
-    for name in modules(trained):
+    for name in modules(saved):
         path = Path(*name.split("."))
-        source = PACKAGE.parent / path
-        source, path = (
-            (source / "__init__.py", path / "__init__.py")
-            if source.is_dir()
-            else (source.with_suffix(".py"), path.with_suffix(".py"))
-        )
+        is_package = (PACKAGE.parent / path).is_dir()
+        path = path / "__init__.py" if is_package else path.with_suffix(".py")
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, folder / path)
+        shutil.copyfile(PACKAGE.parent / path, folder / path)
     texts = {
-        CONFIG: json.dumps(_config(folder, trained, metrics), indent=2, allow_nan=False),
-        "requirements.txt": "\n".join(requirements(trained, metrics["versions"])),
+        CONFIG: json.dumps(_config(folder, saved, metrics), indent=2, allow_nan=False),
+        "requirements.txt": "\n".join(requirements(saved, metrics["versions"])),
         "predict.py": PREDICT,
-        "README.md": model_card(trained, metrics, run.resolve(), _size(metrics)),
+        "README.md": model_card(CardSource(saved, metrics, run.resolve(), _size(metrics))),
         "LICENSE": LICENCE.read_text(encoding="utf-8"),
     }
     for name, text in texts.items():
         (folder / name).write_text(text.rstrip() + "\n", encoding="utf-8")
 
 
-def _portable(trained: Trained) -> Trained:
-    """Without paths of this machine."""
-    record = trained.pretrained
-    if record is not None:
-        record = {name: record[name] for name in PRETRAINED}
-        record["files"] = dict(sorted(record["files"].items()))
-        if record["commit"] is None:
-            record["model"] = Path(record["model"]).name
-    return Trained(**{**asdict(trained), "pretrained": record})
+def _portable(saved: SavedModel) -> SavedModel:
+    """The same without paths of this machine."""
+    if saved.pretrained is None:
+        return saved
+    record = {name: saved.pretrained[name] for name in PRETRAINED}
+    record["files"] = dict(sorted(record["files"].items()))
+    if record["commit"] is None:
+        record["model"] = Path(record["model"]).name
+    return replace(saved, pretrained=record)
 
 
-def _config(folder: Path, trained: Trained, metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``config.json`` holds: what a prediction needs, then where the model comes from."""
+def _config(folder: Path, saved: SavedModel, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Content of ``config.json``: what a prediction needs, then where the model comes from."""
     config = metrics["config"]
     training = {name: v for name, v in config["train"].items() if name not in FREE}
     return {
         "format": FORMAT,
-        **asdict(trained),
+        **asdict(saved),
         "sampling_rate": SAMPLE_RATE,
         "weights": {"file": WEIGHTS, "sha256": sha256(folder / WEIGHTS)},
         "provenance": {
@@ -157,7 +150,7 @@ def _config(folder: Path, trained: Trained, metrics: Mapping[str, Any]) -> dict[
             "corpus": config["corpus"]["kind"],
             "bias": config["bias"],
             "train": training,
-            "hyper": config["methods"].get(trained.method, {}),
+            "hyper": config["methods"].get(saved.method, {}),
             "device": metrics["device"],
             "commit": metrics["commit"],
             "versions": metrics["versions"],
@@ -167,7 +160,7 @@ def _config(folder: Path, trained: Trained, metrics: Mapping[str, Any]) -> dict[
 
 
 def _size(metrics: Mapping[str, Any]) -> float | None:
-    """Megabytes of the pre-trained encoder's files, None where they are not all here."""
+    """Megabytes of the pre-trained encoder's files, None if one is missing here."""
     record = (metrics["features"] or {}).get("model")
     files = [Path(record["folder"], name) for name in record["files"]] if record else []
     if not files or not all(file.is_file() for file in files):

@@ -1,25 +1,29 @@
 """The model card of an exported model (Mitchell et al. 2019), as the Hugging Face hub reads it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import yaml
 
+from fairser.core.text import interval, markdown, number
 from fairser.corpora.clips import SPLITS
-from fairser.evaluation.bootstrap import Bootstrap, Gap, estimate, read_counts
-from fairser.inference.saved_model import METRICS, Trained
-from fairser.results.tables import NAMES
+from fairser.evaluation.bootstrap import COUNTS, Bootstrap, Gap, estimate, read_counts
+from fairser.inference.saved_model import METRICS, SavedModel
+from fairser.results.tables import method_name
 
 CORPORA = {
     "cremad": "CREMA-D (acted; English)",
-    "demo": "the demo corpus of fair-ser (synthetic speech, which says nothing about people)",
-    "manifest": "a corpus in a manifest of the trainer's own",
-    "emosuperb": "a corpus with label files of EMO-SUPERB",
+    "demo": "The demo corpus of fair-ser (synthetic speech, which says nothing about people)",
+    "manifest": "A corpus in a manifest of the trainer's own",
+    "emosuperb": "A corpus with label files of EMO-SUPERB",
 }
 RATES = {"TPR": "tpr", "PPR": "ppr", "FPR": "fpr", "F1": "f1"}
 GAPS = {"tpr_gap": ("TPR gap", "tpr"), "dp_gap": ("DP gap", "ppr")}
+COUNTED = COUNTS[:3]  # columns of the table of rates
 
 OWN_FEATURES = "--features features.safetensors --clips clips.csv"
 PYTHON = """\
@@ -32,44 +36,74 @@ for prediction in load(".").predict(["clip.wav"]):
 CARD = Path(__file__).parents[2] / "report" / "model_card.md"
 
 
-def model_card(
-    trained: Trained, metrics: Mapping[str, Any], run: Path, pretrained_mb: float | None
-) -> str:
-    """The text of the card.
+@dataclass(frozen=True)
+class CardSource:
+    """What the card is written from.
 
-    Args:
-        trained: the model.
-        metrics: the record of its run, without paths of the machine.
-        run: folder of the run, for counts and the split beside it.
-        pretrained_mb: size of the encoder's files, None where they are not at hand.
+    Attributes:
+        saved: the model, without paths of the machine.
+        metrics: ``metrics.json`` of its run.
+        run: folder of the run; its ``counts.parquet`` and the split beside it are used if there.
+        pretrained_mb: size of the encoder's files, None if unknown.
     """
-    config = metrics["config"]
-    method = NAMES.get(trained.method, trained.method)
-    source = metrics["source"]
-    groups = "" if source == "none" else f", groups from the source `{source}`"
-    groups += f" with K = {metrics['k']}" if source == "kmeans" else ""
-    found, split = _intervals(run, metrics), _split(run, metrics["fold"])
-    name = trained.pretrained and f"{trained.pretrained['model']}"
+
+    saved: SavedModel
+    metrics: Mapping[str, Any]
+    run: Path
+    pretrained_mb: float | None
+
+    @cached_property
+    def split(self) -> pl.DataFrame | None:
+        """The clips of the fold."""
+        results = self.run.parents[min(5, len(self.run.parents) - 1)]
+        path = results / "splits" / f"fold{self.metrics['fold']}.parquet"
+        return pl.read_parquet(path) if path.is_file() else None
+
+    @cached_property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """95 % intervals by :class:`Bootstrap` of the numbers that exist."""
+        counts_file, config = self.run / "counts.parquet", self.metrics["config"]
+        if not counts_file.is_file():
+            return {}
+        gaps = {
+            f"{attribute}.{name}": Gap(attribute, rate, config["metrics"][name])
+            for attribute in self.metrics["attributes"]
+            for name, (_, rate) in GAPS.items()
+        }
+        (counts,) = read_counts([str(self.run / METRICS)], [str(counts_file)])
+        statistics = config["statistics"]
+        values = Bootstrap(statistics["resamples"], statistics["seed"], gaps).values(counts)
+        found = {name: estimate([counts], {counts: value}) for name, value in values.items()}
+        return {name: one.interval for name, one in found.items() if one.value == one.value}
+
+
+def model_card(source: CardSource) -> str:
+    """The text of the card."""
+    saved, metrics, config = source.saved, source.metrics, source.metrics["config"]
+    origin = metrics["source"]
+    groups = "" if origin == "none" else f", groups from the source `{origin}`"
+    groups += f" with K = {metrics['k']}" if origin == "kmeans" else ""
+    name, kind = saved.pretrained and saved.pretrained["model"], config["corpus"]["kind"]
     return CARD.read_text(encoding="utf-8").format(
-        front=_front(trained, metrics, method),
-        method=method,
-        features=f"`{name or trained.encoder['kind']}`",
-        number=len(trained.classes),
-        classes=", ".join(trained.classes),
-        threshold=trained.threshold,
+        front=_front(source),
+        method=method_name(saved.method),
+        features=f"`{name or saved.encoder['kind']}`",
+        number=len(saved.classes),
+        classes=", ".join(saved.classes),
+        threshold=saved.threshold,
         groups=groups,
         fold=metrics["fold"],
         seed=metrics["seed"],
-        given=OWN_FEATURES if trained.encoder["kind"] == "precomputed" else "clip.wav folder/",
-        usage=_usage(trained, pretrained_mb),
-        corpus=_capital(CORPORA.get(config["corpus"]["kind"], config["corpus"]["kind"])),
+        given=OWN_FEATURES if saved.encoder["kind"] == "precomputed" else "clip.wav folder/",
+        usage=_usage(source),
+        corpus=CORPORA.get(kind, kind.capitalize()),
         bias=_bias(config["bias"]),
-        splits=_splits(split, config["bias"]["attribute"]),
-        speakers=_speakers(split),
+        splits=_splits(source),
+        speakers=_speakers(source.split),
         clips=metrics["clips"],
-        performance=_performance(metrics, found),
-        intervals=_about(config["statistics"]) if found else "",
-        gaps=_gaps(metrics, found),
+        performance=_performance(source),
+        intervals=_about(config["statistics"]) if source.intervals else "",
+        gaps=_gaps(source),
         **{name: config["metrics"][name] for name in GAPS},
         rates=_rates(metrics["attributes"]),
         and_model=" and the pre-trained encoder" if name else "",
@@ -77,85 +111,53 @@ def model_card(
     )
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table in Markdown: numbers with three decimals and to the right, None as nothing."""
-    lines = [[_cell(value) for value in row] for row in rows]
-    right = [all(_is_number(row[i]) for row in lines) for i in range(len(head))]
-    rule = ["---:" if number else "---" for number in right]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [list(head), rule, *lines])
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    return text.replace("|", r"\|")  # a bar would end the cell
-
-
-def _is_number(text: str) -> bool:
-    return text.replace(".", "").isdigit() or not text
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
-
-
-def _front(trained: Trained, metrics: Mapping[str, Any], method: str) -> str:
+def _front(source: CardSource) -> str:
     """The metadata that the hub reads."""
-    kind, fold = metrics["config"]["corpus"]["kind"], metrics["fold"]
-    results = [
-        {"type": "f1", "name": "F1 (macro)", "value": metrics["f1"]},
-        {"type": "accuracy", "name": "Accuracy (Hamming)", "value": metrics["acc"]},
-    ]
+    saved, metrics = source.saved, source.metrics
+    kind, method = metrics["config"]["corpus"]["kind"], method_name(saved.method)
     head: dict[str, Any] = {
         "license": "other",
         "library_name": "fairser",
         "pipeline_tag": "audio-classification",
-        "tags": ["speech-emotion-recognition", "fairness", trained.method],
+        "tags": ["speech-emotion-recognition", "fairness", saved.method],
     }
-    if trained.pretrained and trained.pretrained["commit"]:
-        head["base_model"] = trained.pretrained["model"]
-    head["model-index"] = [
-        {
-            "name": f"{method} on {trained.encoder['kind']}",
-            "results": [
-                {
-                    "task": {"type": "audio-classification", "name": "Speech emotion recognition"},
-                    "dataset": {"name": kind, "type": kind, "split": f"test of fold {fold}"},
-                    "metrics": results,
-                }
-            ],
-        }
-    ]
+    if saved.pretrained and saved.pretrained["commit"]:
+        head["base_model"] = saved.pretrained["model"]
+    result = {
+        "task": {"type": "audio-classification", "name": "Speech emotion recognition"},
+        "dataset": {"name": kind, "type": kind, "split": f"test of fold {metrics['fold']}"},
+        "metrics": [
+            {"type": "f1", "name": "F1 (macro)", "value": metrics["f1"]},
+            {"type": "accuracy", "name": "Accuracy (Hamming)", "value": metrics["acc"]},
+        ],
+    }
+    name = f"{method} on {saved.encoder['kind']}"
+    head["model-index"] = [{"name": name, "results": [result]}]
     return yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
 
 
-def _usage(trained: Trained, pretrained_mb: float | None) -> str:
+def _usage(source: CardSource) -> str:
     """What the command takes, and where the encoder comes from."""
-    if trained.encoder["kind"] == "precomputed":
+    settings, record = source.saved.encoder, source.saved.pretrained
+    if settings["kind"] == "precomputed":
         return (
             "The model was trained on features that fair-ser did not make: it takes no audio, but "
-            "features that were made likewise. `features.safetensors` holds a tensor `features` "
-            "of clip x layer x dim, the first column of `clips.csv` the clip of each row."
+            "features that were made in the same way. `features.safetensors` holds a tensor "
+            "`features` of clip x layer x dim, the first column of `clips.csv` the clip of each "
+            "row."
         )
-    seconds = trained.encoder["seconds"]
-    parts = [
-        PYTHON,
-        "Any format that libsndfile reads, any rate and number of channels; of longer files the "
-        f"first {seconds} seconds count.",
-    ]
-    if trained.pretrained is not None:
-        parts.append(_encoder(trained.pretrained, trained.adapters is not None, pretrained_mb))
-    return "\n\n".join(parts)
-
-
-def _encoder(record: Mapping[str, Any], adapted: bool, megabytes: float | None) -> str:
-    size = f" ({megabytes:.0f} MB)" if megabytes is not None else ""
     text = (
-        f"The weights of the pre-trained encoder `{record['model']}`{size} are not in the package: "
-        "they are as their authors published them, and many times its size. "
+        f"{PYTHON}\n\nAny format that libsndfile reads, any rate and number of channels; of longer "
+        f"files the first {settings['seconds']} seconds are used."
     )
-    if adapted:
+    if record is None:
+        return text
+    size = "" if source.pretrained_mb is None else f" ({source.pretrained_mb:.0f} MB)"
+    text += (
+        f"\n\nThe weights of the pre-trained encoder `{record['model']}`{size} are not in the "
+        "package: they are as their authors published them, and many times its size. "
+    )
+    if source.saved.adapters is not None:
         text += "The adapters that were trained beside them are. "
     if record["commit"] is None:
         text += "They came from a folder: `--model FOLDER` says where it is now."
@@ -169,7 +171,7 @@ def _encoder(record: Mapping[str, Any], adapted: bool, megabytes: float | None) 
 
 def _bias(bias: Mapping[str, Any]) -> str:
     if bias["ratio"] is None:
-        return "Nothing was drawn: train holds every clip that has a majority class."
+        return "No clips were left out: train holds every clip that has a majority class."
     return (
         "Train and development are biased on purpose: within each emotion they hold "
         f"{bias['ratio']} clips of one group of `{bias['attribute']}` for each other one (seed "
@@ -177,14 +179,9 @@ def _bias(bias: Mapping[str, Any]) -> str:
     )
 
 
-def _split(run: Path, fold: int) -> pl.DataFrame | None:
-    """The clips of the fold, where the run still lies in the results folder beside them."""
-    path = run.parents[min(5, len(run.parents) - 1)] / "splits" / f"fold{fold}.parquet"
-    return pl.read_parquet(path) if path.is_file() else None
-
-
-def _splits(frame: pl.DataFrame | None, attribute: str) -> str:
+def _splits(source: CardSource) -> str:
     """Speakers and clips by split, and clips by group of the biased attribute."""
+    frame, attribute = source.split, source.metrics["config"]["bias"]["attribute"]
     if frame is None:
         return ""
     known = attribute in frame.columns
@@ -193,37 +190,18 @@ def _splits(frame: pl.DataFrame | None, attribute: str) -> str:
     for split in SPLITS:
         part = frame.filter(pl.col("split") == split)
         by_group = [part.filter(pl.col(attribute) == group).height for group in groups]
-        rows.append([split, part["speaker"].n_unique(), part.height, *by_group])
-    return f"\n{table(['split', 'speakers', 'clips', *groups], rows)}\n"
+        rows.append([split, *map(str, (part["speaker"].n_unique(), part.height, *by_group))])
+    head = ["split", "speakers", "clips", *groups]
+    return f"\n{markdown(head, rows, head[1:])}"
 
 
 def _speakers(frame: pl.DataFrame | None) -> str:
     """Whether speakers of test were trained on."""
     if frame is None:
         return ""
-    by_split = {s: set(frame.filter(pl.col("split") == s)["speaker"]) for s in ("train", "test")}
-    both = len(by_split["train"] & by_split["test"])
+    train, test = (set(frame.filter(pl.col("split") == s)["speaker"]) for s in ("train", "test"))
+    both = len(train & test)
     return f"; {both or 'none'} of its speakers {'are' if both != 1 else 'is'} in train"
-
-
-def _intervals(run: Path, metrics: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
-    """95 % intervals of this run's numbers by :class:`Bootstrap`, where its counts are there."""
-    if not (run / "counts.parquet").is_file():
-        return {}
-    config = metrics["config"]
-    gaps = {
-        f"{attribute}.{name}": Gap(attribute, rate, config["metrics"][name])
-        for attribute in metrics["attributes"]
-        for name, (_, rate) in GAPS.items()
-    }
-    (counts,) = read_counts([str(run / METRICS)], [str(run / "counts.parquet")])
-    bootstrap = Bootstrap(config["statistics"]["resamples"], config["statistics"]["seed"], gaps)
-    values = bootstrap.values(counts)
-    return {
-        name: estimate([counts], {counts: value}).interval
-        for name, value in values.items()
-        if value[0] == value[0]
-    }
 
 
 def _about(statistics: Mapping[str, Any]) -> str:
@@ -233,43 +211,44 @@ def _about(statistics: Mapping[str, Any]) -> str:
     )
 
 
-def _with_interval(value: float | None, interval: tuple[float, float] | None) -> str | None:
-    if value is None or interval is None:
-        return _cell(value)
-    return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
+def _with_interval(source: CardSource, value: float | None, name: str) -> str:
+    return f"{number(value)} {interval(*source.intervals.get(name, (None, None)))}".strip()
 
 
-def _performance(metrics: Mapping[str, Any], found: Mapping[str, tuple[float, float]]) -> str:
+def _performance(source: CardSource) -> str:
+    metrics = source.metrics
     rows = [
-        [title, _with_interval(metrics[name], found.get(name))]
+        [title, _with_interval(source, metrics[name], name)]
         for title, name in (("F1", "f1"), ("Accuracy", "acc"))
     ]
-    rows += [[f"F1 of {name}", _cell(value)] for name, value in metrics["f1_by_class"].items()]
-    return table(["metric", "value"], rows)
+    rows += [[f"F1 of {name}", number(value)] for name, value in metrics["f1_by_class"].items()]
+    return markdown(["metric", "value"], rows).rstrip()
 
 
-def _gaps(metrics: Mapping[str, Any], found: Mapping[str, tuple[float, float]]) -> str:
+def _gaps(source: CardSource) -> str:
+    metrics = source.metrics
     if not metrics["attributes"]:
         return "The corpus has no demographic attributes: no gap was measured."
-    variants = metrics["config"]["metrics"]
     rows = []
     for attribute, part in metrics["attributes"].items():
         row = [attribute, ", ".join(f"{name} {n}" for name, n in part["groups"].items())]
         for name, (_, rate) in GAPS.items():
-            value = part["gaps"][rate][variants[name]]["rms"]
-            row.append(_with_interval(value, found.get(f"{attribute}.{name}")) or "")
-        rows.append([*row, part["unknown"]])
+            value = part["gaps"][rate][metrics["config"]["metrics"][name]]["rms"]
+            row.append(_with_interval(source, value, f"{attribute}.{name}"))
+        rows.append([*row, str(part["unknown"])])
     titles = [title for title, _ in GAPS.values()]
-    return table(["attribute", "test clips of its groups", *titles, "of unknown group"], rows)
+    head = ["attribute", "test clips of its groups", *titles, "of unknown group"]
+    return markdown(head, rows, head[-1:]).rstrip()
 
 
 def _rates(attributes: Mapping[str, Any]) -> str:
     rows = [
-        [attribute, label, group, *(row[name] for name in ("clips", "positives", "predicted"))]
-        + [row[rate] for rate in RATES.values()]
+        [attribute, label, group, *(str(row[name]) for name in COUNTED)]
+        + [number(row[rate]) for rate in RATES.values()]
         for attribute, part in attributes.items()
         for label, by_group in part["rates"].items()
         for group, row in by_group.items()
     ]
-    head = ["attribute", "class", "group", "clips", "positives", "predicted", *RATES]
-    return table(head, rows) if rows else "No attribute, no groups."
+    right = [*COUNTED, *RATES]
+    table = markdown(["attribute", "class", "group", *right], rows, right)
+    return table.rstrip() if rows else "No attribute, no groups."

@@ -1,4 +1,4 @@
-"""Emotions of audio files by a trained model.
+"""Emotions of audio files by a saved model.
 
     from fairser.inference.predicting import load
 
@@ -27,11 +27,12 @@ from fairser.core.errors import InputError
 from fairser.corpora.names import AUDIO_SUFFIXES
 from fairser.encoders.base import Encoder, Settings, make_encoder
 from fairser.extraction.encoding import BATCH_SECONDS, encode
-from fairser.inference.classifier import ADAPTERS, Classifier, check_shapes
-from fairser.inference.saved_model import Trained, read_trained
+from fairser.inference.classifier import Classifier, check_shapes
+from fairser.inference.saved_model import SavedModel, read_saved_model
+from fairser.methods.base import ADAPTERS
 from fairser.pretrained import devices
 
-WINDOW = 64  # clips that are looked at together, to make batches of those of one length
+WINDOW = 64  # clips that are held at a time, to make batches of those of one length
 READERS = 8  # threads that read ahead for a GPU
 # Endings by which files in folders are taken for audio; raw audio has no header to read it by.
 SUFFIXES = {*AUDIO_SUFFIXES, *(f".{name.lower()}" for name in soundfile.available_formats())}
@@ -40,7 +41,7 @@ SUFFIXES -= {".raw"}
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of a clip.
+    """What a model predicts for a clip.
 
     Attributes:
         clip: the file's path as it was given, or the clip's name.
@@ -65,45 +66,40 @@ class Files(Audio):
 
 @dataclass(frozen=True)
 class Predictor:
-    """A trained model with its encoder, ready to predict.
+    """A saved model with its encoder, ready to predict.
 
     Attributes:
-        trained: what the model is.
+        saved: the model.
         classifier: from features to probabilities.
-        encoder: from waves to features.
+        encoder: from waveforms to features.
         device: where the encoder computes.
     """
 
-    trained: Trained
+    saved: SavedModel
     classifier: Classifier
     encoder: Encoder
     device: torch.device
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return self.trained.classes
-
     def predict(self, files: Iterable[str | Path]) -> Iterator[Prediction]:
-        """A prediction for each file, in their order, also for one that can't be used.
+        """A prediction for each file in order, also for one that can't be used.
 
         Only a window of :data:`WINDOW` files is held at a time.
         """
-        seconds = self.trained.encoder["seconds"]
-        dtype = np.dtype(self.trained.encoder.get("store", "float32"))
-        if self.trained.adapters:  # their features are never stored
-            dtype = np.dtype("float32")
-        on_cpu = self.device.type == "cpu"
+        settings = self.saved.encoder
+        # Features of an encoder with adapters are never stored.
+        store = "float32" if self.saved.adapters else settings.get("store", "float32")
+        readers = 0 if self.device.type == "cpu" else READERS
         names = map(str, files)
         while window := list(islice(names, WINDOW)):
-            audio = Files(Path(), window, seconds)
+            audio = Files(Path(), window, settings["seconds"])
             plan = audio.plan(range(len(window)), BATCH_SECONDS[self.device.type])
             found: dict[int, Prediction] = {}
-            for done in encode(self.encoder, audio, plan, 0 if on_cpu else READERS, dtype):
+            for done in encode(self.encoder, audio, plan, readers, np.dtype(store)):
                 for number, fault in done.faults.items():
                     found[number] = Prediction(window[number], {}, (), fault)
                 for numbers, features in done.features:
                     clips = [window[number] for number in numbers]
-                    made = predictions(self.trained, self.classifier, clips, features)
+                    made = predictions(self.saved, self.classifier, clips, features)
                     found |= dict(zip(numbers, made, strict=True))
             yield from (found[number] for number in range(len(window)))
 
@@ -114,76 +110,71 @@ def load(folder: str | Path, device: str = "auto", model: str | Path | None = No
     Args:
         folder: of the run or the package.
         device: auto, cuda, mps or cpu.
-        model: folder of the pre-trained encoder's files; by default they are looked for where the
-            run found them, in the cache of the Hugging Face hub, and on the hub.
+        model: folder of the pre-trained encoder's files; by default the folder that the run used,
+            else the cache of the Hugging Face hub, else the hub.
 
     Raises:
-        InputError: there is no usable model, the encoder's files are missing or others, or there
-            is no such device.
+        InputError: there is no usable model, the encoder's files are missing or not those of the
+            run, or there is no such device.
     """
-    trained, tensors = read_trained(folder)
-    if trained.encoder["kind"] == "precomputed":
+    saved, tensors = read_saved_model(folder)
+    if saved.encoder["kind"] == "precomputed":
         raise InputError(
-            f"{folder} was trained on features of your own (encoder kind precomputed): there is "
-            "no encoder that makes them from audio. Compute them as you did for the training, and "
-            "give them by --features."
+            f"{folder} was trained on features of your own (encoder kind precomputed), which "
+            "fair-ser can't make from audio. Compute them as you did for the training, and give "
+            "them by --features."
         )
-    chosen = devices.choose(device if trained.pretrained else "cpu")
-    encoder = _make_encoder(trained, tensors, chosen, model)
-    classifier = Classifier(trained, tensors, encoder.layers, encoder.dim)
-    return Predictor(trained, classifier, encoder, chosen)
-
-
-def _make_encoder(
-    trained: Trained,
-    tensors: dict[str, torch.Tensor],
-    device: torch.device,
-    model: str | Path | None,
-) -> Encoder:
-    # What only some models need is imported by its name, so that packages of others do without.
-    folder = None
-    if trained.pretrained:
-        folder = import_module("fairser.pretrained.encoder_files").find(trained.pretrained, model)
+    chosen = devices.choose(device if saved.pretrained else "cpu")
+    # What only some models need is imported by name, so that packages of others work without it.
+    files = None
+    if saved.pretrained:
+        files = import_module("fairser.pretrained.encoder_files").find(saved.pretrained, model)
     elif model is not None:
         raise InputError(
-            f"--model is given, but the encoder '{trained.encoder['kind']}' has no pre-trained "
+            f"--model is given, but the encoder '{saved.encoder['kind']}' has no pre-trained "
             "model. Leave it out."
         )
-    settings = Settings(
-        folder, device.type, trained.encoder.get("precision", "float32"), **trained.waves
-    )
-    encoder: Any = make_encoder(trained.encoder["kind"], settings)
-    if trained.adapters:
-        finetuning = import_module("fairser.training.finetuning")
-        made = finetuning.add_adapters(encoder.model, finetuning.Options(**trained.adapters))
-        expected = {f"{ADAPTERS}{name}": parameter.shape for name, parameter in made.items()}
-        check_shapes({n: t for n, t in tensors.items() if n.startswith(ADAPTERS)}, expected)
-        with torch.no_grad():
-            for name, parameter in made.items():
-                parameter.copy_(tensors[f"{ADAPTERS}{name}"])
-        encoder.model.requires_grad_(False)
-    return encoder
+    precision = saved.encoder.get("precision", "float32")
+    settings = Settings(files, chosen.type, precision, **saved.waves)
+    encoder: Any = make_encoder(saved.encoder["kind"], settings)
+    if saved.adapters:
+        _load_adapters(encoder.model, saved.adapters, tensors)
+    classifier = Classifier(saved, tensors, encoder.layers, encoder.dim)
+    return Predictor(saved, classifier, encoder, chosen)
+
+
+@torch.no_grad()
+def _load_adapters(
+    model: torch.nn.Module, settings: dict[str, Any], tensors: dict[str, torch.Tensor]
+) -> None:
+    """Add trained adapters to an encoder's model."""
+    finetuning = import_module("fairser.training.finetuning")
+    added = finetuning.add_adapters(model, finetuning.AdapterOptions(**settings))
+    expected = {f"{ADAPTERS}{name}": parameter.shape for name, parameter in added.items()}
+    check_shapes({n: t for n, t in tensors.items() if n.startswith(ADAPTERS)}, expected)
+    for name, parameter in added.items():
+        parameter.copy_(tensors[f"{ADAPTERS}{name}"])
+    model.requires_grad_(False)
 
 
 def predictions(
-    trained: Trained, classifier: Classifier, clips: Sequence[str], features: np.ndarray
+    saved: SavedModel, classifier: Classifier, clips: Sequence[str], features: np.ndarray
 ) -> Iterator[Prediction]:
-    """Predictions from features [B, L, D] of B clips."""
+    """Predictions for B clips from their features [B, L, D]."""
     for clip, shares in zip(clips, classifier(features), strict=True):
         if not np.isfinite(shares).all():
-            yield Prediction(
-                clip, {}, (), f"{clip}: its features are not finite, or of extreme size"
-            )
+            fault = f"{clip}: its features are not finite, or of extreme size"
+            yield Prediction(clip, {}, (), fault)
             continue
-        named = dict(zip(trained.classes, shares, strict=True))
-        decided = (name for name, share in named.items() if share > trained.threshold)
-        yield Prediction(clip, named, tuple(decided))
+        named = dict(zip(saved.classes, shares, strict=True))
+        decided = tuple(name for name, share in named.items() if share > saved.threshold)
+        yield Prediction(clip, named, decided)
 
 
 def audio_files(given: Iterable[str]) -> Iterator[str]:
     """Files as they are given, and the audio files in given folders, at any depth, by name.
 
-    Hidden files and what lies behind linked folders is left out.
+    Hidden files and linked folders are left out.
 
     Raises:
         InputError: there is no such file or folder, or no audio file in a folder.

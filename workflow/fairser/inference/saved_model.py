@@ -1,4 +1,4 @@
-"""A trained model on disk: the folder of a run, or the package that was made from it."""
+"""A saved model: the folder of a run, or the package that was exported from it."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from fairser.methods.base import Method, find_method
 
 WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"
 FORMAT = 1  # of config.json
-# The settings of features that a prediction knows how to follow; the model is in its record.
+# Settings of the features that a prediction can follow; the model is in a record of its own.
 SETTINGS = ("kind", "seconds", "precision", "store", "waves", "pooling")
 MODEL = ("model", "revision")
 PRETRAINED = ("model", "revision", "commit", "files")
@@ -26,13 +26,13 @@ RUN = "such as results/runs/METHOD/SOURCE/kK/foldF/seedS"
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What a trained model is, besides its weights.
+class SavedModel:
+    """What is known of a saved model besides its weights.
 
     Attributes:
         method: that trained it.
         classes: names of the C classes, in the order of the logits.
-        threshold: probability above which a class is decided for.
+        threshold: a class is decided for above this probability.
         encoder: settings of its features: ``kind``, ``seconds`` and, with a pre-trained model,
             ``precision``, ``store``, ``waves``.
         waves: ``mean`` and ``std`` of the samples of the corpus.
@@ -50,36 +50,41 @@ class Trained:
     adapters: dict[str, Any] | None
 
 
-def read_trained(folder: str | Path) -> tuple[Trained, dict[str, torch.Tensor]]:
-    """A model and its tensors.
+def read_saved_model(folder: str | Path) -> tuple[SavedModel, dict[str, torch.Tensor]]:
+    """A saved model and its tensors.
 
     Raises:
-        InputError: the folder holds none, or one that can't predict; its weights are damaged or
-            not those that its package was made with.
+        InputError: the folder holds no model, or one that can't predict; its weights are damaged
+            or not those of the package.
     """
     folder = Path(folder)
     if (folder / METRICS).is_file():
-        metrics = read_metrics(folder)
         try:
-            trained = from_run(metrics)
+            saved = _of_run(read_metrics(folder))
         except (KeyError, TypeError, ZeroDivisionError) as error:
             raise InputError(_no_record(folder, error)) from error
     elif (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
-        trained = _from_package(folder)
+        saved = _of_package(folder)
     else:
-        raise InputError(_nothing(folder))
-    _check_names(trained, folder)
-    return trained, read_tensors(folder / WEIGHTS)
+        raise InputError(_no_model(folder))
+    _check_code(saved, folder)
+    path = folder / WEIGHTS
+    try:
+        return saved, load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(
+            f"{path}: not readable as safetensors ({error}); make or copy it again."
+        ) from error
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
-    """The record of a run of the first study.
+    """``metrics.json`` of a run of the first study.
 
     Raises:
         InputError: the folder is no such run, or an incomplete one.
     """
     if not (folder / METRICS).is_file():
-        raise InputError(_nothing(folder))
+        raise InputError(_no_model(folder))
     try:
         metrics = read_json(folder / METRICS)
         speech_llm, method = "objective" in metrics, metrics.get("method")
@@ -89,21 +94,20 @@ def read_metrics(folder: Path) -> dict[str, Any]:
         raise InputError(_speech_llm(folder, metrics))
     if method == "random":
         raise InputError(
-            f"{folder} is a run of Random, which draws its predictions: there is no model in it. "
-            "Take the run of another method."
+            f"{folder} is a run of Random, which draws its predictions: it has no model. Name the "
+            "run of another method."
         )
     if not (folder / WEIGHTS).is_file():
         raise InputError(f"{folder} lacks {WEIGHTS}; run `snakemake` again, which completes it.")
     return metrics
 
 
-def from_run(metrics: Mapping[str, Any]) -> Trained:
-    """The model of a run, from the record of the run (:func:`read_metrics`)."""
+def _of_run(metrics: Mapping[str, Any]) -> SavedModel:
     own = metrics["config"]["encoder"]
-    # The user's own features have no record.
+    # Features of the user's own have no record.
     made = metrics["features"] or {"settings": {"kind": own["kind"]}, "model": None}
     classes = tuple(metrics["f1_by_class"])
-    return Trained(
+    return SavedModel(
         method=metrics["method"],
         classes=classes,
         threshold=1 / len(classes),  # as fairser.evaluation.metrics.positive
@@ -114,21 +118,7 @@ def from_run(metrics: Mapping[str, Any]) -> Trained:
     )
 
 
-def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a safetensors file.
-
-    Raises:
-        InputError: it is none.
-    """
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise InputError(
-            f"{path}: not readable as safetensors ({error}); make or copy it again."
-        ) from error
-
-
-def _from_package(folder: Path) -> Trained:
+def _of_package(folder: Path) -> SavedModel:
     path = folder / CONFIG
     try:
         config = read_json(path)
@@ -138,7 +128,7 @@ def _from_package(folder: Path) -> Trained:
                 "code that came with it."
             )
         expected, rate = config["weights"]["sha256"], config["sampling_rate"]
-        trained = Trained(
+        saved = SavedModel(
             method=config["method"],
             classes=tuple(config["classes"]),
             threshold=float(config["threshold"]),
@@ -155,33 +145,33 @@ def _from_package(folder: Path) -> Trained:
         raise InputError(f"{path}: 'sampling_rate' is {rate}; only {SAMPLE_RATE} is supported.")
     if (found := sha256(folder / WEIGHTS)) != expected:
         raise InputError(
-            f"{folder / WEIGHTS} is not the file that this package was made with: its SHA-256 is "
-            f"{found}, expected {expected}. Copy the package again."
+            f"{folder / WEIGHTS} is not the file of this package: its SHA-256 is {found}, expected "
+            f"{expected}. Copy the package again."
         )
-    return trained
+    return saved
 
 
-def _check_names(trained: Trained, folder: Path) -> None:
-    """Refuse what is not there by its name, before anything is imported by it."""
-    kind = trained.encoder.get("kind")
-    names: list[tuple[str, str, Any]] = [("methods", "method", trained.method)]
+def _check_code(saved: SavedModel, folder: Path) -> None:
+    """Refuse a model that this code lacks parts of, before anything is imported by name."""
+    kind = saved.encoder.get("kind")
+    names: list[tuple[str, str, Any]] = [("methods", "method", saved.method)]
     names += [("encoders", "encoder kind", kind)] if kind != "precomputed" else []
-    for package, what, name in names:
+    for room, what, name in names:
         plain = isinstance(name, str) and re.fullmatch(r"[a-z0-9_]+", name)
-        if not plain or find_spec(f"fairser.{package}.{name}") is None:
+        if not plain or find_spec(f"fairser.{room}.{name}") is None:
             raise InputError(
                 f"{folder}: this code has no {what} {name!r}. Use the code that trained the model."
             )
-    if unknown := sorted(set(trained.encoder) - set(SETTINGS)):
+    if unknown := sorted(set(saved.encoder) - set(SETTINGS)):
         raise InputError(
-            f"{folder}: the features have a setting '{unknown[0]}', which predictions of this code "
-            "do not follow. Use the code that trained the model."
+            f"{folder}: this code does not know the setting '{unknown[0]}' of the features. Use "
+            "the code that trained the model."
         )
-    method = find_method(trained.method)
+    method = find_method(saved.method)
     if method.build is not Method.build or method.logits is not Method.logits:
         raise InputError(
-            f"The method '{trained.method}' predicts by a 'build' or 'logits' of its own, which "
-            "works in training alone. Give it a 'new_model' whose call gives the logits; "
+            f"The method '{saved.method}' overrides 'build' or 'logits', which a saved model does "
+            "not use. Give it a 'new_model' whose call gives the logits; "
             "workflow/fairser/methods/lff.py is an example."
         )
 
@@ -190,8 +180,8 @@ def _no_record(folder: Path, error: Exception) -> str:
     return f"{folder / METRICS} is no record of a run ({error!r}). Delete it and run `snakemake`."
 
 
-def _nothing(folder: Path) -> str:
-    """Why a folder is no trained model, and what to do."""
+def _no_model(folder: Path) -> str:
+    """Why a folder holds no saved model, and what to do."""
     if not folder.is_dir():
         return f"There is no folder {folder}. Name the folder of a run, {RUN}."
     if (folder / "adapter_config.json").is_file():
@@ -203,7 +193,7 @@ def _nothing(folder: Path) -> str:
         )
     below = next((path.parent for path in folder.rglob(WEIGHTS)), None)
     found = f" Below it is, for example, {below}." if below else ""
-    return f"{folder} is no run: it holds no {WEIGHTS}. Name a run's folder, {RUN}.{found}"
+    return f"{folder} is no run: it holds no {WEIGHTS}. Name the folder of a run, {RUN}.{found}"
 
 
 def _speech_llm(folder: Path, metrics: Mapping[str, Any]) -> str:
@@ -211,9 +201,9 @@ def _speech_llm(folder: Path, metrics: Mapping[str, Any]) -> str:
     model = metrics.get("settings", {}).get("model", "MODEL")
     start = f"{folder} is a run of the second study (a speech LLM)"
     if metrics.get("objective") == "zero_shot":
-        return f"{start} without training: its model is {model} as it is, load that."
+        return f"{start} without training: load its model {model} as it is."
     return (
-        f"{start}. Its adapters are in peft's own form and need no export: load {model} with "
+        f"{start}. Its adapters are stored as peft does and need no export: load {model} with "
         f"transformers, then `peft.PeftModel.from_pretrained(model, '{folder}')`; "
         "docs/minmaxgap.md has the prompts and label words."
     )

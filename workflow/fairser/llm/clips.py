@@ -18,7 +18,7 @@ from fairser.audio.waveforms import read
 from fairser.core.errors import InputError
 from fairser.corpora.genders import GENDERS
 from fairser.corpora.meldst import EMOTIONS
-from fairser.methods.gap import language_gaps
+from fairser.methods.loss_gap import language_gaps
 
 SHORTEST = 1_600  # samples; the model needs some frames, so a shorter clip is padded
 Stratum = tuple[int, int]

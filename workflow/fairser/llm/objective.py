@@ -2,9 +2,9 @@
 
 The gap is that of the whole batch, however few clips pass through the model at once. Each part
 holds clips of one language and gender, and their gradients are kept apart. When all losses of the
-batch are known, the gradients are combined with the factors of :func:`fairser.methods.gap.factors`.
-This is the exact gradient without another pass; it needs memory for one set of adapters per
-stratum.
+batch are known, the gradients are combined with the factors of
+:func:`fairser.methods.loss_gap.factors`. This is the exact gradient without another pass; it needs
+memory for one set of adapters per stratum.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from fairser.llm.clips import Clips, Stratum
-from fairser.methods.gap import factors, penalty
+from fairser.methods.loss_gap import factors, penalty
 
 
 @dataclass(frozen=True)

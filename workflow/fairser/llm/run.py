@@ -16,7 +16,7 @@ from fairser.llm.model import SpeechLLM, load_model, load_processor
 from fairser.llm.prompts import Prompts, answers
 from fairser.llm.scoring import Pass, generated, score
 from fairser.llm.training import ERM, Plan, Trainer, TrainingOptions
-from fairser.methods import gap as minmaxgap
+from fairser.methods import loss_gap
 from fairser.pretrained.devices import describe
 from fairser.pretrained.records import locate, read_record
 from fairser.training.checkpoints import Checkpoint
@@ -105,7 +105,7 @@ def train(setup: Setup, checkpoint: Checkpoint, steps: int) -> None:
     add_adapters(llm.model, lora, seed, options.pop("checkpointing"))
     plan = Plan(
         TrainingOptions(**options, checkpoint_steps=steps),
-        minmaxgap.Options(**settings["gap"]) if settings["gap"] else ERM,
+        loss_gap.Options(**settings["gap"]) if settings["gap"] else ERM,
         seed,
         f"{cell['objective']}, {cell['modality']}, p {cell['p']}, {cell['weighting']}, seed {seed}",
         settings["scores"],

@@ -16,10 +16,10 @@ from fairser.llm.adapters import trainable
 from fairser.llm.clips import Clips, batches, largest
 from fairser.llm.objective import Objective
 from fairser.llm.scoring import Pass, score
-from fairser.methods import gap as minmaxgap
+from fairser.methods import loss_gap
 from fairser.training.checkpoints import Checkpoint
 
-ERM = minmaxgap.Options(weighting="fixed", lambda_0=0.0)
+ERM = loss_gap.Options(weighting="fixed", lambda_0=0.0)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Plan:
     """
 
     options: TrainingOptions
-    gap: minmaxgap.Options
+    gap: loss_gap.Options
     seed: int
     where: str
     rule: str = "sum"

@@ -6,7 +6,6 @@ difficulty as in LfF. After a share of the steps the bias features are permuted 
 with their labels, so that C_i meets the emotion with the bias of others.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,22 +16,40 @@ from fairser.methods.base import FoldData, Method
 from fairser.methods.head import HIDDEN, LayerEncoder
 from fairser.methods.lff import RelativeDifficulty, generalised
 
-
-@dataclass(frozen=True)
-class Options:
-    """Hyper-parameters.
-
-    q, momentum: as in LfF.
-    swap_start: share of the steps before the swap (0.2, choice).
-    lambda_dis, lambda_swap, lambda_swap_b: weights of the losses (1, choice).
-    """
-
-    q: float = 0.7
-    momentum: float = 0.7
-    swap_start: float = 0.2
-    lambda_dis: float = 1.0
-    lambda_swap: float = 1.0
-    lambda_swap_b: float = 1.0
+METHOD = {
+    "title": "DisEnt",
+    "description": "Disentangled feature augmentation (Lee et al. 2021).",
+    "order": 4,
+    "colour": "#F0E442",
+    "extends": "lff",
+    "settings": {
+        "swap_start": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1,
+            "default": 0.2,
+            "description": "Share of the steps after which bias features are swapped (choice).",
+        },
+        "lambda_dis": {
+            "type": "number",
+            "minimum": 0,
+            "default": 1.0,
+            "description": "Weight of the loss of the bias classifier (choice).",
+        },
+        "lambda_swap": {
+            "type": "number",
+            "minimum": 0,
+            "default": 1.0,
+            "description": "Weight of the losses after the swap (choice).",
+        },
+        "lambda_swap_b": {
+            "type": "number",
+            "minimum": 0,
+            "default": 1.0,
+            "description": "Weight of the loss of the bias classifier after the swap (choice).",
+        },
+    },
+}
 
 
 class Disentangled(nn.Module):
@@ -50,10 +67,8 @@ class Disentangled(nn.Module):
 
 
 class DisEnt(Method):
-    Options = Options
-
-    def __init__(self, data: FoldData, generator: torch.Generator, options: Any = None) -> None:
-        super().__init__(data, generator, options)
+    def __init__(self, data: FoldData, generator: torch.Generator, **settings: Any) -> None:
+        super().__init__(data, generator, **settings)
         self.difficulty = RelativeDifficulty(data, self.rows, self.options.momentum)
 
     @staticmethod
@@ -64,7 +79,7 @@ class DisEnt(Method):
         options, features = self.options, self.data.features
         z_i, z_b = model.intrinsic(features, rows), model.bias(features, rows)
         l_i, l_b, easy = self._losses(model, z_i, z_b, rows, rows)
-        weight = self.difficulty.visit(l_b, l_i, rows)
+        weight = self.difficulty(l_b, l_i, rows)
         loss = (weight * l_i).mean() + options.lambda_dis * easy.mean()
         if progress >= options.swap_start:
             order = torch.randperm(len(rows), generator=self.generator)
@@ -87,13 +102,3 @@ class DisEnt(Method):
         l_b = self.clip_losses(bias, bias_rows)
         easy = generalised(l_b, bias, self.data.majority[bias_rows], self.options.q)
         return self.clip_losses(intrinsic, rows), l_b, easy
-
-    def state(self) -> dict[str, torch.Tensor]:
-        return {**super().state(), "averages": self.difficulty.averages}
-
-    def resume(self, state: dict[str, torch.Tensor]) -> None:
-        super().resume(state)
-        self.difficulty.averages = state["averages"]
-
-
-METHOD = DisEnt

@@ -1,6 +1,7 @@
-"""What the methods share that use group labels."""
+"""Group labels as the methods use them."""
 
 import torch
+from torch.nn.functional import one_hot
 
 from fairser.methods.base import FoldData
 
@@ -12,22 +13,29 @@ def group_labels(data: FoldData) -> torch.Tensor:
     return data.groups
 
 
-def cell_counts(data: FoldData, rows: torch.Tensor) -> torch.Tensor:
-    """Clips of each majority class and group [C, G] among the rows; unknown ones are not counted.
+def memberships(labels: torch.Tensor, count: int | None = None) -> torch.Tensor:
+    """One-hot labels [N, count], float32; 0 in all columns where the label is unknown.
 
-    The symbols of the paper: N_cg, and N_c its sum over the groups.
+    Args:
+        labels: numbers [N], int64, -1 where unknown.
+        count: number of columns; by default as many as the largest label needs, and at least one.
     """
-    groups = group_labels(data)[rows]
-    majority = data.majority[rows]
-    known = (groups >= 0) & (majority >= 0)
-    shape = (data.targets.shape[1], max(int(group_labels(data).max()) + 1, 1))
-    counts = torch.zeros(shape, dtype=torch.int64)
-    one = torch.ones(int(known.sum()), dtype=torch.int64)
-    return counts.index_put_((majority[known], groups[known]), one, accumulate=True)
+    if count is None:
+        count = max(int(labels.max()) + 1, 1)
+    return one_hot(labels.clamp_min(0), count).float() * (labels >= 0)[:, None]
+
+
+def cell_counts(data: FoldData, rows: torch.Tensor) -> torch.Tensor:
+    """Number of clips N_cg of each majority class and group [C, G], float32.
+
+    Clips whose class or group is unknown are not counted.
+    """
+    classes = memberships(data.majority, data.targets.shape[1])
+    return classes[rows].T @ memberships(group_labels(data))[rows]
 
 
 def group_means(losses: torch.Tensor, shares: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean loss of each group in a batch, and which groups are in it at all.
+    """Mean loss of each group in a batch, and which groups the batch has.
 
     Args:
         losses: losses of the clips [B].

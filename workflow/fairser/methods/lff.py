@@ -8,7 +8,6 @@ The class-balanced loss l_i takes the place of the hard cross-entropy, and p_y i
 of the majority class, which every train clip of a biased split has.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,17 +17,28 @@ from fairser.extraction.batches import Features
 from fairser.methods.base import FoldData, Method
 from fairser.methods.head import Head
 
-
-@dataclass(frozen=True)
-class Options:
-    """Hyper-parameters.
-
-    q: exponent of the generalised cross-entropy (0.7, Nam et al.).
-    momentum: share of the old value in the moving averages (0.7, Nam et al.).
-    """
-
-    q: float = 0.7
-    momentum: float = 0.7
+METHOD = {
+    "title": "LfF",
+    "description": "Learning from failure (Nam et al. 2020).",
+    "order": 3,
+    "colour": "#56B4E9",
+    "fill": "bottom",
+    "settings": {
+        "q": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "default": 0.7,
+            "description": "Exponent of the generalised cross-entropy.",
+        },
+        "momentum": {
+            "type": "number",
+            "minimum": 0,
+            "exclusiveMaximum": 1,
+            "default": 0.7,
+            "description": "Share of the old value in the moving averages of the losses.",
+        },
+    },
+}
 
 
 class TwoHeads(nn.Module):
@@ -42,22 +52,25 @@ class TwoHeads(nn.Module):
         return self.debiased(features, rows)
 
 
-class RelativeDifficulty:
+class RelativeDifficulty(nn.Module):
     """W_i = b / (b + d + 1e-8) from moving averages of two losses, each scaled by its class.
 
-    Attributes:
-        averages: moving averages of the losses of b and of d [2, N], NaN before the first visit.
+    Buffer ``averages``: moving averages of the losses of b and of d [2, N], NaN for a clip that
+    was in no batch yet.
     """
 
-    def __init__(self, data: FoldData, train: torch.Tensor, momentum: float) -> None:
-        self.majority, self.train, self.momentum = data.majority, train, momentum
-        self.classes = data.targets.shape[1]
-        self.averages = torch.full((2, len(data.targets)), torch.nan)
+    averages: torch.Tensor
 
-    def visit(
+    def __init__(self, data: FoldData, rows: torch.Tensor, momentum: float) -> None:
+        super().__init__()
+        self.majority, self.rows, self.momentum = data.majority, rows, momentum
+        self.classes = data.targets.shape[1]
+        self.register_buffer("averages", torch.full((2, len(data.targets)), torch.nan))
+
+    def forward(
         self, biased: torch.Tensor, debiased: torch.Tensor, rows: torch.Tensor
     ) -> torch.Tensor:
-        """Take in the losses [B] of both heads at these rows and return their W [B]."""
+        """W [B] of these rows, whose averages are updated with the losses [B] of both heads."""
         new = torch.stack([biased, debiased]).detach()
         old = self.averages[:, rows]
         mixed = self.momentum * old + (1 - self.momentum) * new
@@ -66,9 +79,9 @@ class RelativeDifficulty:
         return scaled[0] / (scaled[0] + scaled[1] + 1e-8)
 
     def _largest(self) -> torch.Tensor:
-        """Largest average of each class among the train clips visited so far [2, C]."""
-        seen = self.averages[:, self.train].nan_to_num(0.0)
-        index = self.majority[self.train].expand(2, -1)
+        """Largest average of each class among the train clips seen so far [2, C]."""
+        seen = self.averages[:, self.rows].nan_to_num(0.0)
+        index = self.majority[self.rows].expand(2, -1)
         largest = torch.zeros(2, self.classes).scatter_reduce(1, index, seen, "amax")
         return largest.clamp_min(torch.finfo(torch.float32).tiny)
 
@@ -82,10 +95,8 @@ def generalised(
 
 
 class LfF(Method):
-    Options = Options
-
-    def __init__(self, data: FoldData, generator: torch.Generator, options: Any = None) -> None:
-        super().__init__(data, generator, options)
+    def __init__(self, data: FoldData, generator: torch.Generator, **settings: Any) -> None:
+        super().__init__(data, generator, **settings)
         self.difficulty = RelativeDifficulty(data, self.rows, self.options.momentum)
 
     @staticmethod
@@ -99,17 +110,7 @@ class LfF(Method):
         features = self.data.features
         biased, debiased = (head(features, rows) for head in model.children())
         loss_b, loss_d = (self.clip_losses(logits, rows) for logits in (biased, debiased))
-        weight = self.difficulty.visit(loss_b, loss_d, rows)
+        weight = self.difficulty(loss_b, loss_d, rows)
         majority = self.data.majority[rows]
         easy = generalised(loss_b, biased, majority, self.options.q)
         return easy.mean() + (weight * loss_d).mean()
-
-    def state(self) -> dict[str, torch.Tensor]:
-        return {**super().state(), "averages": self.difficulty.averages}
-
-    def resume(self, state: dict[str, torch.Tensor]) -> None:
-        super().resume(state)
-        self.difficulty.averages = state["averages"]
-
-
-METHOD = LfF

@@ -2,38 +2,77 @@
 
 The loss of a batch is its mean plus lambda times the p-th power of the largest difference between
 the mean losses of two groups; lambda follows that difference on development, epoch by epoch. See
-:mod:`fairser.methods.gap`; here all clips are of one language.
+:mod:`fairser.methods.loss_gap`; here all clips are of one language.
 """
 
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import one_hot
 
 from fairser.methods.base import FoldData, Method
-from fairser.methods.gap import Options, language_gaps, penalty
-from fairser.methods.group_labels import group_labels, group_means
+from fairser.methods.group_labels import group_labels, group_means, memberships
+from fairser.methods.loss_gap import Options, language_gaps, penalty
 
 AT_ONCE = 512  # development clips whose logits are computed together
 
+METHOD = {
+    "title": "MinMaxGAP",
+    "description": "ERM with the largest loss gap between groups (Pang et al. 2026).",
+    "order": 10,
+    "groups": "any",
+    "finetune": True,
+    "settings": {
+        "p": {"enum": [1, 2], "default": 2, "description": "Exponent of the gap."},
+        "weighting": {
+            "enum": ["adaptive", "fixed"],
+            "default": "adaptive",
+            "description": "Whether the weight of the gap is updated with the gap on development.",
+        },
+        "lambda_0": {
+            "type": "number",
+            "minimum": 0,
+            "default": 1.0,
+            "description": "Weight of the gap in the first epoch or round.",
+        },
+        "eta": {
+            "type": "number",
+            "minimum": 0,
+            "default": 1.0,
+            "description": "Step size of the weight, per unit of the gap above epsilon.",
+        },
+        "epsilon": {
+            "type": "number",
+            "minimum": 0,
+            "default": 0.05,
+            "description": "Gap on development, in units of the loss, that leaves the weight.",
+        },
+        "lambda_max": {
+            "type": "number",
+            "minimum": 0,
+            "default": 10.0,
+            "description": "Largest value of the weight.",
+        },
+    },
+}
+
 
 class MinMaxGAP(Method):
-    """Attributes: ``weight``, lambda of the current epoch, float64 scalar."""
+    """Buffer ``weight``: lambda of the current epoch, float64 scalar."""
 
-    Options = Options
+    weight: torch.Tensor
 
-    def __init__(self, data: FoldData, generator: torch.Generator, options: Any = None) -> None:
-        super().__init__(data, generator, options)
-        labels = group_labels(data)
-        hot = one_hot(labels.clamp_min(0), max(int(labels.max()) + 1, 1)).float()
-        self.shares = hot * (labels >= 0)[:, None]
-        self.weight = torch.tensor(self.options.lambda_0, dtype=torch.float64)
+    def __init__(self, data: FoldData, generator: torch.Generator, **settings: Any) -> None:
+        super().__init__(data, generator, **settings)
+        self.gap = Options(**vars(self.options))
+        self.shares = memberships(group_labels(data))
+        weight = torch.tensor(self.gap.lambda_0, dtype=torch.float64)
+        self.register_buffer("weight", weight)
 
     def loss(self, model: nn.Module, rows: torch.Tensor, progress: float) -> torch.Tensor:
         losses = self.clip_losses(self.logits(model, rows), rows)
         means, present = group_means(losses, self.shares[rows])
-        gap = penalty(means[None], present[None], self.options.p)
+        gap = penalty(means[None], present[None], self.gap.p)
         return losses.mean() + float(self.weight) * gap
 
     @torch.no_grad()
@@ -43,14 +82,4 @@ class MinMaxGAP(Method):
         parts = [self.clip_losses(self.logits(model, part), part) for part in rows.split(size)]
         means, present = group_means(torch.cat(parts), self.shares[rows])
         (gap,) = language_gaps(means[None], present[None])
-        self.weight.fill_(self.options.updated(float(self.weight), gap))
-
-    def state(self) -> dict[str, torch.Tensor]:
-        return {**super().state(), "weight": self.weight}
-
-    def resume(self, state: dict[str, torch.Tensor]) -> None:
-        super().resume(state)
-        self.weight = state["weight"]
-
-
-METHOD = MinMaxGAP
+        self.weight.fill_(self.gap.updated(float(self.weight), gap))

@@ -4,7 +4,6 @@ The loss of a clip of majority class c and group g is multiplied by N_c / N_cg, 
 class every group that has clips weighs the same. A clip of unknown group keeps weight 1.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,33 +12,35 @@ from torch import nn
 from fairser.methods.base import FoldData, Method
 from fairser.methods.group_labels import cell_counts, group_labels
 
-
-@dataclass(frozen=True)
-class Options:
-    """normalise: scale the weights to mean 1 over train (choice: off, as in the paper)."""
-
-    normalise: bool = False
+METHOD = {
+    "title": "RW",
+    "description": "Reweighting (Kamiran and Calders 2012).",
+    "order": 7,
+    "groups": "any",
+    "finetune": True,
+    "summary": True,
+    "colour": "#0072B2",
+    "settings": {
+        "normalise": {
+            "type": "boolean",
+            "default": False,
+            "description": "Scale the weights to mean 1 over train (choice, off).",
+        },
+    },
+}
 
 
 class RW(Method):
-    Options = Options
-
-    def __init__(self, data: FoldData, generator: torch.Generator, options: Any = None) -> None:
-        super().__init__(data, generator, options)
-        self.factors = self._factors()
-
-    def _factors(self) -> torch.Tensor:
-        """Factor of each clip [N], 1 where class or group is unknown."""
-        counts = cell_counts(self.data, self.rows).float()
+    def __init__(self, data: FoldData, generator: torch.Generator, **settings: Any) -> None:
+        super().__init__(data, generator, **settings)
+        counts = cell_counts(data, self.rows)
         table = counts.sum(dim=1, keepdim=True) / counts.clamp_min(1)
-        groups, majority = group_labels(self.data), self.data.majority
+        groups, majority = group_labels(data), data.majority
         known = (groups >= 0) & (majority >= 0)
-        factors = torch.where(known, table[majority, groups], 1.0)
-        return factors / factors[self.rows].mean() if self.options.normalise else factors
+        self.factors = torch.where(known, table[majority, groups], 1.0)  # [N]
+        if self.options.normalise:
+            self.factors = self.factors / self.factors[self.rows].mean()
 
     def loss(self, model: nn.Module, rows: torch.Tensor, progress: float) -> torch.Tensor:
         losses = self.clip_losses(self.logits(model, rows), rows)
         return (self.factors[rows] * losses).mean()
-
-
-METHOD = RW

@@ -1,4 +1,4 @@
-"""What a training under way leaves on disk, so that it goes on where it was interrupted."""
+"""The state of an unfinished training on disk, from which it resumes after an interruption."""
 
 import json
 import time
@@ -15,14 +15,13 @@ EVERY = 60.0  # seconds
 
 
 class Checkpoint:
-    """A file with the state of a training, replaced every so often and removed at the end.
+    """A file with the state of a training, replaced now and then and removed at the end.
 
-    The workflow engine does not know of it, and so does not delete it with the outputs of a job
-    that failed.
+    It is no output of a Snakemake rule, so that it is not deleted when the job fails.
 
     Args:
-        path: of the file; None keeps nothing.
-        fingerprint: of all that the training depends on; the state of another one is ignored.
+        path: of the file; None saves nothing.
+        fingerprint: of all that the training depends on; a state with another one is ignored.
         every: seconds between two states.
     """
 
@@ -33,12 +32,12 @@ class Checkpoint:
         self.saved = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
-        """The state that an interrupted training left, or None."""
+        """The state of an interrupted training, or None."""
         if self.path is None or not self.path.is_file():
             return None
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
-        except Exception as error:  # a file cut by a crash of the machine: begin anew
+        except Exception as error:  # such as a file cut by a crash of the machine
             logger.info("%s is not readable (%s): not resumed", self.path, error)
             return None
         if not isinstance(state, dict) or state.pop("fingerprint", None) != self.fingerprint:
@@ -47,7 +46,7 @@ class Checkpoint:
         return state
 
     def due(self) -> bool:
-        """Whether it is time for the next state."""
+        """Whether it is time to save the next state."""
         return self.path is not None and time.monotonic() - self.saved >= self.every
 
     def save(self, state: dict[str, Any]) -> None:
@@ -59,7 +58,7 @@ class Checkpoint:
         self.saved = time.monotonic()
 
     def remove(self) -> None:
-        """Forget the state; the training is complete."""
+        """Delete the file; the training is complete."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
 
@@ -67,12 +66,12 @@ class Checkpoint:
 def make_checkpoint(
     folder: Path, given: Iterable[str], settings: Any, every: float = EVERY
 ) -> Checkpoint:
-    """The checkpoint of a run: valid for these settings and these input files as they are now.
+    """The checkpoint of a run, valid for these settings and for the input files as they are now.
 
     Args:
         folder: of the run.
         given: its input files, in the same order each time.
-        settings: all else that its result depends on, code included; JSON can hold it.
+        settings: everything else that the result depends on, code included, as JSON can hold it.
         every: seconds between two states.
     """
     files = [(file, Path(file).stat().st_size, Path(file).stat().st_mtime_ns) for file in given]

@@ -1,7 +1,7 @@
-"""Training an encoder with the head: adapters (LoRA, Hu et al. 2022) on frames, end to end.
+"""Training an encoder together with the head: LoRA adapters (Hu et al. 2022), end to end.
 
-The head is linear up to the logits, so that here, too, each layer's mean over the frames of a clip
-is all that it needs; but the encoder computes it anew in every step, with gradients.
+The head is linear up to the logits, so that the mean over the frames of a clip is all that it needs
+of each layer; here the encoder computes it anew in every step, with gradients.
 """
 
 from collections import defaultdict
@@ -22,7 +22,7 @@ from peft import LoraConfig, inject_adapter_in_model  # isort: skip
 
 
 @dataclass(frozen=True)
-class Options:
+class AdapterOptions:
     """Settings of the adapters, named as in the configuration's ``lora``."""
 
     rank: int = 8
@@ -32,13 +32,13 @@ class Options:
 
 @dataclass(frozen=True)
 class FinetunedInputs:
-    """Inputs from the audio itself.
+    """Inputs from audio files.
 
     Attributes:
-        encoder: the frozen encoder; adapters are put into it.
-        folder: of the corpus' audio.
-        files: name of the audio file of each clip.
-        seconds: how much of a long file is used.
+        encoder: the frozen encoder, which the adapters are added to.
+        folder: of the audio files.
+        files: name of each clip's file.
+        seconds: length that is used of a longer file.
         options: settings of the adapters.
     """
 
@@ -46,7 +46,7 @@ class FinetunedInputs:
     folder: Path
     files: dict[str, str]
     seconds: float
-    options: Options
+    options: AdapterOptions
 
     def fold(
         self, clips: Iterable[str], train: np.ndarray, seed: int
@@ -56,13 +56,10 @@ class FinetunedInputs:
         return AdaptedEncoder(self.encoder, audio, self.options, seed), {}
 
 
-def add_adapters(model: nn.Module, options: Options, seed: int = 0) -> dict[str, nn.Parameter]:
-    """Put adapters into a frozen model, in place; returns their parameters by name.
-
-    Args:
-        model: of an encoder.
-        options: settings of the adapters.
-        seed: of their initial weights.
+def add_adapters(
+    model: nn.Module, options: AdapterOptions, seed: int = 0
+) -> dict[str, nn.Parameter]:
+    """Add adapters to an encoder's frozen model, in place; their parameters by name.
 
     Raises:
         InputError: the model has no such layers.
@@ -89,77 +86,71 @@ def add_adapters(model: nn.Module, options: Options, seed: int = 0) -> dict[str,
 
 
 class AdaptedEncoder:
-    """Pooled features of an encoder with adapters, which get their gradients.
+    """Features [N, L, D] of an encoder with adapters, computed batch by batch with gradients.
 
-    Attributes:
-        adapters: the parameters of the adapters by name, all that is trained of the encoder.
-        at_once: clips that are encoded together where no gradient is needed.
-    """
-
-    at_once = 32
-
-    def __init__(self, encoder: SpeechEncoder, audio: Audio, options: Options, seed: int) -> None:
-        """Args:
+    Args:
         encoder: is changed in place.
         audio: of the N clips.
         options: settings of the adapters.
         seed: of their initial weights.
 
-        Raises:
-            InputError: the encoder has no such layers, or does not use adapters on them.
-        """
+    Attributes:
+        adapters: the parameters of the adapters by name, all that is trained of the encoder.
+        at_once: clips that are encoded together where no gradient is needed.
+
+    Raises:
+        InputError: the encoder has no such layers, or does not use adapters on them.
+    """
+
+    at_once = 32
+
+    def __init__(
+        self, encoder: SpeechEncoder, audio: Audio, options: AdapterOptions, seed: int
+    ) -> None:
         self.encoder, self.audio = encoder, audio
         self.shape = (len(audio.files), encoder.layers, encoder.dim)
         self.adapters = add_adapters(encoder.model, options, seed)
         self._check_gradients()
 
     def _check_gradients(self) -> None:
-        """Refuse adapters that no gradient reaches: they would train nothing and not tell.
+        """Refuse adapters that no gradient reaches: they would silently train nothing.
 
-        WavLM's attention reads the weights of its projections itself, past their modules.
+        WavLM's attention reads the weights of its projections directly, past their modules.
         """
-        noise = torch.randn(
-            1, 2 * self.encoder.shortest, generator=torch.Generator().manual_seed(0)
-        )
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.randn(1, 2 * self.encoder.shortest, generator=generator)
         pooled = self._pool(noise).square().sum()
         if pooled.requires_grad:
             pooled.backward()
-        idle = sorted(
-            {
-                name.split(".lora_")[0].split(".")[-1]
-                for name, parameter in self.adapters.items()
-                if parameter.grad is None
-            }
-        )
+        idle = {n for n, parameter in self.adapters.items() if parameter.grad is None}
         for parameter in self.adapters.values():
             parameter.grad = None
         if idle:
+            names = sorted({name.split(".lora_")[0].split(".")[-1] for name in idle})
             raise InputError(
-                f"'lora.modules' names {', '.join(idle)}, but this encoder "
-                f"({self.encoder.model.config.model_type}) computes past adapters there, so that "
-                "they would train nothing. Name others, such as intermediate_dense and "
-                "output_dense."
+                f"'lora.modules' names {', '.join(names)}, but this encoder "
+                f"({self.encoder.model.config.model_type}) does not use adapters there: they would "
+                "train nothing. Name others, such as intermediate_dense and output_dense."
             )
 
     def batch(self, rows: torch.Tensor) -> torch.Tensor:
         """Features [B, L, D] of the rows [B], float32 on the CPU, with gradients.
 
-        Clips of one length go through the encoder together, others are not padded against each
-        other, as in the extraction.
+        Clips of the same length are encoded together; none is padded, as in the extraction.
 
         Raises:
             InputError: a clip can't be used.
         """
-        waves = [self.audio.read(row) for row in rows.tolist()]
+        waveforms = [self.audio.read(row) for row in rows.tolist()]
         by_length = defaultdict(list)
-        for place, wave in enumerate(waves):
-            by_length[len(wave)].append(place)
-        parts, places = [], []
+        for place, waveform in enumerate(waveforms):
+            by_length[len(waveform)].append(place)
+        parts, order = [], []
         for same in by_length.values():
-            parts.append(self._pool(torch.stack([waves[place] for place in same])))
-            places += same
-        return torch.cat(parts)[torch.tensor(places).argsort()]
+            parts.append(self._pool(torch.stack([waveforms[place] for place in same])))
+            order += same
+        return torch.cat(parts)[torch.tensor(order).argsort()]
 
-    def _pool(self, waves: torch.Tensor) -> torch.Tensor:
-        """Mean over frames [B, L, D] of waves [B, sample]."""
-        return self.encoder.hidden_states(waves).float().mean(dim=2).cpu()
+    def _pool(self, waveforms: torch.Tensor) -> torch.Tensor:
+        """Mean over frames [B, L, D] of waveforms [B, sample]."""
+        return self.encoder.hidden_states(waveforms).float().mean(dim=2).cpu()

@@ -1,5 +1,6 @@
-"""The files of a training run: what it reads, and what it leaves."""
+"""The files of a training run: those it reads and those it writes."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,22 @@ from fairser.core.provenance import commit, versions
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.features import Inputs, StoreInputs
 from fairser.extraction.store import open_store
-from fairser.training.train import Run
+from fairser.training.train import TrainingResult
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """How a run came about.
+
+    Attributes:
+        cell: method, source, k, fold and seed.
+        inputs: device, features and groups (:func:`make_inputs`).
+        config: the resolved configuration.
+    """
+
+    cell: dict[str, str]
+    inputs: dict[str, Any]
+    config: dict[str, Any]
 
 
 def make_inputs(
@@ -24,12 +40,12 @@ def make_inputs(
     """Where a run's features come from, and the record of it.
 
     Args:
-        given: input files of the job: ``features`` and ``clips`` of a store; or, where the
-            encoder is trained, perhaps ``waves`` and its ``model``.
+        given: input files of the job: ``features`` and ``clips`` of a store; if the encoder is
+            trained, its ``model`` and ``waves`` where it has them.
         settings: of the job: ``finetune`` (settings of the adapters, or None), ``standardise``;
-            with the former ``encoder`` and ``audio``.
+            with adapters also ``encoder`` and ``audio``.
         table: clip table of the fold.
-        config: the resolved configuration, for what changes no number: device and memory.
+        config: the resolved configuration, of which only device and memory are used.
         threads: for an encoder that is trained on the CPU.
     """
     groups = read_json(given["origin"])["origin"] if "origin" in given else None
@@ -41,55 +57,46 @@ def make_inputs(
         return StoreInputs(store, settings["standardise"], config["train"]["memory_mb"]), record
     from fairser.extraction.extract import Source
     from fairser.pretrained.devices import describe
-    from fairser.training.finetuning import FinetunedInputs, Options
+    from fairser.training.finetuning import AdapterOptions, FinetunedInputs
 
     torch.set_num_threads(threads)
     source = Source.read(settings["encoder"], given.get("model"), given.get("waves"))
     encoder: Any = source.encoder(config["device"])
-    files = dict(table.frame.select("clip", "file").iter_rows())
     inputs = FinetunedInputs(
         encoder,
         Path(settings["audio"]),
-        files,
+        dict(table.frame.select("clip", "file").iter_rows()),
         settings["encoder"]["seconds"],
-        Options(**settings["finetune"]),
+        AdapterOptions(**settings["finetune"]),
     )
-    record = {"device": describe(encoder.device), "features": source.described()}
-    return inputs, {**record, "groups": groups}
+    made = source.described()
+    return inputs, {"device": describe(encoder.device), "features": made, "groups": groups}
 
 
-def write_run(
-    paths: dict[str, str],
-    run: Run,
-    origin: dict[str, Any],
-    cell: dict[str, str],
-    config: dict[str, Any],
-) -> None:
-    """Write a run's predictions, model and history, and last the record of how it came about.
+def write_run(paths: dict[str, str], result: TrainingResult, record: RunRecord) -> None:
+    """Write a run's predictions, model and history, and its record last.
 
     Args:
         paths: of ``predictions`` (parquet), ``model`` (safetensors), ``history`` (csv) and
             ``run`` (JSON).
-        run: what the training left.
-        origin: the record of its inputs (:func:`make_inputs`).
-        cell: method, source, k, fold and seed.
-        config: the resolved configuration.
+        result: of the training.
+        record: how it came about.
     """
     with complete(paths["predictions"]) as path:
-        run.predictions.write_parquet(path)
+        result.predictions.write_parquet(path)
     with complete(paths["model"]) as path:
-        save_file(run.tensors, path)
+        save_file(result.tensors, path)
     with complete(paths["history"]) as path:
-        run.history.write_csv(path)
-    record = {
-        "method": cell["method"],
-        "source": cell["source"],
-        **{name: int(cell[name]) for name in ("k", "fold", "seed")},
-        "best_epoch": run.best_epoch,
-        "seconds": run.seconds,
-        **origin,
+        result.history.write_csv(path)
+    written = {
+        "method": record.cell["method"],
+        "source": record.cell["source"],
+        **{name: int(record.cell[name]) for name in ("k", "fold", "seed")},
+        "best_epoch": result.best_epoch,
+        "seconds": result.seconds,
+        **record.inputs,
         "versions": versions(),
         "commit": commit(),
-        "config": config,
+        "config": record.config,
     }
-    write_json(Path(paths["run"]), record)
+    write_json(Path(paths["run"]), written)

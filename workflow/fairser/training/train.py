@@ -1,7 +1,9 @@
 """A run of the grid: from the features of a fold to predictions."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,18 +15,48 @@ from fairser.core.errors import InputError
 from fairser.corpora.clips import SPLITS, ClipTable
 from fairser.extraction.batches import Statistics
 from fairser.extraction.features import Inputs
-from fairser.groups.grouping import encode_groups
+from fairser.groups.base import encode_groups
 from fairser.methods.base import FoldData, Method, find_method
 from fairser.training.checkpoints import Checkpoint
-from fairser.training.fitting import Options, Progress, Weights, at_once, fit
+from fairser.training.fitting import (
+    ModelWeights,
+    Trainer,
+    TrainOptions,
+    TrainProgress,
+    evaluation_batches,
+)
 
 PREDICTED = ("development", "test")
-STAGES = ("load", "train", "predict")
+HISTORY = {"epoch": pl.Int64, "train_loss": pl.Float64, "development_loss": pl.Float64}
 
 
 @dataclass(frozen=True)
-class Run:
-    """What a training run leaves behind.
+class TrainingJob:
+    """One training of the grid.
+
+    Attributes:
+        method: its name.
+        table: clip table of the fold, with the biased split.
+        inputs: where the features come from.
+        options: settings of the training.
+        seed: of initial weights, batch order and the method's own draws.
+        grouping: groups of the fold's clips (:mod:`fairser.groups.grouping`), None for the source
+            none.
+        hyper: hyper-parameters of the method that are not at their defaults.
+    """
+
+    method: str
+    table: ClipTable
+    inputs: Inputs
+    options: TrainOptions
+    seed: int = 0
+    grouping: pl.DataFrame | None = None
+    hyper: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training gives.
 
     Attributes:
         tensors: parameters of the best model, those of an encoder's adapters below
@@ -49,9 +81,9 @@ def load_fold(
     """One fold's clips, and the statistics that its features were standardised with.
 
     Args:
-        table: the (biased) clip table of one fold, sorted as rows are to be numbered.
+        table: clip table of one fold; its order numbers the rows.
         inputs: where the features come from.
-        grouping: groups of the clips (:mod:`fairser.groups.grouping`), None for the source none.
+        grouping: groups of the clips, None for the source none.
         seed: of what the inputs initialise at random.
 
     Raises:
@@ -80,9 +112,9 @@ def _load_groups(grouping: pl.DataFrame | None, frame: pl.DataFrame) -> dict[str
     if grouping is None:
         return {}
     ordered = frame.select("clip").join(grouping, on="clip", how="left", maintain_order="left")
-    if ordered["split"].null_count():
-        lost = ordered.filter(pl.col("split").is_null())["clip"][0]
-        raise InputError(f"The groups lack clip '{lost}'; make them again from this split.")
+    lost = ordered.filter(pl.col("split").is_null())["clip"]
+    if len(lost):
+        raise InputError(f"The groups lack clip '{lost[0]}'; make them again from this split.")
     numbers, shares = encode_groups(ordered)
     fields = {"groups": torch.from_numpy(numbers)}
     if shares is not None:
@@ -90,66 +122,49 @@ def _load_groups(grouping: pl.DataFrame | None, frame: pl.DataFrame) -> dict[str
     return fields
 
 
-def train_and_predict(
-    name: str,
-    table: ClipTable,
-    inputs: Inputs,
-    options: Options,
-    seed: int,
-    grouping: pl.DataFrame | None = None,
-    hyper: dict[str, Any] | None = None,
-    checkpoint: Checkpoint | None = None,
-) -> Run:
+def train_and_predict(job: TrainingJob, checkpoint: Checkpoint | None = None) -> TrainingResult:
     """Train a method on one fold and predict its development and test clips.
 
     The same seed gives the same initial head and the same order of batches to every method, so
-    that methods differ by what they do, not by the draw.
+    that a difference between methods does not come from the draw.
 
     Args:
-        name: of the method.
-        table: biased clip table of the fold.
-        inputs: where the features come from.
-        options: settings of the training.
-        seed: of initial weights, batch order and the method's own draws.
-        grouping: groups of the fold's clips, for methods that use them.
-        hyper: hyper-parameters of the method that are not at their defaults.
-        checkpoint: where an interrupted training is taken up; the result is the same as without
+        job: what is trained.
+        checkpoint: where an interrupted training is resumed; the result is the same as without
             the interruption.
 
     Raises:
         InputError: the loss is not finite, the features lack clips, or no train clip is left.
     """
     times = [time.monotonic()]
-    data, statistics = load_fold(table, inputs, grouping, seed)
+    data, statistics = load_fold(job.table, job.inputs, job.grouping, job.seed)
     times.append(time.monotonic())
-    where = f"method {name}, fold {table.frame['fold'][0]}, seed {seed}"
+    where = f"method {job.method}, fold {job.table.frame['fold'][0]}, seed {job.seed}"
     if data.groups is not None and not (data.groups[data.train] >= 0).any():
         raise InputError(
-            f"Nothing to go by for {where}: the groups of all train clips are unknown. Take "
-            "another group source, or fill in the attribute that it comes from."
+            f"The groups of all train clips are unknown for {where}. Take another group source, or "
+            "fill in the attribute that it comes from."
         )
-    kind = find_method(name)
-    method = kind(data, torch.Generator().manual_seed(seed), kind.Options(**(hyper or {})))
+    kind = find_method(job.method)
+    method = kind(data, torch.Generator().manual_seed(job.seed), **job.hyper)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(job.seed)
         model = method.build()
-    weights = Weights(model, getattr(data.features, "adapters", {}))
-    progress = Progress()
+    weights = ModelWeights(model, getattr(data.features, "adapters", {}))
+    progress = TrainProgress()
     if method.trains:
-        progress = fit(method, weights, options, seed, where, checkpoint or Checkpoint())
+        trainer = Trainer(method, weights, job.options, job.seed, where)
+        progress = trainer.fit(checkpoint or Checkpoint())
     times.append(time.monotonic())
-    predictions = _predict(method, model, table, where)
+    predictions = _predict(method, model, job.table, where)
     times.append(time.monotonic())
-    schema = {"epoch": pl.Int64, "train_loss": pl.Float64, "development_loss": pl.Float64}
-    return Run(
+    seconds = [round(end - start, 3) for start, end in pairwise(times)]
+    return TrainingResult(
         tensors={**weights.copy(), **statistics},
-        history=pl.DataFrame(progress.history, schema, orient="row"),
+        history=pl.DataFrame(progress.history, HISTORY, orient="row"),
         predictions=predictions,
         best_epoch=progress.best_epoch,
-        seconds={
-            name: round(end - start, 3)
-            for name, start, end in zip(STAGES, times, times[1:], strict=False)
-        },
+        seconds=dict(zip(("load", "train", "predict"), seconds, strict=True)),
     )
 
 
@@ -158,7 +173,7 @@ def _predict(method: Method, model: nn.Module, table: ClipTable, where: str) -> 
     """Probabilities softmax(z) of the development and test clips, in the table's order."""
     frame = table.frame.with_row_index("number").filter(pl.col("split").is_in(PREDICTED))
     rows = torch.from_numpy(frame["number"].cast(pl.Int64).to_numpy().copy())
-    logits = torch.cat([method.logits(model, part) for part in rows.split(at_once(method))])
+    logits = torch.cat([method.logits(model, part) for part in evaluation_batches(method, rows)])
     bad = ~logits.isfinite().all(dim=1)
     if bad.any():
         clip = frame["clip"][int(bad.nonzero()[0])]
