@@ -161,4 +161,4 @@ def test_download_from_nowhere(tmp_path: Path) -> None:
     nowhere = f"file://{tmp_path}/nowhere"
     workflow = Workflow(tmp_path, {"download": {"labels": nowhere, "cremad": nowhere}})
     output = workflow.fail("download_cremad")
-    assert f"{nowhere}: commit 9ff7fa2f0330a2bb950dd0d4e09d250d4e7a1cfd cannot be had" in output
+    assert f"{nowhere}: commit 9ff7fa2f0330a2bb950dd0d4e09d250d4e7a1cfd cannot be fetched" in output

@@ -31,7 +31,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory, tones: Path) -> Workflow:
         "statistics": {"resamples": 100},
     }
     done = Workflow(tmp_path_factory.mktemp("report"), overlay(tones) | change)
-    assert "Open results/report.html" in done.run("report")
+    assert "report: results/report.html" in done.run("report")
     return done
 
 
