@@ -87,9 +87,8 @@ def generalised(
 class LfF(Method):
     Options = Options
 
-    def __init__(self, data: FoldData, generator: torch.Generator, options: Any = None) -> None:
-        super().__init__(data, generator, options)
-        self.difficulty = RelativeDifficulty(data, self.rows, self.options.momentum)
+    def prepare(self) -> None:
+        self.difficulty = RelativeDifficulty(self.data, self.rows, self.options.momentum)
 
     @staticmethod
     def new_model(layers: int, dim: int, classes: int) -> nn.Module:

@@ -5,12 +5,10 @@ the mean losses of two groups; lambda follows that difference on development, ep
 :mod:`fairser.methods.loss_gap`; here all clips are of one language.
 """
 
-from typing import Any
-
 import torch
 from torch import nn
 
-from fairser.methods.base import FoldData, Method
+from fairser.methods.base import Method
 from fairser.methods.group_labels import group_labels, group_means, memberships
 from fairser.methods.loss_gap import Options, language_gaps, penalty
 
@@ -23,9 +21,8 @@ class MinMaxGAP(Method):
     Options = Options
     weight: torch.Tensor
 
-    def __init__(self, data: FoldData, generator: torch.Generator, options: Any = None) -> None:
-        super().__init__(data, generator, options)
-        self.shares = memberships(group_labels(data))
+    def prepare(self) -> None:
+        self.shares = memberships(group_labels(self.data))
         weight = torch.tensor(self.options.lambda_0, dtype=torch.float64)
         self.register_buffer("weight", weight)
 

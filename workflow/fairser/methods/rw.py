@@ -5,12 +5,11 @@ class every group that has clips weighs the same. A clip of unknown group keeps 
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
 
-from fairser.methods.base import FoldData, Method
+from fairser.methods.base import Method
 from fairser.methods.group_labels import cell_counts, group_labels
 
 
@@ -24,11 +23,10 @@ class Options:
 class RW(Method):
     Options = Options
 
-    def __init__(self, data: FoldData, generator: torch.Generator, options: Any = None) -> None:
-        super().__init__(data, generator, options)
-        counts = cell_counts(data, self.rows)
+    def prepare(self) -> None:
+        counts = cell_counts(self.data, self.rows)
         table = counts.sum(dim=1, keepdim=True) / counts.clamp_min(1)
-        groups, majority = group_labels(data), data.majority
+        groups, majority = group_labels(self.data), self.data.majority
         known = (groups >= 0) & (majority >= 0)
         self.factors = torch.where(known, table[majority, groups], 1.0)  # [N]
         if self.options.normalise:
