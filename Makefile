@@ -1,18 +1,22 @@
 # make demo    environment, then the whole workflow on the embedded demo corpus, and its report
-# make demo-llm  environment, then the second study on a tiny model and its own demo corpus, likewise
+# make demo-llm  environment, then the second study on a tiny model and its own demo corpus, and its report
 # make test    environment, then the tests
-# make lint    environment, then formatting, style, workflow and type checks
-# make slurm-check   what a first run on a Slurm cluster lacks (see the README)
-# make test-slurm    the tests on a throw-away Slurm; needs root on Debian
-# make setup   environment alone (.venv; Python 3.11 or newer)
-# make clean   remove environment, caches and the demo's files; other results stay
+# make lint    environment, then checks of formatting, style, workflow, types and documentation
+# make docs    environment, then the documentation as a site: site/index.html
+# make slurm-check   checks the settings for a Slurm cluster before the first run (see the README)
+# make test-slurm    the tests on a temporary Slurm cluster; needs root on Debian
+# make setup   only the environment (.venv; Python 3.11 or newer)
+# make clean   remove the environment, caches, the site and the demo's files; other results stay
 
 PYTHON ?= python3
 VENV ?= .venv
 CORES ?= all
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-llm test lint slurm-check test-slurm setup clean
+# The site's tools are pinned, so their notice about later versions is of no use.
+export NO_MKDOCS_2_WARNING := 1
+
+.PHONY: demo demo-llm test lint docs slurm-check test-slurm setup clean
 
 demo: setup
 	$(BIN)/snakemake report --cores $(CORES) --quiet rules --configfile config.yaml workflow/grids/demo.yaml
@@ -35,6 +39,10 @@ lint: setup
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 	$(BIN)/mypy
+	$(BIN)/mkdocs build --strict --quiet
+
+docs: setup
+	$(BIN)/mkdocs build --strict
 
 setup: $(VENV)/complete
 
@@ -45,5 +53,5 @@ $(VENV)/complete: requirements.txt requirements-dev.txt constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis results/demo resources/demo results/demo_llm resources/demo_llm
+	rm -rf $(VENV) site .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis results/demo resources/demo results/demo_llm resources/demo_llm
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,6 +1,7 @@
 # fair-ser: fair speech emotion recognition without demographic labels.
 #
-#   snakemake -n                                      list the grid of config.yaml
+#   snakemake -n                                      list the jobs of config.yaml
+#   snakemake grid                                    what is done, and what is left to do
 #   snakemake --configfile config.yaml mine.yaml      run it with your changes
 #   snakemake results/table1.csv                      one target
 #   snakemake report                                  all of it, and results/report.html
@@ -17,8 +18,6 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/common.smk"
-include: "workflow/inputs.smk"
-include: "workflow/last_words.smk"
 include: "workflow/rules/corpora.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/features.smk"
@@ -26,15 +25,17 @@ include: "workflow/rules/groups.smk"
 include: "workflow/rules/runs.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/llm_common.smk"
 include: "workflow/rules/llm.smk"
 include: "workflow/rules/llm_tables.smk"
 
 
-# What the study makes.
-STUDY_TABLES, STUDY_FIGURES = {
-    "subgroups": (TABLE_FILES, FIGURE_FILES),
-    "minmaxgap": (LLM_TABLES, LLM_FIGURES),
+# The runs of the study, what each one depends on, and what the study makes.
+STUDY_CORPUS, STUDY_CELLS, STUDY_ORIGIN, STUDY_TABLES, STUDY_FIGURES = {
+    "subgroups": (CORPUS, CELLS, run_origin, TABLE_FILES, FIGURE_FILES),
+    "minmaxgap": (LLM["corpus"], LLM_CELLS, llm_origin, LLM_TABLES, LLM_FIGURES),
 }[config["study"]]
+STUDY_METRICS = run_files(STUDY_CELLS)["metrics"]
 
 
 localrules:
@@ -49,15 +50,13 @@ localrules:
 
 
 rule all:
+    default_target: True
     input:
         STUDY_TABLES,
         STUDY_FIGURES,
-        lambda w: METRICS_FILES,
+        lambda w: STUDY_METRICS,
     message:
         "all tables, figures and runs"
-
-
-include: "workflow/rules/report.smk"
 
 
 rule tables:
@@ -67,7 +66,7 @@ rule tables:
 
 rule runs:
     input:
-        lambda w: METRICS_FILES,
+        lambda w: STUDY_METRICS,
     message:
         "all runs"
 
@@ -84,7 +83,7 @@ rule figures:
 
 rule features:
     input:
-        feature_inputs,
+        [file for section in NEEDED for file in store_files(section).values()],
 
 
 rule download_cremad:
@@ -95,19 +94,21 @@ rule download_cremad:
 
 rule download_models:
     input:
-        RECORDS.values(),
+        [RECORDS[section] for section in LOADED],
+
+
+include: "workflow/rules/report.smk"
+include: "workflow/rules/grid.smk"
+include: "workflow/handlers.smk"
 
 
 onstart:
-    configuration.make_results(RESULTS)
-    prepare_cluster()
+    prepare()
 
 
 onsuccess:
-    grid.write_state(STUDY_CELLS, RESULTS)
-    print(told_success(), file=sys.stderr, end="")
+    finish(success_message)
 
 
 onerror:
-    grid.write_state(STUDY_CELLS, RESULTS)
-    print(told_failure(), file=sys.stderr, end="")
+    finish(failure_message)

@@ -2,8 +2,7 @@
 
 from fairser.core.files import read_json
 from fairser.core.jobs import job, logger
-from fairser.results.choosing_k import LEGEND, choose, readable, verdict
-from fairser.results.choosing_k_figure import figure
+from fairser.results.choosing_k import LEGEND, choose, figure, readable, verdict
 from fairser.results.style import save
 from fairser.results.writing import write_table
 

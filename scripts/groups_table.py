@@ -2,7 +2,7 @@
 
 from fairser.core.files import read_json
 from fairser.core.jobs import job
-from fairser.groups.grouping import quality_table
+from fairser.groups.agreement import quality_table
 from fairser.results.writing import write_table
 
 with job(snakemake.log[0]):

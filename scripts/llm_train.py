@@ -18,5 +18,6 @@ with job(snakemake.log[0]):
     folder, of = Path(snakemake.output.run).parent, [settings, snakemake.params.code]
     checkpoint = make_checkpoint(folder, given, of)
     paths, cell = dict(snakemake.output.items()), dict(snakemake.wildcards.items())
+    cell["made_from"] = snakemake.params.made_from
     train(setup, paths, cell, checkpoint, free["llm"]["train"]["checkpoint_steps"])
     checkpoint.remove()

@@ -9,4 +9,5 @@ with job(snakemake.log[0]):
     given, settings = snakemake.input, snakemake.params.settings
     table, device = pl.read_parquet(given.clips), snakemake.config["device"]
     setup = Setup(given.model, table, settings, device, snakemake.threads)
-    zero_shot(setup, dict(snakemake.output.items()), dict(snakemake.wildcards.items()))
+    cell = dict(snakemake.wildcards.items(), made_from=snakemake.params.made_from)
+    zero_shot(setup, dict(snakemake.output.items()), cell)

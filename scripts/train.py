@@ -19,6 +19,7 @@ with job(snakemake.log[0]):
     checkpoint = make_checkpoint(folder, snakemake.input, key, free["train"]["checkpoint_seconds"])
     settings, table = settings.settings, ClipTable.read(given["split"])
     inputs, origin = make_inputs(given, settings, table, free, snakemake.threads)
+    origin = {"made_from": snakemake.params.made_from, **origin}
     training = TrainingJob(
         method=cell.method,
         table=table,

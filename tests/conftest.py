@@ -46,4 +46,4 @@ def cremad_table(cremad: Path) -> ClipTable:
     """CREMA-D with demographics, without its faulty recordings."""
     demographics = cremad / "VideoDemographics.csv"
     corpus = {"kind": "cremad", "labels": cremad, "demographics": demographics, "classes": None}
-    return read_corpus(corpus, stratify="gender")
+    return read_corpus({**corpus, "stratify": "gender"})

@@ -1,25 +1,19 @@
-# Loads and validates the configuration, enumerates the grid, and holds what the rules share.
-import json
+# Loads and validates the configuration and enumerates what the rules work on.
 import os
 import sys
 
 from snakemake.exceptions import WorkflowError
-from snakemake.jobs import GroupJob
-from snakemake.logging import logger
 
 # The package is not installed: the Snakefile finds it by this path, scripts by PYTHONPATH.
 WORKFLOW = os.path.join(workflow.basedir, "workflow")
 sys.path.insert(0, WORKFLOW)
 
 from fairser.config import configuration, grid
-
-from fairser.cluster import leftovers
-
-from fairser.pretrained import records as models
+from fairser.config.extensions import extension, extensions
 from fairser.config.store_names import (
-    FAMILIES,
-    SIGNALS,
+    SECTIONS,
     is_standardised,
+    loads_model,
     models_of,
     section_of,
     store_name,
@@ -27,12 +21,10 @@ from fairser.config.store_names import (
     waves_name,
 )
 from fairser.core.errors import InputError
-from fairser.core.files import sha256_text
 from fairser.core.jobs import prepare_processes
-from fairser.config import llm
-from fairser.llm.grid import LANGUAGES, llm_cells
-from fairser.core.provenance import code_hash
-from fairser.report import captions, shell
+from fairser.core.provenance import code_of, fingerprint
+from fairser.pretrained import records
+from fairser.report import captions
 
 prepare_processes()
 
@@ -40,16 +32,14 @@ try:
     config = configuration.resolve(config)
     configuration.check_results(config["results"])
     configuration.check_inputs(config)
-    CONFIGURATIONS = grid.configurations(config)
     CELLS = grid.cells(config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-# In the order in which they count; Snakemake appends the workflow's own to those it was given.
-CONFIG_FILES = dict.fromkeys(
-    os.path.abspath(file)
-    for file in workflow.configfiles[-1:] + workflow.configfiles[:-1]
-)
+# Later files win: the Snakefile's own comes before those of the command line.
+GIVEN_FILES = [os.path.abspath(file) for file in workflow.config_settings.configfiles]
+OWN_FILES = [os.path.abspath(file) for file in workflow.configfiles]
+CONFIG_FILES = [file for file in OWN_FILES if file not in GIVEN_FILES] + GIVEN_FILES
 RESULTS = config["results"]
 CORPUS = config["corpus"]
 CELL = "{method}/{source}/k{k}/fold{fold}/seed{seed}"
@@ -57,68 +47,24 @@ GROUP_CELL = "groups/{source}/k{k}/fold{fold}"
 GROUP_CELLS = list(
     dict.fromkeys(GROUP_CELL.format(**vars(c)) for c in CELLS if c.source != "none")
 )
+# The fold that figures of a single fold show.
+FIGURE_FOLD = 1 if 1 in config["grid"]["folds"] else config["grid"]["folds"][0]
 
-# Sections whose features the grid needs, and those that are computed from audio beforehand.
+# Sections of the configuration whose features the grid needs.
 NEEDED = grid.sections(config)
-EXTRACTED = [
-    section
-    for section in NEEDED
-    if config[section]["kind"] != "precomputed" and not config[section].get("finetune")
-]
 
-# Pre-trained models by the name of their record, and the records by section.
-MODELS = {
-    models.record_name(*model[:2]): model
-    for model in models_of(config, NEEDED).values()
-}
-RECORDS = {
-    section: models.record_path(*model[:2])
-    for section, model in models_of(config, NEEDED).items()
-}
-
-# The second study: its cells, its model, and what its tables are made of.
-LLM = config["llm"]
-LLM_CELL = "{languages}/{modality}/{objective}/p{p}/{weighting}/seed{seed}"
-LLM_CELLS = llm_cells(LLM["grid"])
-# The runs of the study, whichever it is.
-STUDY_CELLS = LLM_CELLS if config["study"] == "minmaxgap" else CELLS
-METRICS_FILES = [f"{RESULTS}/{cell.folder}/metrics.json" for cell in STUDY_CELLS]
-LLM_TRAINED = [c for c in LLM_CELLS if c.objective != "zero_shot"]
-LLM_MODEL = models.record_name(LLM["model"], LLM["revision"])
-LLM_RECORD = models.record_path(LLM["model"], LLM["revision"])
-MODELS[LLM_MODEL] = (LLM["model"], LLM["revision"], "transformers")
-RECORDS = {"llm": LLM_RECORD} if config["study"] == "minmaxgap" else RECORDS
-LLM_TABLES = [f"{RESULTS}/{n}.csv" for n in ("statistics", "unknown_speakers")]
-LLM_TABLES += [f"{RESULTS}/performance.csv"]
-# Published numbers are of MELD-ST.
-LLM_TABLES += (
-    [f"{RESULTS}/gains_vs_paper.csv"] if LLM["corpus"]["kind"] == "meldst" else []
+# Pre-trained models by section, the files that record where they are, and those of this study.
+MODELS = models_of(config, SECTIONS)
+MODELS["llm"] = (config["llm"]["model"], config["llm"]["revision"], "transformers")
+RECORDS = {name: records.record_path(*model[:2]) for name, model in MODELS.items()}
+LOADED = (
+    ["llm"] if config["study"] == "minmaxgap" else [s for s in NEEDED if s in MODELS]
 )
-LLM_TABLES += [f"{RESULTS}/ablation.csv"] if LLM_TRAINED else []
-LLM_FIGURES = [f"{RESULTS}/figures/rounds.{x}" for x in ("svg", "png") if LLM_TRAINED]
-
-# Cells and keys of the tables. Published numbers exist for CREMA-D biased by gender alone.
-TABLES = config["tables"]
-TABLE1_CELLS = [c for c in CELLS if c.source != "kmeans" or c.k == TABLES["table1_k"]]
-TABLE2_CELLS = [
-    c
-    for c in CELLS
-    if c.method == "erm" or (c.source == "kmeans" and c.k in TABLES["table2_k"])
-]
-KEYS = {"tableA3": ["emotion", "gender"], "tableA4": ["fold", "split"]}
-if TABLE1_CELLS:
-    KEYS["table1"] = ["method", "source"]
-if TABLE2_CELLS:
-    KEYS["table2"] = ["method", "k"]
-COMPARABLE = CORPUS["kind"] == "cremad" and config["bias"]["attribute"] == "gender"
-PUBLISHED = [f"{name}_vs_paper" for name in KEYS] if COMPARABLE else []
-TABLE_FILES = [f"{RESULTS}/{name}.csv" for name in [*KEYS, *PUBLISHED]]
-TABLE_FILES += [f"{RESULTS}/groups.csv"] if GROUP_CELLS else []
 
 
 wildcard_constraints:
-    method="[a-z0-9_]+",
-    source="none|annotated|pseudo|kmeans",
+    method="|".join(extensions("METHOD")),
+    source="|".join(extensions("SOURCE")),
     k=r"\d+",
     fold=r"\d+",
     seed=r"\d+",
@@ -132,17 +78,62 @@ wildcard_constraints:
     weighting="none|fixed|adaptive",
 
 
-def prepare_cluster():
-    """Let no job of an earlier run write while this one runs; mend a fault of the plugin."""
-    # Its message for a group that can't be submitted needs an attribute that groups lack: the run
-    # would wait for ever, such as with an account that does not exist.
-    setattr(GroupJob, "rule", property(lambda group: next(iter(group.jobs)).rule))
-    if not leftovers.has_queue():
-        return
+def audio_files(_):
+    """The file that lists the audio, of a corpus that the workflow downloads or makes."""
     try:
-        leftovers.cancel(os.getcwd(), logger.warning)
+        configuration.check_audio(CORPUS)
     except InputError as error:
-        if not workflow.local_exec:
-            sys.exit(str(error))
-        reason = str(error).splitlines()[0]
-        logger.warning(f"Slurm does not answer; this local run goes on ({reason})")
+        sys.exit(str(error))
+    made = configuration.made_folder(CORPUS)
+    return [f"{made}/AudioWAV.tsv"] if made else []
+
+
+def store_files(section):
+    """Files of a feature store by name; ``source`` records how it was made."""
+    folder = f"{RESULTS}/features/{store_name(config, section)}"
+    if section == "pseudo":
+        files = {"probabilities": f"{folder}/probabilities.csv"}
+    else:
+        files = {
+            "features": f"{folder}/features.safetensors",
+            "clips": f"{folder}/clips.csv",
+        }
+    if config[section]["kind"] == "precomputed":
+        first = next(iter(files))
+        return files | {first: config[section][first]}
+    return files | {"source": f"{folder}/source.json"}
+
+
+def encoder_files(section):
+    """The record of a section's model and the waveform statistics, where it needs them."""
+    files = {"model": RECORDS[section]} if section in RECORDS else {}
+    if store_settings(config, section).get("waves") == "corpus":
+        files["waves"] = f"{RESULTS}/features/{waves_name(config)}.json"
+    return files
+
+
+def group_settings(wildcards):
+    """Settings of a source; a change of those of another source must not rerun it."""
+    embedded = extension("SOURCE", wildcards.source)["needs"] == "embedding"
+    return {
+        "settings": config["sources"].get(wildcards.source, {}),
+        "standardise": embedded and is_standardised(config, "embedding"),
+    }
+
+
+def source_code(wildcards):
+    """The file that a group source is found in by its name."""
+    return [extension("SOURCE", wildcards.source).code]
+
+
+def metric_code(_):
+    """The files of all metrics, which are found by name."""
+    return sorted({one.code for one in extensions("METRICS").values()}, key=str)
+
+
+def run_files(cells):
+    """Metrics and counts of runs, from which tables and figures are made."""
+    return {
+        "metrics": [f"{RESULTS}/{cell.folder}/metrics.json" for cell in cells],
+        "counts": [f"{RESULTS}/{cell.folder}/counts.parquet" for cell in cells],
+    }

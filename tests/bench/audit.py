@@ -65,12 +65,12 @@ def children_seconds() -> float:
 
 def parts(folder: Path, resamples: int) -> dict[str, float]:
     """Seconds of reading and computing, and of figures and writing, in this process."""
+    from fairser.audit.inputs import AuditInput
     from fairser.audit.report import write_audit
-    from fairser.audit.sources import Sources
     from fairser.audit.tables import make_audit
 
     crossings = [["gender", "race"]]
-    sources = Sources(
+    sources = AuditInput(
         [folder / "predictions.csv"], (), folder / "speakers.csv", crossings=crossings
     )
     start = time.perf_counter()

@@ -63,7 +63,7 @@ def run_grid(
     command += ["--snakefile", str(ROOT / "Snakefile")]
     command += ["--configfile", str(ROOT / "config.yaml"), "overlay.yaml"]
     corpus = {**overlay["corpus"], "kind": "cremad", "classes": None}
-    names = read_corpus(corpus, stratify="gender").clips()["clip"].to_list()
+    names = read_corpus({**corpus, "stratify": "gender"}).clips()["clip"].to_list()
     generator = np.random.default_rng(0)
     features = generator.standard_normal((len(names), LAYERS, DIM), dtype=np.float32)
     write_store(folder / "features.safetensors", folder / "names.csv", features, names)

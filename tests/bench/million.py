@@ -25,7 +25,7 @@ from fairser.corpora.clips import ClipTable
 from fairser.extraction.features import StoreInputs
 from fairser.extraction.shards import gather, write_faults
 from fairser.extraction.store import header, open_store, write_clips
-from fairser.groups.grouping import kmeans
+from fairser.groups.kmeans import kmeans
 from fairser.training.fitting import TrainOptions
 from fairser.training.train import TrainingJob, train_and_predict
 

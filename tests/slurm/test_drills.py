@@ -128,15 +128,15 @@ def test_a_run_that_was_out_of_time_resumes(timed_out: tuple[Site, Done]) -> Non
 
 
 @pytest.fixture
-def mended(cluster: Cluster) -> Iterator[None]:
-    """The cluster's daemons are back after a drill, whatever came of it."""
+def restored(cluster: Cluster) -> Iterator[None]:
+    """The daemons of the cluster run again after a drill, also after a failed one."""
     yield
     cluster.start_controller()
     for node in ("c1", "c2"):
         cluster.start_node(node)
 
 
-@pytest.mark.usefixtures("mended")
+@pytest.mark.usefixtures("restored")
 def test_a_node_goes_down(cluster: Cluster, site: Site, undisturbed: Outcome) -> None:
     """Its jobs go to another node, while the old processes live on and write their results."""
     site.inject(ONCE.format(seconds=60))
@@ -150,7 +150,7 @@ def test_a_node_goes_down(cluster: Cluster, site: Site, undisturbed: Outcome) ->
     check(site, undisturbed, done)
 
 
-@pytest.mark.usefixtures("mended")
+@pytest.mark.usefixtures("restored")
 def test_the_controller_is_away_while_jobs_run(
     cluster: Cluster, site: Site, undisturbed: Outcome
 ) -> None:
@@ -166,7 +166,7 @@ def test_the_controller_is_away_while_jobs_run(
 
 
 @pytest.mark.subset
-@pytest.mark.usefixtures("mended")
+@pytest.mark.usefixtures("restored")
 def test_the_controller_is_away_while_jobs_are_submitted(
     cluster: Cluster, site: Site, undisturbed: Outcome
 ) -> None:
@@ -202,7 +202,7 @@ def test_snakemake_is_killed_and_started_again(
     check(site, undisturbed, done)
 
 
-@pytest.mark.usefixtures("mended")
+@pytest.mark.usefixtures("restored")
 def test_leftovers_that_can_not_be_seen_stop_a_run(cluster: Cluster, site: Site) -> None:
     cluster.kill_controller()
     done = site(*RUN)

@@ -18,7 +18,7 @@ def test_choose_k_is_made_from_the_embeddings_alone(finished: Workflow) -> None:
     asked = Workflow(finished.folder, finished.overlay | OTHER)
     jobs = asked.jobs("results/choose_k.csv")
     assert jobs["cluster_stability"] == 2
-    assert not {"grouping", "train", "table1"} & set(jobs)
+    assert not {"infer_groups", "train", "table1"} & set(jobs)
     too_many = Workflow(finished.folder, asked.overlay | {"choose_k": {"k": [2, 30]}})
     assert "Name smaller numbers in 'choose_k.k'" in too_many.fail("results/choose_k.csv")
     assert not list(finished.results.glob("choose_k*/*"))

@@ -1,18 +1,21 @@
 """The commands of the documentation run.
 
-Every line of an ``sh`` block of the README and of ``docs`` is a command. It is run here, in a copy
-of the workflow that has stand-ins for a reader's files (:func:`workplace`); or it stands in
-:data:`ELSEWHERE` below the test that runs the same. A file `NAME.yaml` of the command is the last
-``yaml`` block of the page before it that begins with ``# NAME.yaml``. So a new page needs nothing
-here, as long as it names these files alone.
+Every line of an ``sh`` block of the README and of ``docs`` is a command. It runs here, in a copy of
+the workflow that has the files that a reader would have (:func:`workplace`); or it is in
+:data:`ELSEWHERE`, below the test that runs the same. A file `NAME.yaml` of a command is the last
+``yaml`` block of the page before it that begins with ``# NAME.yaml``. So a new page needs no change
+here if it uses only these files.
 """
 
 import ast
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +31,18 @@ from workflow.conftest import EMOTIONS, overlay
 from workflow.pages import BLOCKS, Block
 from workflow.runner import ROOT, Workflow, copy_workflow
 
-# Folders that documents name by a full path; the fixture `stand_ins` has what takes their place.
+# Folders that pages name by a full path; the fixture `stand_ins` has the folders used instead.
 STAND_INS = ("/data/corpus", "/data/cremad")
-# What documents call finished results, by the folders that stand for them.
+# Names of finished results in the pages, by the folders that they are links to.
 FINISHED = {"results/demo": ("results/a", "results/wide"), "results/quick": ("results/b",)}
 RUN = "results/demo/runs/rw/annotated/k2/fold1/seed0"
 CLIPS = ("2001_DFA_DIS_XX.wav", "2014_IWL_HAP_XX.wav")  # of the demo
-# The speakers of EmoDB, and the tones that take the place of three of its emotions.
+# The speakers of EmoDB, and the emotions for which there are tones.
 ACTORS = ("03", "08", "09", "10", "11", "12", "13", "14", "15", "16")
 LETTERS = {"W": "anger", "F": "happiness", "N": "neutral"}
 
-# Commands that need what a test can't have, or minutes, below the test that runs the same: on the
-# demo, on small models, on repositories, a hub and a Slurm of its own.
+# Commands that need what a test cannot have, or minutes, below the test that runs the same on the
+# demo, on small models, or on its own repositories, hub or Slurm.
 ELSEWHERE = {
     "workflow/test_corpora.py::test_the_demo_shows_a_gender_gap": [
         "make demo",
@@ -76,10 +79,10 @@ ELSEWHERE = {
         "python scripts/audit.py results/runs/erm/none/k1/fold*/seed0/predictions.parquet "
         "--labels results/clips.parquet --cross gender race --out results/audit",
     ],
-    "unit/test_exporting.py::test_requirements_are_pinned_and_few": [
+    "unit/inference/test_exporting.py::test_requirements_are_pinned_and_few": [
         "pip install -r requirements.txt",
     ],
-    "unit/test_exporting.py::test_it_predicts_elsewhere_without_the_workflow": [
+    "unit/inference/test_exporting.py::test_it_predicts_elsewhere_without_the_workflow": [
         "python predict.py clip.wav folder/ --out predictions.csv",
     ],
     "slurm/test_grid.py::test_the_demo_grid": [
@@ -88,24 +91,24 @@ ELSEWHERE = {
     ],
 }
 
-# What is added to the configuration of every command, so that it takes seconds.
+# Added to the configuration of every command, so that it takes seconds.
 QUICK = {"grid": {"folds": [1]}, "train": {"epochs": 2}, "statistics": {"resamples": 100}}
 
 COMMANDS = [(block, line) for block in BLOCKS if block.language == "sh" for line in block.commands]
 TESTED = [(test, line) for test, lines in ELSEWHERE.items() for line in lines]
 
-# What `mine.yaml` is for a page that names it and shows none: a corpus of one's own.
+# `mine.yaml` for a page that uses it without showing it: the user's own corpus.
 OWN = next(block.text for block in BLOCKS if "kind: manifest" in block.text)
 
 
 def configurations(block: Block, line: str) -> dict[str, str]:
-    """The files `NAME.yaml` that a command names, beside `config.yaml`, as its page shows them."""
+    """Text of each `NAME.yaml` of a command, except `config.yaml`, as its page shows it."""
     names = {*re.findall(r"(?<!\S)\w+\.yaml", line)} - {"config.yaml"}
     return {name: ({"mine.yaml": OWN} | block.shown)[name] for name in names}
 
 
 def executed() -> list[tuple[Block, str]]:
-    """Commands that no other test runs; of several pages' the same one once."""
+    """Commands that no other test runs, each once."""
     elsewhere = {line for _, line in TESTED}
     found = {}
     for block, line in COMMANDS:
@@ -178,9 +181,9 @@ def demo(tones: Path) -> dict[str, Any]:
 def workplace(
     stand_ins: dict[str, Path], tones: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A clone of the workflow with the files that documents name: downloads, EmoDB, finished runs.
+    """A clone of the workflow with the files that pages name: downloads, EmoDB, finished runs.
 
-    All audio is tones, and the grids of the finished runs are small.
+    All audio is tones, and the grid of the finished runs is small.
     """
     root = copy_workflow(tmp_path_factory.mktemp("clone") / "fair-ser")
     shutil.copytree(ROOT / "tests/bench", root / "tests/bench")
@@ -196,10 +199,7 @@ def workplace(
     for name, tone in zip(CLIPS, sorted((tones.parent / "audio").iterdir()), strict=False):
         (audio / name).symlink_to(tone)
     Workflow(root, demo(tones) | {"results": "results/demo"}, root).run("runs")
-    runs = shutil.ignore_patterns("runs")
-    shutil.copytree(root / "results/demo", root / "results/quick", ignore=runs)
-    other = {"results": "results/quick", "grid": {"methods": ["erm"], "folds": [1], "seeds": [1]}}
-    Workflow(root, demo(tones) | other, root).run("runs")
+    shutil.copytree(root / "results/demo", root / "results/quick")
     for results, names in FINISHED.items():
         for name in names:
             (root / name).symlink_to(root / results)
@@ -211,45 +211,26 @@ def workplace(
 
 
 def quick(line: str, tones: Path) -> dict[str, Any]:
-    """What is added to the configuration of a command; the tones where it needs audio."""
+    """Settings that are added to those of a command; with the tones if it needs audio."""
     if re.search(r"\breport\b|choose_k|grids/demo.yaml", line):
         folders = [str(Path(word).parent) for word in line.split() if word.startswith("results/")]
         return demo(tones) | {"results": (folders or ["results/demo"])[0]}
     return QUICK
 
 
-def prepare(
-    block: Block, line: str, workplace: Path, stand_ins: dict[str, Path], tones: Path
-) -> str:
-    """Write the configurations of a command; the command as it is run here."""
-
-    def replace(text: str) -> str:
+def write_configurations(block: Block, line: str, stand_ins: dict[str, Path]) -> None:
+    """Write the configurations that a command names into the working directory."""
+    for name, text in configurations(block, line).items():
         for written, real in stand_ins.items():
             text = text.replace(f"{written}/", f"{real}/")
-        return text
-
-    for name, text in configurations(block, line).items():
-        (workplace / name).write_text(replace(text))
-    if line.startswith("snakemake"):
-        (workplace / "quick.yaml").write_text(yaml.safe_dump(quick(line, tones)))
-        line += " quick.yaml" if "--configfile" in line else " --configfile config.yaml quick.yaml"
-        line += " --cores 2"
-    return replace(line)
+        Path(name).write_text(text)
 
 
-@pytest.mark.parametrize(
-    ("block", "line"), EXECUTED, ids=[f"{block.document}: {line}" for block, line in EXECUTED]
-)
-def test_commands(
-    block: Block, line: str, workplace: Path, stand_ins: dict[str, Path], tones: Path
-) -> None:
-    known = re.match(r"snakemake\b|python (scripts|tests/bench)/", line)
-    assert known, f"{block.document} has {line!r}: add it to ELSEWHERE, with the test that runs it"
-    command = prepare(block, line, workplace, stand_ins, tones)
+def run_program(command: Sequence[str]) -> None:
+    """Run Snakemake or a benchmark, which must succeed."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=workplace,
+        command,
         env=os.environ | {"PATH": path},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -257,17 +238,74 @@ def test_commands(
         timeout=600,
     )
     assert done.returncode == 0, done.stdout[-4000:]
-    for word in line.split():
+
+
+def snakemake(words: list[str], tones: Path) -> None:
+    """Run a command of Snakemake, quickly.
+
+    With the user's own configuration only Table 1 is made, which needs all runs.
+    """
+    Path("quick.yaml").write_text(yaml.safe_dump(quick(" ".join(words), tones)))
+    own = [word for word in words if re.fullmatch(r"\w+\.yaml", word) and word != "config.yaml"]
+    if "--configfile" not in words:
+        words = [*words, "--configfile", "config.yaml"]
+    last = max(place for place, word in enumerate(words) if word.endswith(".yaml"))
+    words = [*words[: last + 1], "quick.yaml", *words[last + 1 :], "--cores", "2"]
+    settings = yaml.safe_load(Path(own[-1]).read_text()) if own else {}
+    if not own or "-n" in words or "choose_k" in " ".join(words):
+        run_program(words)
+        return
+    target = Path(settings["results"]) / "table1.csv"
+    run_program([words[0], str(target), *words[1:]])
+    methods = {*pl.read_csv(target)["method"].str.to_lowercase()}
+    assert methods >= {*settings["grid"]["methods"]}
+
+
+def script(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Call the function behind a script of `scripts`; its output goes to a file after `>`."""
+    main = import_module(f"fairser.commands.{Path(words[1]).stem}").main
+    arguments, written = words[2:], None
+    if ">" in words:
+        *arguments, _, written = arguments
+    globbed = [sorted(map(str, Path().glob(w))) if "*" in w else [w] for w in arguments]
+    capsys.readouterr()
+    assert main([word for found in globbed for word in found]) == 0
+    if written:
+        Path(written).write_text(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("block", "line"), EXECUTED, ids=[f"{block.document}: {line}" for block, line in EXECUTED]
+)
+def test_commands(
+    block: Block,
+    line: str,
+    workplace: Path,
+    stand_ins: dict[str, Path],
+    tones: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(workplace)
+    write_configurations(block, line, stand_ins)
+    words = shlex.split(line)
+    if words[0] == "snakemake":
+        snakemake(words, tones)
+    elif line.startswith("python scripts/") and "config_reference" not in line:
+        script(words, capsys)
+    else:
+        known = line.startswith(("python scripts/", "python tests/bench/"))
+        assert known, (
+            f"{block.document} has {line!r}: add it to ELSEWHERE, with the test that runs it"
+        )
+        run_program(words)
+    for word in words:
         assert not word.startswith("results/") or [*workplace.glob(word)], f"{word} is not there"
-    if line.startswith("snakemake") and "mine.yaml" in line and "-n" not in line.split():
-        mine = yaml.safe_load((workplace / "mine.yaml").read_text())
-        table = pl.read_csv(workplace / mine["results"] / "table1.csv")
-        assert {*table["method"].str.to_lowercase()} >= {*mine["grid"]["methods"]}
 
 
 @pytest.mark.parametrize(("test", "line"), TESTED)
 def test_commands_that_another_test_runs(test: str, line: str) -> None:
-    assert line in {found for _, found in COMMANDS}, "no document has it any more"
+    assert line in {found for _, found in COMMANDS}, "no page has it any more"
     file, _, function = test.partition("::")
     tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
     assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
@@ -280,6 +318,7 @@ LINT = [
     "snakefmt --check Snakefile workflow",
     "snakemake --lint",
     "mypy",
+    "mkdocs build --strict --quiet",
 ]
 
 
@@ -291,11 +330,12 @@ LINT = [
         ("test", ["python -m pytest"]),
         ("test PYTEST=tests/unit", ["python -m pytest tests/unit"]),
         ("lint", LINT),
+        ("docs", ["mkdocs build --strict"]),
         ("slurm-check", ["python scripts/slurm_check.py"]),
     ],
 )
 def test_targets_of_make(target: str, recipe: list[str], tmp_path: Path) -> None:
-    """What make runs once there is an environment."""
+    """What make runs if the environment is there."""
     (tmp_path / "complete").touch()
     command = ["make", "-n", *target.split(), f"VENV={tmp_path}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

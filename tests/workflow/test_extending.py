@@ -1,76 +1,90 @@
-"""The examples of docs/extending.md work: a copy of the workflow with all of them runs."""
+"""The examples of docs/extending.md work, each as one file, and nothing else changes."""
 
 import json
 import re
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from fairser.config.extensions import ROOMS
 from workflow.conftest import overlay
 from workflow.runner import ROOT, Workflow, copy_workflow
 
 PAGE = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
-FILES = re.findall(r"^```python\n# (\S+)\n(.*?)^```$", PAGE, re.M | re.S)
-CHANGES = [
-    (path, hunk)
-    for block in re.findall(r"^```diff\n(.*?)^```$", PAGE, re.M | re.S)
-    for path, hunks in re.findall(r"^\+\+\+ (\S+)\n(.*?)(?=^\+\+\+|\Z)", block, re.M | re.S)
-    for hunk in hunks.split("@@\n")[1:]
-]
+EXAMPLES = dict(re.findall(r"^```python\n# (\S+\.py)\n(.*?)^```$", PAGE, re.M | re.S))
+PLUGINS = {Path(name).name: text for name, text in EXAMPLES.items() if "/" in name}
 
 
-def side(hunk: str, marks: str) -> str:
-    """The lines of a hunk as they were (`` -``) or are to be (`` +``)."""
-    return "".join(f"{line[1:]}\n" for line in hunk.splitlines() if line[:1] in marks)
+def constant(text: str) -> str:
+    return next(name for name in ROOMS if f"\n{name} = {{" in text)
 
 
-@pytest.fixture(scope="module")
-def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the workflow in which all of the page is done."""
-    root = copy_workflow(tmp_path_factory.mktemp("extended"))
-    for path, text in FILES:
-        assert not (root / path).exists()
-        (root / path).write_text(text, encoding="utf-8")
-    for path, hunk in CHANGES:
-        text = (root / path).read_text(encoding="utf-8")
-        old, new = side(hunk, " -"), side(hunk, " +")
-        assert text.count(old) == 1, f"{path} has {text.count(old)} places like\n{old}"
-        (root / path).write_text(text.replace(old, new), encoding="utf-8")
-    return root
+def content(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a copy, but for what Python and Snakemake keep for themselves."""
+    return {
+        str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest()
+        for file in folder.rglob("*")
+        if file.is_file() and not {"__pycache__", ".snakemake"} & set(file.parts)
+    }
 
 
-@pytest.fixture(scope="module")
-def run(extended: Path, tones: Path, tmp_path_factory: pytest.TempPathFactory) -> Workflow:
-    """A run with the new encoder, corpus, source, metric and table."""
-    folder = tmp_path_factory.mktemp("run")
-    ratings = pl.read_csv(tones, infer_schema=False).with_columns(
+def settings(folder: Path, tones: Path) -> dict[str, object]:
+    """An overlay that uses the example of every kind."""
+    rows = pl.read_csv(tones, infer_schema=False).with_columns(
         (pl.col("speaker").cast(pl.Int64) // 2 % 3 + 1).alias("fold")
     )
-    second = ratings.with_columns(pl.when(pl.int_range(pl.len()) % 4 > 0).then("emotion"))
-    both = pl.concat([ratings, second.fill_null("calm"), ratings])
-    both.write_csv(folder / "ratings.csv")
-    settings = overlay(tones) | {
-        "corpus": {
-            "kind": "ratings",
-            "manifest": str(folder / "ratings.csv"),
-            "audio": str(tones.parent),
-        },
+    second = rows.with_columns(pl.when(pl.int_range(pl.len()) % 4 > 0).then("emotion"))
+    ratings = folder / "ratings.csv"
+    pl.concat([rows, second.fill_null("calm"), rows]).write_csv(ratings)
+    corpus = {"kind": "ratings", "manifest": str(ratings), "audio": str(tones.parent)}
+    return overlay(tones) | {
+        "corpus": corpus,
         "encoder": {"kind": "loudness"},
-        "grid": {"methods": ["erm", "rw"], "sources": ["none", "speaker"], "folds": [1]},
+        "grid": {"methods": ["erm", "powered", "rw"], "sources": ["none", "speaker"], "folds": [1]},
+        "methods": {"powered": {"power": 1.5}},
         "metrics": {"dp_gap": "mean_deviation"},
         "train": {"epochs": 2},
     }
-    done = Workflow(folder, settings, extended)
+
+
+@pytest.fixture(scope="module")
+def run(tones: Path, tmp_path_factory: pytest.TempPathFactory) -> Workflow:
+    """A run with a plugin of every kind, in a fresh copy that it must leave as it is."""
+    folder = tmp_path_factory.mktemp("run")
+    root = copy_workflow(tmp_path_factory.mktemp("copy"))
+    (folder / "my_plugins").mkdir()
+    for name, text in PLUGINS.items():
+        (folder / "my_plugins" / name).write_text(text, encoding="utf-8")
+    before = content(root)
+    done = Workflow(folder, settings(folder, tones) | {"plugins": ["my_plugins"]}, root)
     done.run()
+    assert content(root) == before
     return done
 
 
-def test_there_are_examples() -> None:
-    assert len(FILES) == 5
-    assert len(CHANGES) >= 15
+def record(run: Workflow, cell: str) -> dict[str, object]:
+    return json.loads((run.results / "runs" / cell / "fold1/seed0/metrics.json").read_text())
+
+
+def test_there_is_an_example_of_every_kind() -> None:
+    assert {constant(text) for text in PLUGINS.values()} == set(ROOMS)
+
+
+def test_each_room_takes_its_file(tones: Path, tmp_path: Path) -> None:
+    root = copy_workflow(tmp_path / "copy")
+    before = content(root)
+    for name, text in PLUGINS.items():
+        (root / "workflow/fairser" / ROOMS[constant(text)] / name).write_text(text)
+    (tmp_path / "run").mkdir()
+    jobs = Workflow(tmp_path / "run", settings(tmp_path, tones), root).jobs()
+    assert jobs["train"] == 3
+    added = {f"workflow/fairser/{ROOMS[constant(t)]}/{name}" for name, t in PLUGINS.items()}
+    assert content(root).keys() - before.keys() == added
+    assert {name: content(root)[name] for name in before} == before
 
 
 def test_the_corpus_has_the_shares_of_its_ratings(run: Workflow) -> None:
@@ -81,27 +95,45 @@ def test_the_corpus_has_the_shares_of_its_ratings(run: Workflow) -> None:
     assert doubted["angry"].to_list() == pytest.approx([2 / 3] * doubted.height)
 
 
-def test_the_encoder_the_source_and_the_metric_are_used(run: Workflow) -> None:
-    record = json.loads((run.results / "runs/rw/speaker/k1/fold1/seed0/metrics.json").read_text())
-    assert record["features"]["settings"]["kind"] == "loudness"
-    assert 0 <= record["exact"] <= 1
+def test_the_method_trains_with_its_setting(run: Workflow) -> None:
+    found = record(run, "powered/none/k1")
+    assert found["config"]["methods"]["powered"] == {"power": 1.5}
+    ours, erm = (run.results / f"runs/{m}/none/k1/fold1/seed0" for m in ("powered", "erm"))
+    assert (ours / "model.safetensors").read_bytes() != (erm / "model.safetensors").read_bytes()
+    table = pl.read_csv(run.results / "table1.csv")
+    assert "Powered" in table["method"].to_list()
+
+
+def test_the_encoder_and_the_source_are_used(run: Workflow) -> None:
+    assert record(run, "rw/speaker/k1")["features"]["settings"]["kind"] == "loudness"
     groups = pl.read_parquet(run.results / "groups/speaker/k1/fold1.parquet")
     assert groups["group"].n_unique() == 12
-    gaps = record["attributes"]["gender"]["gaps"]["ppr"]
-    table = pl.read_csv(run.results / "table1.csv").filter(source="speaker")
-    assert table["dp_gap"].to_list() == pytest.approx([gaps["mean_deviation"]["rms"]])
+    assert "speaker" in (run.results / "figures/tradeoff.svg").read_text()
+
+
+def test_the_metrics_are_in_records_and_tables(run: Workflow) -> None:
+    found = record(run, "rw/speaker/k1")
+    gaps = found["attributes"]["gender"]["gaps"]["ppr"]
     assert gaps["mean_deviation"]["rms"] == pytest.approx(gaps["sum_deviation"]["rms"] / 2)
+    row = pl.read_csv(run.results / "table1.csv").filter(source="speaker").row(0, named=True)
+    assert row["dp_gap"] == pytest.approx(gaps["mean_deviation"]["rms"])
+    assert row["recall"] == pytest.approx(found["recall"])
+    assert row["recall_low"] <= row["recall"] <= row["recall_high"]
 
 
-def test_the_table_is_made_with_the_others(run: Workflow) -> None:
-    table = pl.read_csv(run.results / "class_f1.csv")
-    assert table.select("method", "source").unique().height == 2
-    record = json.loads((run.results / "runs/erm/none/k1/fold1/seed0/metrics.json").read_text())
-    found = dict(table.filter(method="erm").select("class", "f1").iter_rows())
-    assert found == pytest.approx(record["f1_by_class"])
+def test_a_change_of_the_file_trains_its_method_anew(run: Workflow) -> None:
+    file = run.folder / "my_plugins/powered.py"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text + "\n# a comment\n", encoding="utf-8")
+    assert "train" not in run.jobs()
+    file.write_text(text.replace("mean()", "sum()"), encoding="utf-8")
+    assert run.jobs()["train"] == 1
+    file.write_text(text, encoding="utf-8")
 
 
-def test_the_command_counts(extended: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(extended / "scripts/count_runs.py"), str(ROOT / "config.yaml")]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout == "165\n"
+def test_the_script_that_reads_runs(run: Workflow, tmp_path: Path) -> None:
+    (tmp_path / "class_f1.py").write_text(EXAMPLES["class_f1.py"], encoding="utf-8")
+    command = [sys.executable, str(tmp_path / "class_f1.py"), str(run.results)]
+    done = subprocess.run(command, capture_output=True, check=True)
+    found = dict(pl.read_csv(done.stdout).filter(method="erm").select("class", "f1").iter_rows())
+    assert found == pytest.approx(record(run, "erm/none/k1")["f1_by_class"])

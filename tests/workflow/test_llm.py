@@ -171,23 +171,23 @@ def test_one_more_axis_trains_only_what_is_new(done: Workflow) -> None:
     )
     jobs = more.jobs()
     assert (jobs["llm_train"], jobs["llm_evaluate"]) == (1, 1)
-    assert "meldst" not in jobs and "llm_zero_shot" not in jobs
+    assert "meldst_table" not in jobs and "llm_zero_shot" not in jobs
 
 
 def test_the_demo_and_the_paper_have_every_cell(tmp_path: Path) -> None:
     jobs = Workflow(tmp_path, DEMO).jobs()
     assert (jobs["llm_zero_shot"], jobs["llm_train"]) == (2, 10)
-    assert jobs["demo_meldst"] == jobs["tiny_model"] == jobs["model"] == 1
+    assert jobs["demo_meldst"] == jobs["tiny_model"] == jobs["record_tiny_model"] == 1
     paper = yaml.safe_load((ROOT / "workflow/grids/minmaxgap.yaml").read_text())
     assert "'resources/meldst', which does not exist" in Workflow(tmp_path, paper).fail("-n")
     for path in ("resources/meldst/audio", "resources/meldst/speaker_gender.tsv"):
         (tmp_path / path).mkdir(parents=True)
     jobs = Workflow(tmp_path, paper).jobs()
-    assert (jobs["llm_train"], jobs["performance"], jobs["model"]) == (10, 1, 1)
+    assert (jobs["llm_train"], jobs["performance"], jobs["fetch_model"]) == (10, 1, 1)
     assert "train" not in jobs
     assert Workflow(tmp_path, paper).jobs("download_models") == {
         "download_models": 1,
-        "model": 1,
+        "fetch_model": 1,
         "total": 2,
     }
 

@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from workflow.conftest import overlay
-from workflow.runner import ROOT, Workflow, copy_workflow
+from workflow.runner import Workflow, copy_workflow
 
 METHODS = ["erm", "rw", "gdro", "gadro"]
 
@@ -55,7 +54,7 @@ def test_nothing_is_left_to_do(trained: Workflow) -> None:
 
 
 def test_a_comment_and_a_touch_rerun_nothing(trained: Workflow, package: Path) -> None:
-    for path in (package / "training.py", package / "methods" / "gdro.py"):
+    for path in (package / "training/train.py", package / "methods" / "gdro.py"):
         edit(path, "import torch\n", "import torch  # the framework\n")
     script = trained.root / "scripts" / "train.py"
     script.write_text("# A comment.\n" + script.read_text())
@@ -74,7 +73,11 @@ def test_a_hyper_parameter_retrains_its_method(trained: Workflow) -> None:
 
 
 def test_a_new_metric_retrains_nothing(trained: Workflow, package: Path) -> None:
-    edit(package / "evaluation.py", '"clips": truth.height,', '"clips": truth.height, "n": 1,')
+    edit(
+        package / "evaluation/evaluate.py",
+        '"clips": truth.height,',
+        '"clips": truth.height, "n": 1,',
+    )
     jobs = trained.jobs()
     assert jobs["evaluate"] == 8
     assert "train" not in jobs
@@ -88,36 +91,4 @@ def test_another_k_adds_its_cells_alone(trained: Workflow) -> None:
     clustered.run("runs")
     clustered.overlay["grid"]["k"] = [2, 64]
     jobs = clustered.jobs("runs")
-    assert (jobs["train"], jobs["evaluate"], jobs["grouping"]) == (3 * 2, 3 * 2, 2)
-
-
-README_METHOD = re.search(
-    r"```python\n(\"{3}ERM.*?METHOD = Squared\n)```", (ROOT / "README.md").read_text(), re.S
-)
-
-
-def test_a_method_of_ones_own_is_one_file_and_the_schema(trained: Workflow) -> None:
-    assert README_METHOD
-    assert README_METHOD[1].count("\n") <= 20
-    (trained.root / "workflow/fairser/methods/squared.py").write_text(README_METHOD[1])
-    schema = trained.root / "workflow/schemas/config.schema.yaml"
-    before = schema.read_text()
-    try:
-        edit(
-            schema,
-            "lff, disent, pgdro, minmaxgap]\n        default:",
-            "lff, disent, pgdro, minmaxgap, squared]\n        default:",
-        )
-        edit(
-            schema,
-            "          pgdro: [pseudo]\n",
-            "          pgdro: [pseudo]\n          squared: [none]\n",
-        )
-        grid = trained.overlay["grid"] | {"methods": [*METHODS, "squared"]}
-        own = Workflow(trained.folder, trained.overlay | {"grid": grid}, trained.root)
-        assert trains(own) == 2
-        own.run("results/table1.csv")
-        table = pl.read_csv(own.results / "table1.csv")
-        assert "squared" in table["method"].to_list()
-    finally:
-        schema.write_text(before)
+    assert (jobs["train"], jobs["evaluate"], jobs["infer_groups"]) == (3 * 2, 3 * 2, 2)

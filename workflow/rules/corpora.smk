@@ -1,9 +1,12 @@
 # From the corpus' own files to the clip table and the biased splits.
+include: "corpora_inputs.smk"
+
+
 localrules:
     cremad_labels,
     cremad_audio,
-    clips,
-    split,
+    clip_table,
+    biased_split,
 
 
 rule cremad_labels:
@@ -19,7 +22,7 @@ rule cremad_labels:
     conda:
         "../../envs/corpora.yaml"
     params:
-        folder=folder_of_listing,
+        folder=lambda w, output: os.path.dirname(output.listing),
         addresses=config["download"],
     script:
         "../../scripts/cremad_labels.py"
@@ -37,7 +40,7 @@ rule cremad_audio:
     conda:
         "../../envs/corpora.yaml"
     params:
-        folder=folder_of_listing,
+        folder=lambda w, output: os.path.dirname(output.listing),
         address=config["download"]["cremad"],
     script:
         "../../scripts/cremad_audio.py"
@@ -56,15 +59,15 @@ rule demo_corpus:
     conda:
         "../../envs/corpora.yaml"
     params:
-        folder=folder_of_listing,
-        code=code_hash("fairser.corpora.demo"),
+        folder=lambda w, output: os.path.dirname(output.listing),
+        code=code_of("demo_corpus"),
     script:
         "../../scripts/demo_corpus.py"
 
 
-rule clips:
+rule clip_table:
     input:
-        label_inputs,
+        label_files,
     output:
         f"{RESULTS}/clips.parquet",
     log:
@@ -72,14 +75,13 @@ rule clips:
     conda:
         "../../envs/corpora.yaml"
     params:
-        corpus=CORPUS,
-        stratify=config["bias"]["attribute"],
-        code=code_hash("fairser.corpora.readers"),
+        corpus=configuration.reader_settings(config),
+        code=code_of("clip_table", reader_code),
     script:
-        "../../scripts/clips.py"
+        "../../scripts/clip_table.py"
 
 
-rule split:
+rule biased_split:
     input:
         unpack(split_inputs),
     output:
@@ -90,6 +92,6 @@ rule split:
         "../../envs/corpora.yaml"
     params:
         bias=config["bias"],
-        code=code_hash("fairser.corpora.splits"),
+        code=code_of("biased_split"),
     script:
-        "../../scripts/split.py"
+        "../../scripts/biased_split.py"

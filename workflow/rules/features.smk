@@ -1,18 +1,16 @@
 # Feature stores that all runs share, in folders named by what changes their content.
-STORE = f"{RESULTS}/features/{{kind}}-{{key}}"
-SHARD = f"{STORE}/shards/{{shard}}-of-{{shards}}"
-SHARD_FILES = ["features.safetensors", "clips.csv", "faults.csv", "source.json"]
+include: "features_inputs.smk"
 
 
 localrules:
-    precomputed,
-    probabilities,
+    precomputed_features,
+    gender_probabilities,
 
 
-# Mean and standard deviation over all clips, with which waves are standardised.
-rule waves:
+# Mean and standard deviation over all clips, with which waveforms are standardised.
+rule waveform_statistics:
     input:
-        audio_inputs,
+        audio_files,
         table=f"{RESULTS}/clips.parquet",
     output:
         f"{RESULTS}/features/waves-{{key}}.json",
@@ -23,9 +21,9 @@ rule waves:
     params:
         audio=CORPUS["audio"],
         seconds=config["encoder"]["seconds"],
-        code=code_hash("fairser.audio.reading"),
+        code=code_of("waveform_statistics"),
     script:
-        "../../scripts/waves.py"
+        "../../scripts/waveform_statistics.py"
 
 
 rule signal_features:
@@ -47,7 +45,7 @@ rule signal_features:
     params:
         settings=shard_settings,
         audio=CORPUS["audio"],
-        code=extraction_code,
+        code=code_of("signal_features", encoder_modules),
     message:
         "{wildcards.kind} of clips, shard {wildcards.shard} of {wildcards.shards}"
     script:
@@ -57,17 +55,17 @@ rule signal_features:
 # The same with a pre-trained model, and on a GPU where there is one.
 use rule signal_features as model_features with:
     wildcard_constraints:
-        kind="|".join(FAMILIES),
+        kind="|".join(kind for kind in KINDS if loads_model(kind)),
     conda:
         "../../envs/models.yaml"
     threads: config["extraction"]["threads"]
     params:
         settings=shard_settings,
         audio=CORPUS["audio"],
-        code=extraction_code,
+        code=code_of("signal_features", encoder_modules),
 
 
-rule gather:
+rule gather_shards:
     input:
         shard_files,
     output:
@@ -78,18 +76,18 @@ rule gather:
     log:
         f"{RESULTS}/logs/features/{{kind}}-{{key}}/gather.log",
     wildcard_constraints:
-        kind="|".join([*SIGNALS, *FAMILIES]),
+        kind="|".join(KINDS),
     conda:
         "../../envs/features.yaml"
     params:
-        code=code_hash("fairser.extraction.shards"),
+        code=code_of("gather_shards"),
     message:
-        "gather {wildcards.kind}"
+        "join the shards of {wildcards.kind}"
     script:
-        "../../scripts/gather.py"
+        "../../scripts/gather_shards.py"
 
 
-rule probabilities:
+rule gender_probabilities:
     input:
         features=f"{STORE}/features.safetensors",
         clips=f"{STORE}/clips.csv",
@@ -100,13 +98,13 @@ rule probabilities:
     conda:
         "../../envs/features.yaml"
     params:
-        code=code_hash("fairser.groups.grouping"),
+        code=code_of("gender_probabilities"),
     script:
-        "../../scripts/probabilities.py"
+        "../../scripts/gender_probabilities.py"
 
 
-# Features of the user's own stay where they are; what is made is their checked list of clips.
-rule precomputed:
+# The user's own features stay where they are; their list of clips is checked and written.
+rule precomputed_features:
     input:
         unpack(own_features),
         table=f"{RESULTS}/clips.parquet",
@@ -117,6 +115,6 @@ rule precomputed:
     conda:
         "../../envs/features.yaml"
     params:
-        code=code_hash("fairser.extraction.store"),
+        code=code_of("precomputed_features"),
     script:
-        "../../scripts/precomputed.py"
+        "../../scripts/precomputed_features.py"

@@ -17,27 +17,25 @@ FIGURES += ["tsne"] if KMEANS_CELLS else []
 FIGURE_FILES = [
     f"{RESULTS}/figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png")
 ]
-GRID = config["grid"]
-FIGURE_K = TABLES["table1_k"] if TABLES["table1_k"] in GRID["k"] else max(GRID["k"])
-FIGURE_FOLD = 1 if 1 in GRID["folds"] else GRID["folds"][0]
-COMPARED = config["figures"]
+FIGURE_K = config["tables"]["table1_k"]
+FIGURE_K = FIGURE_K if FIGURE_K in config["grid"]["k"] else max(config["grid"]["k"])
 
 
-rule coordinates:
+rule tsne_embedding:
     input:
-        unpack(lambda w: store_inputs("embedding")),
+        unpack(lambda w: store_files("embedding")),
         split=f"{RESULTS}/splits/fold{FIGURE_FOLD}.parquet",
     output:
         f"{RESULTS}/figures/tsne.parquet",
     log:
-        f"{RESULTS}/logs/figures/coordinates.log",
+        f"{RESULTS}/logs/figures/tsne_embedding.log",
     conda:
         "../../envs/figures.yaml"
     params:
         standardise=is_standardised(config, "embedding"),
-        code=code_hash("fairser.results.tsne"),
+        code=code_of("tsne_embedding"),
     script:
-        "../../scripts/coordinates.py"
+        "../../scripts/tsne_embedding.py"
 
 
 rule tsne:
@@ -60,7 +58,7 @@ rule tsne:
     params:
         attribute=config["bias"]["attribute"],
         fold=FIGURE_FOLD,
-        code=code_hash("fairser.results.figures"),
+        code=code_of("tsne"),
     script:
         "../../scripts/tsne.py"
 
@@ -84,7 +82,7 @@ rule metrics_by_k:
         attributes=[config["bias"]["attribute"]],
         variants=config["metrics"],
         statistics=config["statistics"],
-        code=code_hash("fairser.results.figures"),
+        code=code_of("metrics_by_k", metric_code),
     script:
         "../../scripts/metrics_by_k.py"
 
@@ -108,7 +106,7 @@ rule tradeoff:
         attributes=[config["bias"]["attribute"]],
         variants=config["metrics"],
         statistics=config["statistics"],
-        code=code_hash("fairser.results.figures"),
+        code=code_of("tradeoff", metric_code),
     script:
         "../../scripts/tradeoff.py"
 
@@ -132,8 +130,8 @@ rule tpr_by_class:
         attribute=config["bias"]["attribute"],
         variants=config["metrics"],
         statistics=config["statistics"],
-        compared=COMPARED,
+        compared=config["figures"],
         k=FIGURE_K,
-        code=code_hash("fairser.results.figures"),
+        code=code_of("tpr_by_class", metric_code),
     script:
         "../../scripts/tpr_by_class.py"

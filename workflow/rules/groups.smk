@@ -1,4 +1,7 @@
-# Group labels of a fold from each source (Implicit Demography Inference), and how good they are.
+# Group labels of each fold from each source (Implicit Demography Inference), and their quality.
+include: "groups_inputs.smk"
+
+
 GROUPS = f"{RESULTS}/{GROUP_CELL}"
 
 
@@ -10,7 +13,7 @@ localrules:
     choose_k,
 
 
-rule grouping:
+rule infer_groups:
     input:
         unpack(group_inputs),
         split=f"{RESULTS}/splits/fold{{fold}}.parquet",
@@ -23,11 +26,11 @@ rule grouping:
         "../../envs/groups.yaml"
     params:
         settings=group_settings,
-        code=code_hash("fairser.groups.grouping"),
+        code=code_of("infer_groups", source_code),
     message:
         "groups from {wildcards.source}, K {wildcards.k}, fold {wildcards.fold}"
     script:
-        "../../scripts/grouping.py"
+        "../../scripts/infer_groups.py"
 
 
 rule groups_table:
@@ -40,7 +43,7 @@ rule groups_table:
     conda:
         "../../envs/groups.yaml"
     params:
-        code=code_hash("fairser.groups.grouping", "fairser.results.writing"),
+        code=code_of("groups_table"),
     script:
         "../../scripts/groups_table.py"
 
@@ -48,7 +51,7 @@ rule groups_table:
 # How many clusters the corpus supports, without demographic labels; asked for by name.
 rule cluster_stability:
     input:
-        unpack(lambda w: store_inputs("embedding")),
+        unpack(lambda w: store_files("embedding")),
         split=f"{RESULTS}/splits/fold{{fold}}.parquet",
     output:
         f"{RESULTS}/choose_k/fold{{fold}}.json",
@@ -60,7 +63,7 @@ rule cluster_stability:
         ks=sorted(CHOOSE_K["k"] or config["grid"]["k"]),
         standardise=is_standardised(config, "embedding"),
         draws={name: CHOOSE_K[name] for name in ("resamples", "references", "seed")},
-        code=code_hash("fairser.groups.cluster_stability"),
+        code=code_of("cluster_stability"),
     message:
         "silhouette and stability by K, fold {wildcards.fold}"
     script:
@@ -87,6 +90,6 @@ rule choose_k:
         "../../envs/figures.yaml"
     params:
         smallest={name: CHOOSE_K[name] for name in ("clips", "speakers")},
-        code=code_hash("fairser.results.choosing_k_figure", "fairser.results.writing"),
+        code=code_of("choose_k"),
     script:
         "../../scripts/choose_k.py"

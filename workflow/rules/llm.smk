@@ -6,42 +6,73 @@ LLM_LOG = f"{RESULTS}/logs/runs/{LLM_CELL}"
 localrules:
     demo_meldst,
     tiny_model,
-    meldst,
+    record_tiny_model,
+    meldst_table,
     llm_evaluate,
 
 
 rule demo_meldst:
     output:
-        DEMO_TABLES,
-        f"{llm.DEMO}/speakers.tsv",
+        tables=[
+            f"{llm.DEMO}/{pair}_{split}.csv"
+            for pair in ("ENG_DEU/deu", "ENG_JPN/jpn")
+            for split in ("train", "valid", "test")
+        ],
+        speakers=f"{llm.DEMO}/speakers.tsv",
         listing=f"{llm.DEMO}/audio.tsv",
     log:
         f"{llm.DEMO}/logs/corpus.log",
     conda:
         "../../envs/corpora.yaml"
     params:
-        folder=folder_of_listing,
-        code=code_hash("fairser.corpora.demo_meldst"),
+        folder=lambda w, output: os.path.dirname(output.listing),
+        code=code_of("demo_meldst"),
     script:
         "../../scripts/demo_meldst.py"
 
 
 rule tiny_model:
     output:
-        TINY_FILES,
+        multiext(
+            f"{llm.DEMO_MODEL}/",
+            "config.json",
+            "model.safetensors",
+            "processor_config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "chat_template.jinja",
+            "generation_config.json",
+        ),
     log:
         f"{llm.DEMO}/logs/model.log",
     conda:
         "../../envs/llm.yaml"
     params:
-        code=code_hash("fairser.llm.tiny"),
+        code=code_of("tiny_model"),
     message:
         "a tiny random Qwen2-Audio"
     script:
         "../../scripts/tiny_model.py"
 
 
-rule meldst:
+use rule fetch_model as record_tiny_model with:
+    input:
+        rules.tiny_model.output,
+    output:
+        TINY_RECORD,
+    log:
+        f"{llm.DEMO}/logs/record.log",
+    params:
+        model=(llm.DEMO_MODEL, LLM["revision"], "transformers"),
+    message:
+        "record of the tiny model"
+
+
+# Where both can: the files of the tiny model have to be made first.
+ruleorder: record_tiny_model > fetch_model
+
+
+rule meldst_table:
     input:
         unpack(meldst_inputs),
     output:
@@ -53,17 +84,16 @@ rule meldst:
         "../../envs/corpora.yaml"
     params:
         corpus=LLM["corpus"],
-        languages=[
-            x for x in LANGUAGES if any(x in s for s in LLM["grid"]["languages"])
-        ],
-        code=code_hash("fairser.corpora.meldst"),
+        languages=LLM_LANGUAGES,
+        code=code_of("meldst_table"),
     script:
-        "../../scripts/meldst.py"
+        "../../scripts/meldst_table.py"
 
 
 rule llm_zero_shot:
     input:
-        unpack(llm_inputs),
+        clips=f"{RESULTS}/meldst.parquet",
+        model=RECORDS["llm"],
     output:
         predictions=f"{LLM_RUN}/predictions.parquet",
         run=f"{LLM_RUN}/run.json",
@@ -78,7 +108,8 @@ rule llm_zero_shot:
     threads: LLM["threads"]
     params:
         settings=llm_settings,
-        code=code_hash("fairser.llm.run"),
+        made_from=llm_origin,
+        code=code_of("llm_zero_shot"),
     message:
         "zero-shot: {wildcards.modality}, {wildcards.languages}"
     script:
@@ -87,7 +118,8 @@ rule llm_zero_shot:
 
 rule llm_train:
     input:
-        unpack(llm_inputs),
+        clips=f"{RESULTS}/meldst.parquet",
+        model=RECORDS["llm"],
     output:
         predictions=f"{LLM_RUN}/predictions.parquet",
         run=f"{LLM_RUN}/run.json",
@@ -105,7 +137,8 @@ rule llm_train:
     threads: LLM["threads"]
     params:
         settings=llm_settings,
-        code=code_hash("fairser.llm.run"),
+        made_from=llm_origin,
+        code=code_of("llm_train"),
     message:
         "train {wildcards.objective}: {wildcards.modality}, {wildcards.languages}, p {wildcards.p}, {wildcards.weighting}, seed {wildcards.seed}"
     script:
@@ -124,7 +157,7 @@ rule llm_evaluate:
     conda:
         "../../envs/tables.yaml"
     params:
-        code=code_hash("fairser.llm.measures"),
+        code=code_of("llm_evaluate"),
     message:
         "evaluate {wildcards.objective}: {wildcards.modality}, {wildcards.languages}, p {wildcards.p}, {wildcards.weighting}, seed {wildcards.seed}"
     script:

@@ -1,13 +1,23 @@
 # Tables and figure of the study minmaxgap.
+LLM_TABLES = [f"{RESULTS}/{n}.csv" for n in ("statistics", "unknown_speakers")]
+LLM_TABLES += [f"{RESULTS}/performance.csv"]
+# Published numbers are of MELD-ST.
+LLM_TABLES += (
+    [f"{RESULTS}/gains_vs_paper.csv"] if LLM["corpus"]["kind"] == "meldst" else []
+)
+LLM_TABLES += [f"{RESULTS}/ablation.csv"] if LLM_TRAINED else []
+LLM_FIGURES = [f"{RESULTS}/figures/rounds.{x}" for x in ("svg", "png") if LLM_TRAINED]
+
+
 localrules:
-    statistics,
+    corpus_statistics,
     performance,
     ablation,
-    gains,
+    gains_vs_paper,
     rounds,
 
 
-rule statistics:
+rule corpus_statistics:
     input:
         f"{RESULTS}/meldst.parquet",
     output:
@@ -17,9 +27,9 @@ rule statistics:
     conda:
         "../../envs/tables.yaml"
     params:
-        code=code_hash("fairser.corpora.meldst", "fairser.results.writing"),
+        code=code_of("corpus_statistics"),
     script:
-        "../../scripts/statistics.py"
+        "../../scripts/corpus_statistics.py"
 
 
 rule performance:
@@ -34,7 +44,7 @@ rule performance:
     params:
         shown=LLM["tables"],
         statistics=config["statistics"],
-        code=code_hash("fairser.llm.tables", "fairser.results.writing"),
+        code=code_of("performance"),
     script:
         "../../scripts/performance.py"
 
@@ -50,12 +60,12 @@ rule ablation:
         "../../envs/tables.yaml"
     params:
         statistics=config["statistics"],
-        code=code_hash("fairser.llm.tables", "fairser.results.writing"),
+        code=code_of("ablation"),
     script:
         "../../scripts/ablation.py"
 
 
-rule gains:
+rule gains_vs_paper:
     input:
         ours=f"{RESULTS}/performance.csv",
         published=f"{WORKFLOW}/reference/minmaxgap_gains.csv",
@@ -66,9 +76,9 @@ rule gains:
     conda:
         "../../envs/tables.yaml"
     params:
-        code=code_hash("fairser.llm.tables", "fairser.results.writing"),
+        code=code_of("gains_vs_paper"),
     script:
-        "../../scripts/gains.py"
+        "../../scripts/gains_vs_paper.py"
 
 
 rule rounds:
@@ -88,6 +98,6 @@ rule rounds:
         "../../envs/figures.yaml"
     params:
         cells=[vars(cell) for cell in LLM_TRAINED],
-        code=code_hash("fairser.llm.figures"),
+        code=code_of("rounds"),
     script:
         "../../scripts/rounds.py"

@@ -1,13 +1,16 @@
-# Pre-trained models: fetched where there is network, recorded with their commits.
+# Pre-trained models: downloaded where there is network, recorded with their commits.
+MODEL_NAMES = {records.record_name(*model[:2]): model for model in MODELS.values()}
+
+
 localrules:
-    model,
+    fetch_model,
     pin_models,
 
 
 # The weights lie in the cache of the Hugging Face hub; the record says where, and which.
-rule model:
+rule fetch_model:
     input:
-        model_files,
+        lambda w: records.local_files(MODEL_NAMES[w.name][0], MODEL_NAMES[w.name][2]),
     output:
         "resources/models/{name}.json",
     log:
@@ -15,21 +18,21 @@ rule model:
     conda:
         "../../envs/models.yaml"
     params:
-        model=lambda w: MODELS[w.name],
+        model=lambda w: MODEL_NAMES[w.name],
     message:
-        "model {wildcards.name}"
+        "fetch model {wildcards.name}"
     script:
-        "../../scripts/model.py"
+        "../../scripts/fetch_model.py"
 
 
 rule pin_models:
     input:
-        **{section: RECORDS[section] for section in RECORDS},
+        **{section: RECORDS[section] for section in LOADED},
     log:
         "resources/models/logs/pin_models.log",
     conda:
         "../../envs/models.yaml"
     params:
-        files=list(CONFIG_FILES),
+        files=CONFIG_FILES,
     script:
         "../../scripts/pin_models.py"

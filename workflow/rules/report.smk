@@ -1,6 +1,9 @@
 # The report: a page for each table, and Snakemake's own report with all of them.
+include: "report_inputs.smk"
+
+
 localrules:
-    pages,
+    report_pages,
     report,
 
 
@@ -13,7 +16,7 @@ PAGES += [
 PAGES += ["figures"] if STUDY_FIGURES else []
 
 
-rule pages:
+rule report_pages:
     input:
         unpack(page_inputs),
     output:
@@ -31,25 +34,26 @@ rule pages:
     conda:
         "../../envs/report.yaml"
     params:
-        configuration=sha256_text(json.dumps(config, sort_keys=True))[:12],
+        configuration=fingerprint(config),
         files=[os.path.relpath(file) for file in CONFIG_FILES],
         caption={
             "attributes": [config["bias"]["attribute"]],
             "attribute": config["bias"]["attribute"],
             "fold": FIGURE_FOLD,
         },
-        code=[code_hash("fairser.report.build"), shell.parts_hash()],
+        parts=parts_hash(),
+        code=code_of("report_pages"),
     message:
         "pages of the report"
     script:
-        "../../scripts/pages.py"
+        "../../scripts/report_pages.py"
 
 
 # Snakemake itself makes the report, from the same configuration and its records of the jobs.
 rule report:
     input:
         rules.all.input,
-        rules.pages.output,
+        rules.report_pages.output,
     output:
         f"{RESULTS}/report.html",
     log:
@@ -61,7 +65,7 @@ rule report:
         configfiles=[str(file) for file in workflow.config_settings.configfiles],
         config=workflow.config_settings.config,
         stylesheet=os.path.join(WORKFLOW, "report/report.css"),
-        code=[code_hash("fairser.report.shell"), shell.parts_hash()],
+        code=code_of("report"),
     message:
         "report"
     script:

@@ -1,6 +1,5 @@
 # One cell of the grid: train and predict, then evaluate the predictions.
-RUN = f"{RESULTS}/runs/{CELL}"
-RUN_LOG = f"{RESULTS}/logs/runs/{CELL}"
+include: "runs_inputs.smk"
 
 
 localrules:
@@ -24,7 +23,8 @@ rule train:
     threads: config["extraction"]["threads"] if config["encoder"]["finetune"] else 1
     params:
         settings=train_settings,
-        code=train_code,
+        code=code_of("train", train_modules),
+        made_from=run_origin,
     message:
         "train {wildcards.method}: groups {wildcards.source}, K {wildcards.k}, fold {wildcards.fold}, seed {wildcards.seed}"
     script:
@@ -44,7 +44,7 @@ rule evaluate:
     conda:
         "../../envs/tables.yaml"
     params:
-        code=code_hash("fairser.evaluation.evaluate"),
+        code=code_of("evaluate", metric_code),
     message:
         "evaluate {wildcards.method}: groups {wildcards.source}, K {wildcards.k}, fold {wildcards.fold}, seed {wildcards.seed}"
     script:

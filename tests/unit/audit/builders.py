@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fairser.audit.sources import Sources
+from fairser.audit.inputs import AuditInput
 from fairser.audit.tables import Audit, make_audit
 
 CLASSES = ("anger", "fear", "joy")
@@ -72,17 +72,17 @@ def audit_of(
     """The audit of tables that are written to a folder."""
     tables = {"predictions": predictions} | ({} if people is None else {"people": people})
     paths = written(folder, **tables)
-    given = Sources([paths["predictions"]], groups=paths.get("people"), **sources)
+    given = AuditInput([paths["predictions"]], groups=paths.get("people"), **sources)
     return make_audit(given, resamples, seed)
 
 
-def sources_of(folder: Path, text: str, groups: str | None = None, **given: Any) -> Sources:
+def sources_of(folder: Path, text: str, groups: str | None = None, **given: Any) -> AuditInput:
     """Predictions, and perhaps groups, from the text of a csv."""
     (folder / "predictions.csv").write_text(text)
     if groups is not None:
         (folder / "groups.csv").write_text(groups)
         given["groups"] = folder / "groups.csv"
-    return Sources([folder / "predictions.csv"], **given)
+    return AuditInput([folder / "predictions.csv"], **given)
 
 
 def one(table: pl.DataFrame, **where: Any) -> dict[str, Any]:

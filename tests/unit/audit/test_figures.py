@@ -9,6 +9,7 @@ from matplotlib.container import ErrorbarContainer
 
 from fairser.audit.figures import ROWS, differences_figure, rates_figure
 from fairser.audit.tables import Audit
+from fairser.results import style
 from fairser.results.style import save
 from unit.audit.builders import audit_of, made_up
 
@@ -71,7 +72,7 @@ def test_the_largest_differences_and_which_are_sure(audit: Audit) -> None:
     assert alarms.get_title() == "False alarms: 8 of 15 differences"
 
 
-def test_nothing_to_test_is_told(tmp_path: Path) -> None:
+def test_nothing_to_test_is_said(tmp_path: Path) -> None:
     figure = differences_figure(audit_of(tmp_path, *made_up(4, 6)))
     assert "too few speakers" in figure.texts[0].get_text()
 
@@ -95,7 +96,10 @@ def test_no_text_is_cut_off_or_covered(audit: Audit) -> None:
                 assert box.x0 >= 0 and box.x1 <= page.x1 and box.y0 >= axes.get_window_extent().y1
 
 
-def test_figures_are_the_same_to_the_byte(audit: Audit, tmp_path: Path) -> None:
+def test_figures_are_the_same_to_the_byte(
+    audit: Audit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(style.SETTINGS, "savefig.dpi", 20)
     for number in (1, 2):
         save(differences_figure(audit), tmp_path / f"{number}.svg", tmp_path / f"{number}.png")
     for kind in ("svg", "png"):

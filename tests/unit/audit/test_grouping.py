@@ -8,7 +8,7 @@ import pytest
 
 from fairser.audit.decisions import read_decisions
 from fairser.audit.grouping import Attribute, Units, read_groups
-from fairser.audit.sources import Sources
+from fairser.audit.inputs import AuditInput
 from fairser.core.errors import InputError
 from unit.audit.builders import sources_of
 
@@ -16,7 +16,7 @@ HEAD = "clip,speaker,label,prediction\n"
 ROWS = "a,1,x,x\nb,1,y,x\nc,2,y,y\nd,3,x,y\n"
 
 
-def groups_of(sources: Sources) -> tuple[dict[str, list[str | None]], Units, list[str]]:
+def groups_of(sources: AuditInput) -> tuple[dict[str, list[str | None]], Units, list[str]]:
     """Group of each clip by attribute, the units and the notes."""
     attributes, units, notes = read_groups(read_decisions(sources), sources)
     return {one.name: of(one) for one in attributes}, units, notes
@@ -76,8 +76,7 @@ def test_crossings(tmp_path: Path) -> None:
     found, _, notes = groups_of(sources)
     assert found["gender x race"] == ["female x a", "female x a", "male x a", None]
     assert list(found) == ["gender", "gender x race"]
-    note = "Left out: the attribute 'race' has one group only ('a') among the clips; two to 20"
-    assert len(notes) == 1 and notes[0].startswith(note)
+    assert len(notes) == 1 and "'race' has one group only ('a')" in notes[0]
 
 
 def test_small_groups(tmp_path: Path) -> None:
@@ -86,14 +85,14 @@ def test_small_groups(tmp_path: Path) -> None:
     sources = sources_of(tmp_path, HEAD + rows, groups, smallest=2)
     found, _, notes = groups_of(sources)
     assert found == {"race": ["a", "a", "b", "b", None]}
-    assert notes == ["race: c left out, with fewer than 2 speakers."]
+    assert len(notes) == 1 and notes[0].startswith("race: left out c ")
 
 
 def test_clips_and_speakers_without_a_row(tmp_path: Path) -> None:
     found, _, notes = groups_of(sources_of(tmp_path, HEAD + ROWS, "speaker,gender\n1,f\n2,m\n"))
     assert found == {"gender": ["female", "female", "male", None]}
     where = tmp_path / "groups.csv"
-    assert notes == [f"{where} has no row for 1 speaker(s) (3): their groups are unknown."]
+    assert notes[0].startswith(f"{where} has no row for 1 speaker (3)")
 
 
 @pytest.mark.parametrize("kind", [pl.Int64, pl.String, pl.Categorical])
@@ -102,7 +101,7 @@ def test_parquet_with_other_types(tmp_path: Path, kind: Any) -> None:
     people = people.with_columns(pl.col("speaker").cast(pl.String).cast(kind))
     people.with_columns(pl.col("gender").cast(pl.Categorical)).write_parquet(tmp_path / "g.parquet")
     sources = sources_of(tmp_path, HEAD + ROWS)
-    found, _, _ = groups_of(Sources(sources.predictions, groups=tmp_path / "g.parquet"))
+    found, _, _ = groups_of(AuditInput(sources.predictions, groups=tmp_path / "g.parquet"))
     assert found == {"gender": ["female", "female", "male", None]}
 
 
@@ -113,19 +112,19 @@ MANY_ROWS = "".join(f"c{n},{n},{'xy'[n % 2]},x\n" for n in range(30))
 @pytest.mark.parametrize(
     ("rows", "groups", "options", "message"),
     [
-        (ROWS, None, {}, "No attribute to compare groups by.*--groups"),
+        (ROWS, None, {}, "No attribute to compare.*--groups"),
         (ROWS, "name,gender\n1,f\n", {}, "no column 'speaker'"),
-        (ROWS, "speaker,gender\n1,f\n2,m\n1,m\n", {}, "row 4: speaker '1' has another.*row 2"),
+        (ROWS, "speaker,gender\n1,f\n2,m\n1,m\n", {}, "row 2: speaker '1' has several.*row 4"),
         (ROWS, "speaker,gender\n,f\n2,m\n", {}, "row 2: column 'speaker' is empty"),
         (ROWS, "speaker,gender\ns1,f\ns2,m\n", {}, "no row for any speaker.*'1'.*'s1'"),
         (ROWS, "speaker,gender\n1,f\n2,f\n3,f\n", {}, "No attribute.*one group only"),
         (ROWS, "speaker,sex,gender\n1,f,f\n", {}, "mean the same"),
-        (ROWS, "speaker,age\n1,21\n2,old\n", {}, "row 3: age 'old' is no number"),
+        (ROWS, "speaker,age\n1,21\n2,old\n", {}, "row 3: age 'old'"),
         (
             ROWS,
             "speaker,gender\n1,f\n2,m\n",
             {"attributes": ["gendr"]},
-            "No attribute 'gendr'. Did you mean 'gender'",
+            "no attribute 'gendr'. Did you mean 'gender'",
         ),
         (
             ROWS,
@@ -137,13 +136,13 @@ MANY_ROWS = "".join(f"c{n},{n},{'xy'[n % 2]},x\n" for n in range(30))
             ROWS,
             "speaker,gender\n1,f\n2,m\n",
             {"crossings": [["gender", "rase"]]},
-            "No attribute 'rase'",
+            "no attribute 'rase'",
         ),
         (MANY_ROWS, MANY, {"attributes": ["height"]}, "'height' has 30 values.*ranges"),
         ("a,,x,x\nb,1,y,y\n", "clip,gender\na,f\nb,m\n", {}, "row 2: clip 'a' has no speaker"),
     ],
 )
-def test_what_is_wrong_is_told(
+def test_bad_input(
     tmp_path: Path, rows: str, groups: str | None, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):

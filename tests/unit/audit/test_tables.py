@@ -10,7 +10,8 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, hamming_loss
 
 from fairser.audit import estimates
-from fairser.audit.tables import ALL, Audit
+from fairser.audit.estimates import ALL
+from fairser.audit.tables import Audit
 from unit.audit.builders import CLASSES, audit_of, made_up, one, rate_of
 
 RESAMPLES = 60
@@ -143,17 +144,17 @@ def test_intervals_are_those_of_repeated_clips(audit: Audit, clips: pl.DataFrame
 
 
 @pytest.mark.parametrize(("number", "attribute"), [(1, "gender"), (2, "race")])
-def test_chance_is_that_of_groups_dealt_out_by_hand(
+def test_chance_is_that_of_groups_shuffled_by_hand(
     audit: Audit, clips: pl.DataFrame, number: int, attribute: str
 ) -> None:
     known = clips.drop_nulls(attribute)
     speakers = known.select("speaker", attribute).unique().sort("speaker")
     order = {"gender": ["male", "female"], "race": ["asian", "black", "white"]}[attribute]
     group = speakers[attribute].replace_strict(order, range(len(order))).to_numpy()
-    dealt = np.random.default_rng([3, number]).permuted(np.tile(group, (RESAMPLES, 1)), axis=1)
+    shuffled = np.random.default_rng([3, number]).permuted(np.tile(group, (RESAMPLES, 1)), axis=1)
     for rate in ("tpr", "fpr"):
         gaps = []
-        for row in dealt:
+        for row in shuffled:
             of = dict(zip(speakers["speaker"], row.tolist(), strict=True))
             mine = known.with_columns(pl.col("speaker").replace_strict(of).alias("g"))
             squares = []

@@ -51,19 +51,7 @@ def test_shares_and_p_values() -> None:
     assert found == ["p < 0.001", "p = 0.001", "p = 0.050", "p = 0.12", "p = 1.00"]
 
 
-def test_counts_and_lists() -> None:
-    assert [wording.number(n) for n in (1, 10, 1234)] == ["one", "ten", "1,234"]
-    assert [wording.counted(n, "clip") for n in (1, 0, 2000)] == [
-        "1 clip",
-        "0 clips",
-        "2,000 clips",
-    ]
-    assert [wording.joined(p) for p in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
-        "",
-        "a",
-        "a and b",
-        "a, b and c",
-    ]
+def test_classes() -> None:
     assert [wording.class_words(c) for c in ("fear", "very_sad", "3")] == [
         "fear",
         "very sad",

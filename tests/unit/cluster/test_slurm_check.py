@@ -1,4 +1,4 @@
-"""What slurm-check says of a site, with stand-ins for Slurm's programs."""
+"""The checks of a site, with stand-ins for Slurm's programs."""
 
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def test_without_programs_nothing_else_is_tried(
 
 
 @pytest.mark.parametrize(
-    ("tool", "script", "name", "mend"),
+    ("tool", "script", "name", "fix"),
     [
         ("sacctmgr", "echo physics", "account", "one of: physics"),
         ("sinfo", "echo cpu", "partition", "one of: cpu"),
@@ -60,11 +60,11 @@ def test_without_programs_nothing_else_is_tried(
         ("srun", "echo 'host n1'; echo 'files True'", "python on a node", "requirements.txt"),
     ],
 )
-def test_each_fault_has_its_mend(
-    tmp_path: Path, healthy: Program, tool: str, script: str, name: str, mend: str
+def test_each_fault_has_its_fix(
+    tmp_path: Path, healthy: Program, tool: str, script: str, name: str, fix: str
 ) -> None:
     healthy(tool, script)
-    assert mend in missing(tmp_path)[name].mend
+    assert fix in missing(tmp_path)[name].fix
 
 
 def test_a_gpu_that_is_refused(tmp_path: Path, healthy: Program) -> None:

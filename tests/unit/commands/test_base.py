@@ -12,13 +12,13 @@ from fairser.core.errors import InputError
 from workflow.runner import ROOT
 
 
-def test_bad_input_is_told_in_its_own_words(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_prints_the_message_alone(capsys: pytest.CaptureFixture[str]) -> None:
     @command
     def main(arguments: Sequence[str] | None = None) -> int:
-        raise InputError("clips.csv, row 3: mend it.")
+        raise InputError("clips.csv, row 3: fix it.")
 
     assert main([]) == BAD_INPUT
-    assert capsys.readouterr().err == "Error: clips.csv, row 3: mend it.\n"
+    assert capsys.readouterr().err == "Error: clips.csv, row 3: fix it.\n"
 
 
 def test_a_bug_keeps_its_traceback() -> None:
@@ -42,8 +42,8 @@ def test_configuration_files_are_merged(tmp_path: Path) -> None:
     ("text", "message"),
     [
         (None, "No such file"),
-        ("a: [1", "is no YAML"),
-        ("- a", "is no mapping"),
+        ("a: [1", "not readable as YAML"),
+        ("- a", "not a mapping"),
         ("resluts: x", "Did you mean 'results'"),
     ],
 )
@@ -56,7 +56,7 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, text: str | None, messa
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("0", "0 is not at least 1"), ("-4", "-4 is not"), ("x", "x is no whole")]
+    ("text", "message"), [("0", "0 is less than 1"), ("-4", "-4 is"), ("x", "x is not a whole")]
 )
 def test_a_number_of_things_is_whole(text: str, message: str) -> None:
     assert whole_number(1)("12") == 12

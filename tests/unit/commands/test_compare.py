@@ -51,4 +51,4 @@ def test_numbers_that_are_none(
     with pytest.raises(SystemExit) as ended:
         main([str(tmp_path), str(tmp_path), *option])
     assert ended.value.code == BAD_INPUT
-    assert f"argument {option[0]}: {option[1]} is no" in capsys.readouterr().err
+    assert f"argument {option[0]}: {option[1]} is" in capsys.readouterr().err

@@ -14,7 +14,7 @@ def test_a_package_and_its_archive(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main([str(run), str(folder), "--zip"]) == 0
     told = capsys.readouterr().out
     assert f"{folder}: " in told
-    assert "README.md, its model card" in told
+    assert "README.md" in told
     assert (folder / "predict.py").is_file()
     assert (tmp_path / "package.zip").is_file()
     assert main([str(run), str(folder)]) == BAD_INPUT

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -70,7 +71,7 @@ def test_a_file_of_rows_and_unusable_clips(
     assert list(out.parent.iterdir()) == [out]
 
 
-def test_progress_is_told(run: Path, audio: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_shown(run: Path, audio: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--run", str(run), str(audio)]) == 0
     assert "24 of 24 clips, " in capsys.readouterr().err
 
@@ -81,8 +82,8 @@ def test_progress_is_told(run: Path, audio: Path, capsys: pytest.CaptureFixture[
         (["--run", "nowhere", "AUDIO"], "There is no folder nowhere"),
         (["--run", "RUN", "nowhere.wav"], "no file or folder nowhere.wav"),
         (["--run", "RUN", "AUDIO", "empty"], "empty holds no audio file"),
-        (["--run", "RUN"], "Name audio files or folders, or give --features"),
-        (["--run", "RUN", "AUDIO", "--features", "f"], "one of the two"),
+        (["--run", "RUN"], "or --features"),
+        (["--run", "RUN", "AUDIO", "--features", "f"], "Name either audio files or"),
         (["--run", "RUN", "AUDIO", "--device", "abacus"], "Device 'abacus' is not available"),
     ],
 )
@@ -164,30 +165,35 @@ def test_given_features_of_a_trained_encoder(
     assert "trained its encoder" in capsys.readouterr().err
 
 
-def start(*arguments: object) -> subprocess.Popen[bytes]:
-    command = [sys.executable, str(ROOT / "scripts" / "predict.py"), *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
 def test_a_reader_that_has_enough(run: Path, audio: Path) -> None:
-    """As `head` does: no traceback. And names in any bytes pass."""
-    with start("--run", run, *[audio] * 10) as process:
+    """As `head` does: no traceback."""
+    command = [sys.executable, str(ROOT / "scripts/predict.py"), "--run", str(run)]
+    with subprocess.Popen(
+        [*command, *[str(audio)] * 10], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         assert process.stdout
         assert process.stderr
         process.stdout.close()
-        told = process.stderr.read().decode()
+        printed = process.stderr.read().decode()
     assert process.returncode == FOUND
-    assert "Traceback" not in told
-    assert "Error" not in told
+    assert "Traceback" not in printed
+    assert "Error" not in printed
 
 
-def test_names_in_any_bytes(run: Path, audio: Path, tmp_path: Path) -> None:
-    name = os.fsencode(tmp_path) + b"/caf\xe9.wav"
-    bad = os.fsencode(tmp_path) + b"/b\xe9.wav"
-    Path(os.fsdecode(name)).write_bytes((audio / "c000.wav").read_bytes())
-    Path(os.fsdecode(bad)).touch()
-    with start("--run", run, tmp_path) as process:
-        out, told = process.communicate()
-    assert process.returncode == FOUND, told
-    assert name in out
-    assert "b\\udce9.wav: the file is empty" in told.decode()
+@pytest.mark.parametrize("out", ["-", "out.csv"])
+def test_names_in_any_bytes(
+    out: str,
+    run: Path,
+    audio: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copyfile(audio / "c000.wav", os.fsdecode(b"caf\xe9.wav"))
+    Path(os.fsdecode(b"b\xe9.wav")).touch()
+    assert main(["--run", str(run), str(tmp_path), "--out", out]) == FOUND
+    printed = capfdbinary.readouterr()
+    rows = printed.out if out == "-" else Path(out).read_bytes()
+    assert b"/caf\xe9.wav," in rows
+    assert b"b\\udce9.wav: the file is empty" in printed.err

@@ -8,10 +8,9 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from fairser.comparison.cell_differences import training_noise
-from fairser.comparison.comparing import Comparison, compare
-from fairser.comparison.report import text, verdict, write
-from fairser.comparison.result_folders import read_folder
+from fairser.comparison.cells import training_noise
+from fairser.comparison.comparing import Comparison, compare, text, write
+from fairser.comparison.stored_runs import IDENTICAL, SAME, read_folder
 from fairser.core.errors import InputError
 from fairser.core.files import write_json
 from fairser.evaluation.bootstrap import Estimate
@@ -38,16 +37,16 @@ def test_a_known_shift_is_beyond_noise_and_nothing_else(tmp_path: Path) -> None:
         write_run(tmp_path / "b", ERM, counts(fold), fold)
         write_run(tmp_path / "b", RW, counts(fold, worse=0.6), fold)
     found = compared(tmp_path)
-    assert found.identical == [ERM]
+    assert found.equal[IDENTICAL] == [ERM]
     assert found.table["method"].unique().to_list() == ["rw"]
     assert found.beyond["metric"].to_list() == ["f1", "acc", "tpr_gap", "dp_gap"]
     gap = row(found, "tpr_gap", "rw")
     assert gap["difference"] == pytest.approx(gap["b"] - gap["a"])
     assert 0 < gap["low"] < gap["difference"] < gap["high"]
     assert (gap["folds"], gap["paired"], gap["a_seeds"], gap["b_seeds"]) == (2, 2, 1, 1)
-    assert verdict(found) == "1 of 2 cells differ beyond noise (identical byte for byte: 1)."
+    assert found.verdict == "1 of 2 cells differ beyond noise (identical byte for byte: 1)."
     assert found.differences == []
-    assert "not of other trainings" in found.notes[-1]
+    assert "grid.seeds" in found.notes[-1]
 
 
 def test_another_draw_of_the_same_quality_is_noise(tmp_path: Path) -> None:
@@ -56,7 +55,6 @@ def test_another_draw_of_the_same_quality_is_noise(tmp_path: Path) -> None:
     found = compared(tmp_path)
     assert found.table.height == 4
     assert found.beyond.height == 0
-    assert verdict(found) == "0 of 1 cells differ beyond noise."
 
 
 def slow_f1(frame: pl.DataFrame, times: np.ndarray) -> float:
@@ -131,15 +129,15 @@ def test_paired_and_unpaired_intervals_against_scipy(tmp_path: Path) -> None:
     assert unpaired["high"] - unpaired["low"] == pytest.approx(width, rel=0.05)
     assert unpaired["high"] - unpaired["low"] > 1.3 * (paired["high"] - paired["low"])
     assert (unpaired["paired"], unpaired["folds"]) == (0, 1)
-    assert any("test speakers are others in a than in b: 1;" in note for note in found.notes)
+    assert "unpaired" in found.notes[0]
 
 
 def test_enough_resamples_for_holm(tmp_path: Path) -> None:
-    for number in range(12):
+    for number in range(8):
         write_run(tmp_path / "a", ("erm", "none", number), counts(number))
         write_run(tmp_path / "b", ("erm", "none", number), counts(number, worse=0.9))
     found = compared(tmp_path, resamples=100)
-    # The smallest p-value of 100 resamples, 2/101, times 48 tests could never be below 0.05.
+    # The smallest p-value of 100 resamples, 2/101, times 32 tests could never be below 0.05.
     gaps = found.table.filter(metric="tpr_gap")
     assert gaps["beyond_noise"].all()
     assert gaps["p_holm"].max() > gaps["p_value"].max()
@@ -157,8 +155,7 @@ def test_the_spread_over_seeds_is_a_second_condition(tmp_path: Path) -> None:
     assert gap["seed_margin"] > abs(gap["difference"]) > 0
     assert found.beyond.height == 0
     assert (gap["a_seeds"], gap["b_seeds"], gap["b_seed_std"]) == (2, 1, None)
-    assert "other trainings; the larger of the two p-values counts" in found.notes[-1]
-    assert "half the 95 % interval over trainings" not in text(found, "a", "b")
+    assert found.notes[-1].startswith("Several seeds: ")
 
 
 def test_the_noise_of_training_is_that_of_a_t_test(tmp_path: Path) -> None:
@@ -191,7 +188,7 @@ def test_a_shift_beyond_both_kinds_of_noise(tmp_path: Path) -> None:
     gap = row(found, "tpr_gap")
     assert gap["beyond_noise"] and 0 < gap["seed_margin"] < gap["difference"]
     assert gap["p_holm"] >= max(gap["p_value"], gap["p_training"])
-    assert "margin: half the 95 % interval over trainings" in text(found, "a", "b")
+    assert "margin: " in text(found, "a", "b")
 
 
 def test_cells_of_one_folder_alone_and_other_folds(tmp_path: Path) -> None:
@@ -206,10 +203,10 @@ def test_cells_of_one_folder_alone_and_other_folds(tmp_path: Path) -> None:
     assert (found.only_a, found.only_b) == ([RW], [("ds", "kmeans", 4)])
     assert row(found, "f1")["folds"] == 1
     assert found.table["method"].unique().to_list() == ["erm"]
-    assert "gdro/kmeans/2: no fold is in both folders." in found.notes
-    assert "Cells with other folds in a than in b: 1; the folds in both count." in found.notes
-    told = text(found, "a", "b")
-    assert "Only in a:\n  rw/kmeans/2\n" in told and "Only in b:\n  ds/kmeans/4\n" in told
+    assert found.notes[0].startswith("gdro/kmeans/2: ")
+    assert "folds differ between a and b: 1;" in found.notes[1]
+    shown = text(found, "a", "b")
+    assert "a:\n  rw/kmeans/2\n" in shown and "b:\n  ds/kmeans/4\n" in shown
 
 
 def test_a_gap_that_does_not_exist_is_not_tested(tmp_path: Path) -> None:
@@ -230,8 +227,7 @@ def test_the_same_decisions_from_other_probabilities(tmp_path: Path) -> None:
         folder = write_run(tmp_path / name, ERM, counts(1))
     (folder / "predictions.parquet").write_bytes(b"others")
     found = compared(tmp_path)
-    assert (found.identical, found.same) == ([], [ERM])
-    assert verdict(found) == "0 of 1 cells differ beyond noise (same counts: 1)."
+    assert (found.equal, found.beyond.height) == ({IDENTICAL: [], SAME: [ERM]}, 0)
 
 
 def test_what_differs_is_told_first_and_what_changes_no_number_is_not(tmp_path: Path) -> None:
@@ -248,9 +244,8 @@ def test_what_differs_is_told_first_and_what_changes_no_number_is_not(tmp_path: 
         "train.epochs: 5 -> 50",
     ]
     lines = text(found, "a", "b").splitlines()
-    assert lines[0] == verdict(found)
-    assert lines[2:4] == ["a is a, b is b.", "They were made with other"]
-    assert lines[4].strip() == found.differences[0]
+    assert lines[0] == found.verdict
+    assert [line.strip() for line in lines[4:8]] == found.differences
 
 
 def test_variants_of_the_gap_are_those_of_the_first_folder(tmp_path: Path) -> None:
@@ -259,7 +254,7 @@ def test_variants_of_the_gap_are_those_of_the_first_folder(tmp_path: Path) -> No
     write_run(tmp_path / "b", ERM, counts(1, worse=0.2), config=other)
     write_run(tmp_path / "c", ERM, counts(1, worse=0.2))
     found = compared(tmp_path)
-    assert any("Gaps are the first folder's" in note for note in found.notes)
+    assert "sum_deviation" in found.notes[0]
     plain = compare(read_folder(tmp_path / "a"), read_folder(tmp_path / "c"))
     assert found.table.equals(plain.table)
 
@@ -271,8 +266,8 @@ def test_attributes(tmp_path: Path) -> None:
     write_run(tmp_path / "b", ERM, counts(1, worse=0.5))
     found = compared(tmp_path)
     assert found.table["metric"].to_list() == ["f1", "acc", "tpr_gap", "dp_gap"]
-    assert "Only one folder has age: their gaps are not compared." in found.notes
-    with pytest.raises(InputError, match=r"'gendre' is no attribute .* mean 'gender'\?"):
+    assert "Only one folder has age" in found.notes[0]
+    with pytest.raises(InputError, match=r"'gendre' .* mean 'gender'\?"):
         compared(tmp_path, attributes=["gendre"])
 
 
@@ -285,41 +280,41 @@ def test_files_hold_every_difference(tmp_path: Path) -> None:
     table = pl.read_csv(paths[0])
     assert table.height == 4
     assert table["difference"].to_list() == pytest.approx(found.table["difference"].to_list())
-    assert verdict(found) in paths[1].read_text()
+    assert found.verdict in paths[1].read_text()
 
 
 def test_long_lists_are_cut(tmp_path: Path) -> None:
     for number in range(30):
         write_run(tmp_path / "a", ("erm", "none", number), counts(1))
     write_run(tmp_path / "b", ("erm", "none", 0), counts(1))
-    told = text(compared(tmp_path), "a", "b")
-    assert "... and 9 more" in told and told.count("erm/none/") == 20
+    shown = text(compared(tmp_path), "a", "b")
+    assert "  9 more\n" in shown and shown.count("erm/none/") == 20
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
-        ({"speakers": range(50, 60)}, "No test speaker is in both folders"),
-        ({}, "the classes angry, happy, sad, the second angry, happy, mad"),
+        ({"speakers": range(50, 60)}, "No test speaker"),
+        ({}, "happy and sad, .* happy and mad, .*'corpus.classes'"),
     ],
     ids=["corpus", "classes"],
 )
 def test_folders_that_mean_other_things_are_refused(
-    tmp_path: Path, change: dict[str, Any], told: str
+    tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     write_run(tmp_path / "a", ERM, counts(1))
     frame = counts(1, **change)
     if not change:
         frame = frame.with_columns(pl.col("class").str.replace("sad", "mad"))
     write_run(tmp_path / "b", ERM, frame)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         compared(tmp_path)
 
 
 def test_no_cell_in_common_is_refused(tmp_path: Path) -> None:
     write_run(tmp_path / "a", ERM, counts(1))
     write_run(tmp_path / "b", RW, counts(1))
-    with pytest.raises(InputError, match="the first has erm/none/1, the second rw/kmeans/2"):
+    with pytest.raises(InputError, match=r"erm/none/1, .* rw/kmeans/2"):
         compared(tmp_path)
 
 
@@ -348,5 +343,5 @@ def test_the_second_study(tmp_path: Path) -> None:
     ]
     assert accuracy["difference"] == pytest.approx(100 * (hits[1] - hits[0]))
     write_run(tmp_path / "c", ERM, counts(1))
-    with pytest.raises(InputError, match="of the study minmaxgap, the second subgroups"):
+    with pytest.raises(InputError, match=r"study minmaxgap, .* subgroups"):
         compare(read_folder(tmp_path / "a"), read_folder(tmp_path / "c"))

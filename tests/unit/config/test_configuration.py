@@ -24,7 +24,10 @@ def message(config: dict) -> str:
 @pytest.mark.parametrize(
     ("config", "parts"),
     [
-        ({"trian": {}}, ["'trian' is no key", "Did you mean 'train'?", "Allowed: results, corpus"]),
+        (
+            {"trian": {}},
+            ["'trian' is no key", "Did you mean 'train'?", "Allowed: results, plugins, corpus"],
+        ),
         ({"grid": {"method": ["erm"]}}, ["'grid.method' is no key", "mean 'methods'?", "folds"]),
         ({"grid": {"methods": ["gdor"]}}, ["'grid.methods' is 'gdor'", "mean 'gdro'?", "pgdro"]),
         ({"corpus": {"kind": "crema-d"}}, ["'corpus.kind' is 'crema-d'", "mean 'cremad'?"]),
@@ -134,7 +137,7 @@ LORA = {"finetune": "lora"}
         (
             LORA,
             ["disent"],
-            ["names disent", "there are erm, rw, ds, gdro, gadro, pgdro, minmaxgap."],
+            ["names disent", "there are erm, pgdro, ds, rw, gdro, gadro, minmaxgap."],
         ),
         (LORA, ["random"], ["names random", "with 'encoder.finetune' there are"]),
         (

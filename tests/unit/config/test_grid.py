@@ -1,13 +1,11 @@
-"""The cells of the grid: which exist, where they lie, which are done."""
+"""The cells of the grid: which exist, and where they lie."""
 
 from collections import Counter
-from pathlib import Path
 
-import polars as pl
 import pytest
 
 from fairser.config.configuration import resolve
-from fairser.config.grid import Cell, cells, configurations, write_state
+from fairser.config.grid import Cell, cells, configurations
 from fairser.core.errors import InputError
 
 
@@ -41,7 +39,7 @@ def test_seeds_and_folds_multiply() -> None:
 
 
 def test_crossed_annotations_have_as_many_groups_as_their_values() -> None:
-    config = resolve({"annotated": {"attributes": ["gender", "race"]}})
+    config = resolve({"sources": {"annotated": {"attributes": ["gender", "race"]}}})
     assert {c.k for c in configurations(config) if c.source == "annotated"} == {6}
 
 
@@ -49,13 +47,3 @@ def test_a_grid_without_cells_says_what_its_methods_use() -> None:
     config = resolve({"grid": {"methods": ["rw", "pgdro"], "sources": ["none"]}})
     with pytest.raises(InputError, match=r"rw uses annotated, pseudo, kmeans; pgdro uses pseudo"):
         configurations(config)
-
-
-def test_the_state_of_the_grid(tmp_path: Path) -> None:
-    runs = [Cell("erm", "none", 1, fold, 0) for fold in (1, 2)]
-    (tmp_path / runs[1].folder).mkdir(parents=True)
-    (tmp_path / runs[1].folder / "metrics.json").touch()
-    write_state(runs, tmp_path)
-    table = pl.read_csv(tmp_path / "grid.csv")
-    assert table.columns == ["method", "source", "k", "fold", "seed", "state"]
-    assert table["state"].to_list() == ["missing", "done"]

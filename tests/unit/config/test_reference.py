@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from fairser.config.reference import PAGE, page, values
-from fairser.config.schema import SCHEMA
+from fairser.config.schema import load_schema
 
 
 def leaves(part: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
@@ -19,14 +19,15 @@ def leaves(part: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[s
         yield from leaves(below, (*path, name))
 
 
-KEYS = dict(leaves(yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))))
+KEYS = dict(leaves(load_schema()))
 
 
 def rows() -> dict[str, list[str]]:
     """Cells of the tables' rows by key."""
-    lines = re.findall(r"^\| (?:<a id=\"[^\"]*\"></a>)?`([a-z0-9_.]+)` \| (.*) \|$", page(), re.M)
-    found = [(key, cells.split(" | ")) for key, cells in lines]
-    return {key: cells for key, cells in found if len(cells) == 3}
+    pattern = r"^\| (?:<a id=\"[^\"]*\"></a>)?`([a-z0-9_.]+)` +\| (.*) \|$"
+    lines = re.findall(pattern, page(), re.M)
+    found = [(key, [cell.strip() for cell in cells.split(" | ")]) for key, cells in lines]
+    return {key: cells for key, cells in found if key in KEYS and len(cells) == 3}
 
 
 def test_the_committed_page_is_current() -> None:

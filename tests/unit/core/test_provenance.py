@@ -4,7 +4,6 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,15 @@ import torch
 
 from fairser import __version__
 from fairser.core import provenance
-from fairser.core.provenance import code_hash, commit, versions
+from fairser.core.provenance import (
+    NEUTRAL,
+    closure,
+    code_hash,
+    code_of,
+    commit,
+    fingerprint,
+    versions,
+)
 
 TRUNK = '''"""A module."""
 {imports}
@@ -27,13 +34,8 @@ def grow(size):
 LEAF = "def shine(light):\n    return light * 2\n"
 
 
-def clear() -> None:
-    for cached in (code_hash, provenance._imports, provenance._meaning, provenance._tree):
-        cached.cache_clear()
-
-
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package ``plant`` in place of this one: trunk imports leaf."""
     folder = tmp_path / "plant"
     (folder / "crown").mkdir(parents=True)
@@ -42,18 +44,11 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     write(folder / "leaf.py", LEAF)
     write(folder / "trunk.py", TRUNK.format(imports="from plant.leaf import shine"))
     monkeypatch.setattr(provenance, "PACKAGE", folder)
-    clear()
-    yield folder
-    clear()
+    return folder
 
 
 def write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
-
-
-def fresh(*modules: str) -> str:
-    clear()
-    return code_hash(*modules)
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -73,10 +68,10 @@ def edit(path: Path, old: str, new: str) -> None:
     ],
 )
 def test_hash_ignores_what_does_nothing(package: Path, old: str, new: str) -> None:
-    before = fresh("plant.trunk")
+    before = code_hash("plant.trunk")
     assert len(before) == 12
     edit(package / "trunk.py", old, new)
-    assert fresh("plant.trunk") == before
+    assert code_hash("plant.trunk") == before
 
 
 @pytest.mark.parametrize(
@@ -84,9 +79,9 @@ def test_hash_ignores_what_does_nothing(package: Path, old: str, new: str) -> No
     [("LIMIT = 1", "LIMIT = 2"), ("size + LIMIT", "size - LIMIT"), ("LIMIT = 1", "LIMIT = '1'")],
 )
 def test_hash_follows_the_code(package: Path, old: str, new: str) -> None:
-    before = fresh("plant.trunk")
+    before = code_hash("plant.trunk")
     edit(package / "trunk.py", old, new)
-    assert fresh("plant.trunk") != before
+    assert code_hash("plant.trunk") != before
 
 
 @pytest.mark.parametrize(
@@ -106,43 +101,82 @@ def test_hash_follows_imported_modules(package: Path, imports: str) -> None:
     """At any distance: the twig of the crown imports the leaf."""
     write(package / "crown/twig.py", "import os\n\nfrom plant.leaf import shine")
     write(package / "trunk.py", TRUNK.format(imports=imports))
-    before = fresh("plant.trunk")
+    before = code_hash("plant.trunk")
     edit(package / "leaf.py", "light * 2", "light * 2  # twice")
-    assert fresh("plant.trunk") == before
+    assert code_hash("plant.trunk") == before
     edit(package / "leaf.py", "light * 2", "light * 3")
-    assert fresh("plant.trunk") != before
+    assert code_hash("plant.trunk") != before
 
 
 def test_hash_ignores_other_modules(package: Path) -> None:
-    before = fresh("plant.trunk")
+    before = code_hash("plant.trunk")
     write(package / "root.py", "DEPTH = 3")
-    assert fresh("plant.trunk") == before
-    assert fresh("plant.trunk", "plant.root") != before
+    assert code_hash("plant.trunk") == before
+    assert code_hash("plant.trunk", "plant.root") != before
 
 
 def test_modules_that_import_each_other(package: Path) -> None:
     write(package / "leaf.py", "import plant.trunk\n" + LEAF)
-    assert fresh("plant.trunk") == fresh("plant.leaf")
+    assert code_hash("plant.trunk") == code_hash("plant.leaf")
 
 
 def test_module_that_does_not_exist(package: Path) -> None:
     with pytest.raises(ModuleNotFoundError, match=r"plant\.flower"):
-        fresh("plant.flower")
+        code_hash("plant.flower")
 
 
-def test_methods_are_independent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hash_of_files_outside_of_the_package(package: Path, tmp_path: Path) -> None:
+    """Such as a script, or a module in a folder of the user's own."""
+    outside = tmp_path / "mine"
+    outside.mkdir()
+    write(outside / "seed.py", "from plant.trunk import grow\n")
+    write(outside / "soil.py", "")
+    before = code_hash(outside / "seed.py")
+    write(outside / "soil.py", "DEPTH = 3")
+    assert code_hash(outside / "seed.py") == before
+    edit(package / "leaf.py", "light * 2", "light * 3")
+    changed = code_hash(outside / "seed.py")
+    assert changed != before
+    write(outside / "seed.py", "from plant.trunk import grow\ngrow(1)\n")
+    assert len({before, changed, code_hash(outside / "seed.py")}) == 3
+
+
+def test_code_of_a_rule_counts_what_its_script_finds_by_name(tmp_path: Path) -> None:
+    own = tmp_path / "own.py"
+    write(own, "SHARE = 1")
+    hashes = {code_of("train")({}), code_of("evaluate")({})}
+    code = code_of("train", lambda names: names)
+    hashes |= {code([name]) for name in ("fairser.methods.erm", "fairser.methods.rw", own)}
+    assert len(hashes) == 5
+    assert code(["fairser.methods.erm"]) in hashes
+
+
+@pytest.mark.parametrize("script", ["train", "biased_split", "waveform_statistics"])
+def test_a_change_of_any_module_changes_the_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    path = provenance.SCRIPTS / f"{script}.py"
     folder = tmp_path / "fairser"
     shutil.copytree(provenance.PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(provenance, "PACKAGE", folder)
-    training = ("fairser.training.train", "fairser.methods.erm")
-    hashes = [fresh(*training)]
-    for name in ("methods/random.py", "methods/erm.py", "methods/head.py", "methods/losses.py"):
-        path = folder / name
-        write(path, path.read_text(encoding="utf-8") + "\nEXTRA = 1\n")
-        hashes.append(fresh(*training))
-    clear()
-    assert hashes[0] == hashes[1]
-    assert len(set(hashes[1:])) == 4
+    found = closure([path], NEUTRAL)
+    before = code_hash(path)
+    for name, file in found.items():
+        if file != path:
+            write(file, file.read_text(encoding="utf-8") + "\nEXTRA = 1\n")
+            after = code_hash(path)
+            assert after != before, name
+            before = after
+    for name in NEUTRAL:
+        file = tmp_path.joinpath(*name.split(".")).with_suffix(".py")
+        write(file, file.read_text(encoding="utf-8") + "\nEXTRA = 1\n")
+    assert code_hash(path) == before
+
+
+def test_fingerprint() -> None:
+    assert fingerprint({"a": 1, "b": [2]}, "c") == fingerprint({"b": [2], "a": 1}, "c")
+    assert fingerprint({"a": 1}) != fingerprint({"a": 2})
+    assert len(fingerprint()) == 12
 
 
 def test_versions() -> None:
@@ -198,8 +232,7 @@ def test_commit(outside: Path) -> None:
 def test_closure_names_what_is_imported(package: Path) -> None:
     write(package / "crown/twig.py", "def late():\n    import plant.root\n")
     write(package / "trunk.py", "import json\n\nfrom plant.crown import twig\n")
-    clear()
     found = {"plant.trunk", "plant.crown", "plant.crown.twig", "plant.root"}
-    assert provenance.closure(["plant.trunk"]) == found
-    assert provenance.closure(["plant.trunk"], ["plant.root"]) == found - {"plant.root"}
-    assert provenance.closure(["plant.leaf"]) == {"plant.leaf"}
+    assert set(closure(["plant.trunk"])) == found
+    assert set(closure(["plant.trunk"], ["plant.root"])) == found - {"plant.root"}
+    assert closure(["plant.leaf"]) == {"plant.leaf": package / "leaf.py"}

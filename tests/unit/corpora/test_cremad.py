@@ -13,10 +13,11 @@ from polars.testing import assert_frame_equal
 
 from fairser.config.schema import SCHEMA
 from fairser.corpora.clips import SPLITS, ClipTable
-from fairser.corpora.emosuperb import CREMAD_FAULTY, read_emosuperb
+from fairser.corpora.cremad import FAULTY
+from fairser.corpora.emosuperb import read_emosuperb
 from fairser.corpora.splits import bias_fold, dominant_groups
 from fairser.evaluation.evaluate import evaluate
-from fairser.evaluation.metrics import VARIANTS, positive
+from fairser.evaluation.metrics import metric_names, positive
 from fairser.extraction.features import StoreInputs
 from fairser.extraction.store import FeatureStore
 from fairser.methods.losses import class_balanced_weights
@@ -52,7 +53,7 @@ def test_clips_and_folds(cremad_table: ClipTable) -> None:
     assert cremad_table.classes == ("angry", "sad", "disgust", "fear", "neutral", "happy")
     assert set(cremad_table.attributes) == {"gender", "race", "age", "ethnicity"}
     assert cremad_table.clips().height == 7438
-    assert not frame["clip"].is_in(CREMAD_FAULTY).any()
+    assert not frame["clip"].is_in(FAULTY).any()
     assert frame["speaker"].n_unique() == 91
     tests = [frame.filter(fold=fold, split="test").height for fold in FOLDS]
     assert tests == [1463, 1470, 1476, 1474, 1555]
@@ -62,7 +63,7 @@ def test_clips_and_folds(cremad_table: ClipTable) -> None:
 def test_every_wav_of_the_official_list_is_a_clip(cremad: Path, cremad_table: ClipTable) -> None:
     names = pl.read_csv(cremad / "AudioWAV_sha256.tsv", separator="\t", has_header=False)
     official = set(names.to_series().str.strip_suffix(".wav"))
-    assert set(cremad_table.clips()["clip"]) == official - {*CREMAD_FAULTY}
+    assert set(cremad_table.clips()["clip"]) == official - {*FAULTY}
     assert len(official) == 7442
 
 
@@ -140,7 +141,7 @@ def test_class_balanced_weights_of_fold_1(cremad: Path, cremad_table: ClipTable)
     known = [0.9695, 1.0340, 0.8236, 0.9586, 0.4042, 1.8100]
     assert class_balanced_weights(targets).tolist() == pytest.approx(known, abs=5e-5)
     dropped = set(train["clip"]) - set(cremad_table.fold(1).frame["clip"])
-    assert dropped == set(CREMAD_FAULTY)
+    assert dropped == set(FAULTY)
 
 
 def documented_gaps() -> dict[tuple[str, str], list[float]]:
@@ -162,7 +163,7 @@ def test_random_on_the_real_test_folds(cremad_table: ClipTable) -> None:
         np.zeros((len(clips), 1, 1), np.float32), {name: row for row, name in enumerate(clips)}
     )
     documented = documented_gaps()
-    assert len(documented) == 2 * len(VARIANTS)
+    assert len(documented) == 2 * len(metric_names("gap"))
     found: dict[Any, np.ndarray] = defaultdict(lambda: np.zeros((20, len(FOLDS))))
     for fold in FOLDS:
         table = cremad_table.fold(fold)
@@ -197,5 +198,5 @@ def test_random_on_the_real_test_folds(cremad_table: ClipTable) -> None:
         ("ppr", "max_deviation"),
         ("ppr", "rms_deviation"),
     }
-    distance = {v: abs(means["ppr", v].mean() - random["dp_gap"]) for v in VARIANTS}
+    distance = {v: abs(means["ppr", v].mean() - random["dp_gap"]) for v in metric_names("gap")}
     assert min(distance, key=distance.__getitem__) == "max_deviation"

@@ -22,7 +22,7 @@ from fairser.evaluation.bootstrap import (
     read_counts,
 )
 from fairser.evaluation.evaluate import evaluate, speaker_counts
-from fairser.evaluation.metrics import RATES, VARIANTS, positive
+from fairser.evaluation.metrics import RATES, metric_names, positive
 from unit.builders import CLASSES, clip_table
 
 NAN = float("nan")
@@ -31,7 +31,7 @@ GAPS = {
     f"{name} {rate} {variant}": Gap(name, rate, variant)
     for name in ATTRIBUTES
     for rate in RATES
-    for variant in VARIANTS
+    for variant in metric_names("gap")
 }
 RESAMPLES = 40
 
@@ -78,7 +78,7 @@ def slow(table: ClipTable, predictions: pl.DataFrame, times: dict[str, int]) -> 
         group = np.array([str(value) for value in truth[name][rows]])
         known = group != "None"
         for rate in RATES:
-            squares: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
+            squares: dict[str, list[float]] = {variant: [] for variant in metric_names("gap")}
             for c in range(len(CLASSES)):
                 base = {"tpr": true[:, c], "ppr": np.ones(len(rows), bool), "fpr": ~true[:, c]}[
                     rate

@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.features import MappedFeatures, StoreInputs
 from fairser.extraction.store import CHUNK, FeatureStore
-from fairser.groups.grouping import kmeans
+from fairser.groups.kmeans import kmeans
 from fairser.training.fitting import TrainOptions
 from fairser.training.train import TrainingJob, TrainingResult, load_fold, train_and_predict
 from unit.builders import assert_same_run, clip_table, feature_store

@@ -151,7 +151,7 @@ def test_lists_that_do_not_fit_are_refused(
 def test_files_that_are_not_there_are_named(paths: tuple[Path, Path], lost: int) -> None:
     write_store(*paths, ARRAY, NAMES)
     paths[lost].unlink()
-    with pytest.raises(InputError, match=rf"{paths[lost].name}: no such file.*[Mm]end"):
+    with pytest.raises(InputError, match=rf"{paths[lost].name}: no such file"):
         open_store(*paths)
 
 

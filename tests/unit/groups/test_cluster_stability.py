@@ -15,7 +15,7 @@ from fairser.corpora.clips import ClipTable
 from fairser.extraction.store import FeatureStore
 from fairser.groups import cluster_stability
 from fairser.groups.cluster_stability import measure, reference, silhouette, stability
-from fairser.groups.grouping import kmeans
+from fairser.groups.kmeans import kmeans
 from fairser.results.choosing_k import choose
 from unit.builders import clip_table, feature_store
 from unit.corpora.builders import assert_refused

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from fairser.methods.disent import DisEnt, Options
+from fairser.methods.disent import DisEnt
 from unit.methods.builders import fold
 
 CLASSES = [0, 0, 1, 1, 2, 0]
@@ -16,7 +16,7 @@ LAMBDAS = {"lambda_dis": 0.5, "lambda_swap": 3.0, "lambda_swap_b": 0.25}
 
 def make(seed: int = 0, **options: float) -> tuple[DisEnt, nn.Module]:
     data = fold(CLASSES, count=3)
-    method = DisEnt(data, torch.Generator().manual_seed(seed), Options(**options))
+    method = DisEnt(data, torch.Generator().manual_seed(seed), **options)
     torch.manual_seed(1)
     return method, method.build()
 

@@ -61,7 +61,7 @@ def test_steps_are_those_of_a_plain_loop(kind: str, groups: str, eta: float) -> 
     cls, shares, adjustment = KINDS[kind]
     shares = by_class(shares) if groups == "class_attribute" else shares
     data = fold(CLASSES, GROUPS, SOFT)
-    method = cls(data, torch.Generator(), cls.Options(eta=eta, groups=groups))
+    method = cls(data, torch.Generator(), eta=eta, groups=groups)
     losses, q = run(method, BATCHES)
     expected, weights = reference(shares, eta, adjustment(shares.sum(axis=0)), BATCHES)
     assert losses == pytest.approx(expected, rel=1e-5)
@@ -79,8 +79,8 @@ def test_gdro_by_hand() -> None:
 
 def test_a_group_that_is_not_in_the_batch_keeps_its_weight_but_for_the_norm() -> None:
     # Only group 1, L_1 = 2: q_1 doubles by eta = log(2) / 2, so q = (1/3, 2/3), loss 4/3.
-    options = GDRO.Options(eta=np.log(2) / 2)
-    losses, q = run(GDRO(fold(CLASSES, GROUPS), torch.Generator(), options), [[1]])
+    eta = np.log(2) / 2
+    losses, q = run(GDRO(fold(CLASSES, GROUPS), torch.Generator(), eta=eta), [[1]])
     assert q.tolist() == pytest.approx([1 / 3, 2 / 3])
     assert losses == pytest.approx([4 / 3])
 
@@ -97,7 +97,7 @@ def test_gadro_by_hand() -> None:
 def test_gadro_counts_train_alone_and_without_its_adjustment_is_gdro() -> None:
     data = fold([*CLASSES, 0, 0], [*GROUPS, 1, 1], train=[0, 1, 2])
     assert GADRO(data, torch.Generator()).adjustment().tolist() == pytest.approx([4 / 2**0.5, 4])
-    plain = GADRO(fold(CLASSES, GROUPS), torch.Generator(), GADRO.Options(adjustment=0.0))
+    plain = GADRO(fold(CLASSES, GROUPS), torch.Generator(), adjustment=0.0)
     gdro = GDRO(fold(CLASSES, GROUPS), torch.Generator())
     assert run(plain, BATCHES)[0] == run(gdro, BATCHES)[0]
 
@@ -116,7 +116,7 @@ def test_pgdro_with_certain_groups_is_gdro(groups: str) -> None:
     data = fold(CLASSES, GROUPS, HARD.tolist())
     found = []
     for cls in GDRO, PGDRO:
-        found.append(run(cls(data, torch.Generator(), cls.Options(groups=groups)), BATCHES))
+        found.append(run(cls(data, torch.Generator(), groups=groups), BATCHES))
     assert found[0][0] == pytest.approx(found[1][0])
     np.testing.assert_allclose(found[0][1], found[1][1])
 
@@ -129,7 +129,7 @@ def test_pgdro_without_probabilities_is_a_bug() -> None:
 def test_the_gradient_is_that_of_the_weighted_losses_with_q_held() -> None:
     # Of the batch mean L_0 clips 0 and 2 have 1/2 each; q_0 = 2/3 by eta L = log 2 more.
     data = fold(CLASSES, GROUPS)
-    method = GDRO(data, torch.Generator(), GDRO.Options(eta=2 * np.log(2)))
+    method = GDRO(data, torch.Generator(), eta=2 * np.log(2))
     model = Known(data, CROSS_ENTROPIES)
     method.loss(model, torch.arange(3), 0.0).backward()
     expected = Known(data, CROSS_ENTROPIES)
@@ -140,8 +140,8 @@ def test_the_gradient_is_that_of_the_weighted_losses_with_q_held() -> None:
 
 def test_huge_steps_stay_finite() -> None:
     # exp(1000 * 2.5) has no float; in log space q becomes (1, 0).
-    options = GDRO.Options(eta=1000.0)
-    losses, q = run(GDRO(fold(CLASSES, GROUPS), torch.Generator(), options), [[0, 1, 2]] * 3)
+    eta = 1000.0
+    losses, q = run(GDRO(fold(CLASSES, GROUPS), torch.Generator(), eta=eta), [[0, 1, 2]] * 3)
     assert q.tolist() == [1, 0]
     assert losses == pytest.approx([2.5] * 3)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from fairser.methods.lff import LfF, Options, RelativeDifficulty, generalised
+from fairser.methods.lff import LfF, RelativeDifficulty, generalised
 from unit.methods.builders import CLASSES, fold
 
 ROWS = torch.arange(3)
@@ -73,7 +73,7 @@ def test_its_gradient_is_the_cross_entropy_times_q_and_the_power() -> None:
 
 def test_loss_is_the_sum_of_both_heads_and_the_weights_have_no_gradient() -> None:
     data = fold(CLASSES)
-    method = LfF(data, torch.Generator(), Options(q=0.5, momentum=0.5))
+    method = LfF(data, torch.Generator(), q=0.5, momentum=0.5)
     model = method.build()
     method.loss(model, torch.tensor([0, 1]), 0.0)  # so that the averages are not the losses
     averages = method.difficulty.averages.clone()

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from fairser.methods.loss_gap import Options
 from fairser.methods.minmaxgap import MinMaxGAP
 from unit.methods.builders import CLASSES, CROSS_ENTROPIES, GROUPS, Known, fold
 
@@ -11,7 +10,7 @@ from unit.methods.builders import CLASSES, CROSS_ENTROPIES, GROUPS, Known, fold
 
 
 def method(groups: list[int] = GROUPS, **options: float) -> MinMaxGAP:
-    return MinMaxGAP(fold(CLASSES, groups), torch.Generator(), Options(**options))
+    return MinMaxGAP(fold(CLASSES, groups), torch.Generator(), **options)
 
 
 def loss(found: MinMaxGAP, rows: list[int]) -> float:

@@ -1,49 +1,55 @@
-"""Methods by name, and their options against the configuration's schema."""
+"""Methods by name, with the settings that their files declare."""
 
-from dataclasses import asdict, fields
-from typing import get_args, get_type_hints
+from pathlib import Path
 
 import pytest
+import torch
 
 from fairser.config.configuration import resolve
-from fairser.config.schema import load_schema
-from fairser.methods.base import Method, NoOptions, find_method
-from fairser.results.tables import DEBIASING, NAMES, TABLE2_METHODS
+from fairser.config.extensions import extensions, use
+from fairser.config.grid import usable
+from fairser.core.errors import InputError
+from fairser.methods.base import Method, find_method
+from unit.methods.builders import fold
 
-SCHEMA = load_schema()["properties"]
-GRID = SCHEMA["grid"]["properties"]["methods"]
-WITH_OPTIONS = SCHEMA["methods"]["properties"]
+CLASSES, GROUPS = [0, 1, 0, 1, 0], [0, 0, 1, 1, -1]
 
 
-@pytest.mark.parametrize("name", GRID["items"]["enum"])
-def test_every_method_of_the_grid_exists_and_its_options_are_those_of_the_schema(name: str) -> None:
+@pytest.mark.parametrize("name", extensions("METHOD"))
+def test_every_method_takes_its_settings(name: str) -> None:
     kind = find_method(name)
     assert issubclass(kind, Method)
-    section = WITH_OPTIONS.get(name, {"properties": {}})["properties"]
-    assert {field.name for field in fields(kind.Options)} == set(section)
-    assert asdict(kind.Options()) == {key: part["default"] for key, part in section.items()}
-    assert (kind.Options is NoOptions) == (name not in WITH_OPTIONS)
-    hints = get_type_hints(kind.Options)
-    for key, part in section.items():
-        if "enum" in part:
-            assert list(get_args(hints[key])) == part["enum"]
+    hyper = resolve({"corpus": {"kind": "demo"}})["methods"].get(name, {})
+    data = fold(CLASSES, GROUPS, probabilities=[[0.5, 0.5]] * 5)
+    assert vars(kind(data, torch.Generator()).options) == hyper
+    assert vars(kind(data, torch.Generator(), **hyper).options) == hyper
 
 
-def test_resolved_options_can_be_given_to_the_method() -> None:
+def test_resolved_settings_can_be_given_to_the_method() -> None:
     resolved = resolve({"corpus": {"kind": "demo"}, "methods": {"gadro": {"eta": "1e-1"}}})
-    options = find_method("gadro").Options(**resolved["methods"]["gadro"])
+    method = find_method("gadro")(
+        fold(CLASSES, GROUPS), torch.Generator(), **resolved["methods"]["gadro"]
+    )
+    options = method.options
     assert (options.eta, options.adjustment, options.groups) == (0.1, 4.0, "attribute")
 
 
-def test_lists_of_methods_agree() -> None:
-    names = set(GRID["items"]["enum"])
-    assert names == set(GRID["x-sources"]) == set(NAMES)
-    assert names - set(GRID["default"]) == {"minmaxgap"}  # of the other paper
-    assert set(WITH_OPTIONS) < names
-    assert set(TABLE2_METHODS) == set(DEBIASING)
-    assert all("kmeans" in GRID["x-sources"][name] for name in DEBIASING)
+def test_what_tables_summarise_can_use_clusters() -> None:
+    summarised = [name for name, one in extensions("METHOD").items() if one["summary"]]
+    assert summarised == ["ds", "rw", "gdro", "gadro"]
+    assert all("kmeans" in usable(name) for name in summarised)
 
 
-def test_an_unknown_method_has_no_module() -> None:
-    with pytest.raises(ModuleNotFoundError, match=r"fairser\.methods\.irm"):
+def test_an_unknown_method() -> None:
+    with pytest.raises(InputError, match="no method 'irm'"):
         find_method("irm")
+
+
+@pytest.mark.parametrize("classes", ["", "class A(Method): ...\nclass B(Method): ...\n"])
+def test_a_file_defines_one_class(classes: str, tmp_path: Path) -> None:
+    head = "from fairser.methods.base import Method\nMETHOD = {}\n"
+    (tmp_path / "mine.py").write_text(head + classes)
+    use([str(tmp_path)])
+    with pytest.raises(InputError, match=r"mine\.py.*subclasses of Method"):
+        find_method("mine")
+    use([])

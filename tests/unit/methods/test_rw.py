@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fairser.methods.rw import RW, Options
+from fairser.methods.rw import RW
 from unit.methods.builders import CLASSES, CROSS_ENTROPIES, GROUPS, Known, fold
 
 
@@ -17,7 +17,7 @@ from unit.methods.builders import CLASSES, CROSS_ENTROPIES, GROUPS, Known, fold
 )
 def test_loss_by_hand(normalise: bool, factors: list[float], loss: float) -> None:
     data = fold(CLASSES, GROUPS)
-    method = RW(data, torch.Generator(), Options(normalise))
+    method = RW(data, torch.Generator(), normalise=normalise)
     assert method.factors.tolist() == pytest.approx(factors)
     found = method.loss(Known(data, CROSS_ENTROPIES), torch.arange(3), 0.0)
     assert found.item() == pytest.approx(loss)  # (2 * 1 + 2 * 2 + 1 * 4) / 3
@@ -50,7 +50,7 @@ def test_factors_sum_to_clips_times_groups_of_each_class(seed: int) -> None:
 
 def test_normalised_factors_have_mean_one_over_train() -> None:
     data = fold([0, 0, 0, 1, 1, 0], [0, 0, 1, 1, -1, 1], train=[0, 1, 2, 3, 4])
-    method = RW(data, torch.Generator(), Options(normalise=True))
+    method = RW(data, torch.Generator(), normalise=True)
     assert method.factors[:5].mean().item() == pytest.approx(1)
     assert method.factors[:6].mean().item() != pytest.approx(1)
 

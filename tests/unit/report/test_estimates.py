@@ -5,7 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fairser.report.estimates import APART, BETTER, WORSE, Estimates, estimate_rows, read_published
+from fairser.report.estimates import APART, BETTER, WORSE, EstimateTable, read_published
+from fairser.report.pages import Column, PageCell
 
 
 def line(method: str, f1: float | None, gap: float | None, p: float | None) -> dict:
@@ -19,57 +20,65 @@ def line(method: str, f1: float | None, gap: float | None, p: float | None) -> d
 
 LINES = [line("ERM", 0.5, 0.3, None), line("A", 0.6, 0.2, 0.01), line("B", 0.4, 0.4, 0.049)]
 LINES += [line("C", 0.6, 0.2, 0.05), line("Gain", -0.2, 1.5, None), line("none", None, None, None)]
+HEAD = [Column("method", "Method")]
+NUMBERS = [Column("f1", "F1"), Column("gap", "Gap")]
 
 
-def estimates(**more: object) -> Estimates:
-    return Estimates(
-        table=pl.DataFrame(LINES, infer_schema_length=None),
-        head=["method"],
-        columns=["f1", "gap"],
-        higher=["f1"],
-        digits=2,
-        erm=lambda row: LINES[0],
-        signed=lambda row: row["method"] == "Gain",
-        **more,
+@pytest.fixture
+def table(tmp_path: Path) -> EstimateTable:
+    path = tmp_path / "table.csv"
+    pl.DataFrame(LINES, infer_schema_length=None).write_csv(path)
+    paper = tmp_path / "table_vs_paper.csv"
+    paper.write_text(
+        "method,column,ours,published,difference\n"
+        "ERM,f1,0.5,0.65,-0.15\nA,f1,0.6,0.55,0.05\nB,f1,0.4,0.4,0.0\n"
     )
+    return EstimateTable(str(path), HEAD, NUMBERS, ["f1"], digits=2, paper=str(paper))
 
 
-def cells(column: str, **more: object) -> dict:
-    rows = estimate_rows(estimates(**more), lambda row: [0], lambda i, name, row: row[name])
-    return {row.cells["method"].text: row.cells[column] for row in rows}
+def cells(table: EstimateTable, column: str) -> dict[str, PageCell]:
+    return {line["method"]: table.cells(line)[column] for line in table.lines}
 
 
-def test_better_and_worse_depend_on_the_column() -> None:
-    marks = {name: (cells("f1")[name].mark, cells("gap")[name].mark) for name in "ABC"}
-    assert marks == {"A": (BETTER, BETTER), "B": (WORSE, WORSE), "C": (None, None)}
-    assert cells("f1")["ERM"].mark is None and cells("f1")["ERM"].test == ""
-    assert cells("f1")["C"].test == "p = 0.05 against ERM, Holm-corrected"
+def test_better_and_worse_depend_on_the_column(table: EstimateTable) -> None:
+    f1, gap = cells(table, "f1"), cells(table, "gap")
+    assert [f1[name].mark for name in ("ERM", *"ABC")] == [None, BETTER, WORSE, None]
+    assert [gap[name].mark for name in "ABC"] == [BETTER, WORSE, None]
+    assert f1["ERM"].test == "" and "0.05" in f1["C"].test
 
 
-def test_a_cell_says_value_and_uncertainty() -> None:
-    cell = cells("f1")["A"]
+def test_a_cell_says_value_and_uncertainty(table: EstimateTable) -> None:
+    cell = cells(table, "f1")["A"]
     assert (cell.text, cell.spread, cell.value) == ("0.60", "(0.05) [0.50, 0.70]", 0.6)
-    assert cell.opens
-    assert cells("f1")["none"].text == "" and not cells("f1")["none"].opens
+    assert cells(table, "f1")["none"] == PageCell("", None)
 
 
-def test_the_interval_is_on_the_scale_of_its_column() -> None:
+def test_the_interval_is_on_the_scale_of_its_column(table: EstimateTable) -> None:
     """F1 from 0.3 (low of B) to 0.7 (high of A): ERM in the middle; a gain has no place on it."""
-    scale = cells("f1")["A"].scale
-    assert scale == pytest.approx({"a": 50, "b": 100, "v": 75, "e": 50})
-    assert cells("f1")["Gain"].scale == {}
+    found = cells(table, "f1")
+    assert found["C"].scale == pytest.approx({"a": 50, "b": 100, "v": 75, "e": 50})
+    assert found["Gain"].scale == {}
 
 
-def test_published_numbers_and_those_outside_the_interval() -> None:
-    published = {("ERM", "f1"): (0.65, -0.15), ("A", "f1"): (0.55, 0.05), ("B", "f1"): (0.4, 0.0)}
-    found = cells("f1", published=published)
+def test_published_numbers_and_those_outside_the_interval(table: EstimateTable) -> None:
+    found = cells(table, "f1")
     assert found["ERM"].published == "published 0.65, Δ \N{MINUS SIGN}0.15"
     assert found["ERM"].published_mark is APART
     assert found["A"].published == "published 0.55, Δ +0.05"
     assert found["A"].published_mark is None
-    assert found["B"].published == "published 0.40, Δ 0.00"
     assert found["C"].published == "" and found["C"].published_mark is None
     assert found["ERM"].scale["p"] == pytest.approx(87.5)
+
+
+def test_a_row_is_compared_with_its_own_erm(tmp_path: Path) -> None:
+    lines = [line("ERM", 0.4, 0.3, None), line("ERM", 0.8, 0.3, None)]
+    lines += [line("A", 0.6, 0.3, 0.01)] * 2
+    lines = [one | {"language": name} for one, name in zip(lines, "xyxy", strict=True)]
+    path = tmp_path / "table.csv"
+    pl.DataFrame(lines, infer_schema_length=None).write_csv(path)
+    head = [*HEAD, Column("language", "Language")]
+    table = EstimateTable(str(path), head, NUMBERS, ["f1"], same=["language"])
+    assert [table.cells(x)["f1"].mark for x in table.lines] == [None, None, BETTER, WORSE]
 
 
 def test_published_numbers_are_read_by_their_keys(tmp_path: Path) -> None:
@@ -83,10 +92,8 @@ def test_published_numbers_are_read_by_their_keys(tmp_path: Path) -> None:
     assert read_published(None, ["method"]) == {}
 
 
-def test_spread_over_seeds_where_there_are_no_folds() -> None:
-    table = pl.DataFrame([{"method": "A", "f1": 1.0, "f1_low": 0.0, "f1_high": 2.0} | {
-        "f1_seed_std": 0.5, "f1_p": None}])  # fmt: skip
-    one = Estimates(table, ["method"], ["f1"], [], 1, lambda row: None)
-    (row,) = estimate_rows(one, lambda row: [], lambda i, name, row: None)
-    assert row.cells["f1"].spread == "(0.5) [0.0, 2.0]"
-    assert not row.cells["f1"].opens
+def test_spread_over_seeds_where_there_are_no_folds(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("method,f1,f1_low,f1_high,f1_seed_std,f1_p\nA,1.0,0.0,2.0,0.5,\n")
+    table = EstimateTable(str(path), HEAD, NUMBERS[:1], [], digits=1)
+    assert table.cells(table.lines[0])["f1"].spread == "(0.5) [0.0, 2.0]"

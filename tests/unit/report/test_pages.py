@@ -4,24 +4,26 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fairser.report.pages import (
-    Cell,
     Column,
     Mark,
     Page,
+    PageCell,
+    PageRow,
     Picture,
-    Record,
-    Row,
+    cell,
+    cells,
     embedded,
-    number,
-    plain,
     render,
-    text,
     write_pictures,
 )
+from fairser.report.records import Records
+
+MINUS = "\N{MINUS SIGN}"
 
 
 class Table(HTMLParser):
@@ -51,18 +53,15 @@ class Table(HTMLParser):
             self.rows[-1][-1] += data
 
 
-def page(rows: list[Row], columns: list[Column], **more: object) -> Page:
-    return Page("page", "A page", "What it is.", columns, rows, **more)
+def page(rows: list[PageRow], columns: list[Column], **more: Any) -> Page:
+    return Page("runs", "What it is.", columns, rows, **more)
 
 
 COLUMNS = [Column("method", "Method", choice=True), Column("k", "K", number=True, choice=True)]
 
 
 def test_the_table_is_there_without_a_script(tmp_path: Path) -> None:
-    rows = [
-        Row({"method": text("ERM"), "k": number(16)}),
-        Row({"method": text("RW"), "k": number(2)}),
-    ]
+    rows = [PageRow(cells({"method": name, "k": k})) for name, k in (("ERM", 16), ("RW", 2))]
     html = render(page(rows, COLUMNS), tmp_path)
     table = Table(html)
     assert table.rows == [["Method", "K"], ["ERM", "16"], ["RW", "2"]]
@@ -74,7 +73,7 @@ def test_what_can_be_chosen(tmp_path: Path) -> None:
     """Values in the order of the rows, numbers by size, and nothing where there is one alone."""
     columns = [*COLUMNS, Column("fold", "Fold", number=True, choice=True)]
     rows = [
-        Row({"method": text(name), "k": number(k), "fold": number(1)})
+        PageRow(cells({"method": name, "k": k, "fold": 1}))
         for name, k in (("RW", 16), ("DS", 2), ("RW", 4))
     ]
     html = render(page(rows, columns), tmp_path)
@@ -84,7 +83,7 @@ def test_what_can_be_chosen(tmp_path: Path) -> None:
 
 
 def test_a_cell_with_everything(tmp_path: Path) -> None:
-    cell = Cell(
+    everything = PageCell(
         text="0.500",
         value=0.5,
         spread="(0.010) [0.480, 0.520]",
@@ -93,13 +92,13 @@ def test_a_cell_with_everything(tmp_path: Path) -> None:
         mark=Mark("✗", "worse", "worse than ERM"),
         published_mark=Mark("≠", "apart", "outside"),
         scale={"a": 10, "b": 30, "v": 20, "e": 40, "p": 100},
-        opens=True,
     )
-    rows = [Row({"method": text("RW"), "k": cell}, [0], {"k": [0.5]})]
-    records = [Record("RW, fold 1", str(tmp_path / "runs/metrics.json"), [("best epoch", "3")])]
+    rows = [PageRow({"method": cell("RW"), "k": everything}, [0], {"k": [0.5]})]
+    records = Records()
+    records.add("RW, fold 1", str(tmp_path / "runs/metrics.json"), {}, [("best epoch", "3")])
     html = render(page(rows, COLUMNS, records=records), tmp_path / "report")
     shown = Table(html).rows[1][1]
-    for part in ("0.500", "worse than ERM", cell.spread, cell.published, "outside"):
+    for part in ("0.500", "worse than ERM", everything.spread, everything.published, "outside"):
         assert part in shown
     assert "--a:10.0%;--b:30.0%;--v:20.0%;--e:40.0%;--p:100.0%;" in html
     data = json.loads(re.search(r'id="data">(.*?)</script>', html)[1])
@@ -108,7 +107,8 @@ def test_a_cell_with_everything(tmp_path: Path) -> None:
 
 
 def test_a_missing_number_is_empty(tmp_path: Path) -> None:
-    rows = [Row({"method": text("RW"), "k": number(None, opens=True)}), Row({"method": text(None)})]
+    rows = [PageRow(cells({"method": "RW", "k": None}), [0], {"k": [0.5]})]
+    rows += [PageRow(cells({"method": None}))]
     html = render(page(rows, COLUMNS), tmp_path)
     assert Table(html).rows[1:] == [["RW", ""], ["", ""]]
     assert "data-c=" not in html.split("<script")[0]
@@ -124,16 +124,11 @@ def test_json_cannot_end_its_element() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "digits", "shown"),
-    [(0.1236, 3, "0.124"), (-0.0004, 3, "0.000"), (-0.5, 1, "\N{MINUS SIGN}0.5"), (12.0, 0, "12")],
+    ("value", "shown"),
+    [(0.1236, "0.124"), (-0.0004, "0.000"), (-0.5, f"{MINUS}0.500"), (1200, "1,200"), ("a", "a")],
 )
-def test_numbers_are_plain(value: float, digits: int, shown: str) -> None:
-    assert plain(value, digits) == shown
-
-
-def test_counts_keep_no_decimals() -> None:
-    assert number(1200).text == "1,200"
-    assert number(0.5).text == "0.500"
+def test_cells_show_numbers_and_texts(value: float | str, shown: str) -> None:
+    assert cell(value) == PageCell(shown, value)
 
 
 def test_figures_stand_in_their_page(tmp_path: Path) -> None:

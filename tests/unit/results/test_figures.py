@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from fairser.evaluation.bootstrap import Bootstrap, RunCounts
 from fairser.evaluation.evaluate import speaker_counts
 from fairser.evaluation.metrics import fairness, positive
-from fairser.results import figures, labels, style, tsne
+from fairser.results import figures, labels, style, tables, tsne
 from fairser.results.summaries import chosen, class_rates, front, summaries
 from fairser.results.tables import table1, table_gaps
 from unit.builders import CLASSES, clip_table, feature_store
@@ -106,7 +106,7 @@ def test_summaries_are_the_numbers_of_the_table() -> None:
     theirs = table1(found, Bootstrap(100, 0, GAPS), 4)
     assert ours.height == 17
     for row in ours.iter_rows(named=True):
-        name = style.method_name(row["method"])
+        name = tables.method_name(row["method"])
         same = theirs.filter(pl.col("method") == name, pl.col("source") == row["source"])
         for column in ("f1", "acc", "tpr_gap", "dp_gap_low", "dp_gap_high"):
             assert row[column] == pytest.approx(same[column][0])
@@ -134,8 +134,7 @@ def test_lines_hold_the_numbers_of_the_table() -> None:
     assert_inside(figure)
     assert legend_names(figure) == [["ERM", "DS", "RW", "GDRO", "GADRO"]]
     titles = [axes.get_title() for axes in panels(figure)]
-    assert titles[:2] == ["Macro F1", "Accuracy"]
-    assert titles[2] == "Gap in true positive rate between genders"
+    assert titles == ["Macro F1", "Accuracy", *(style.metric_name(name, GAPS) for name in GAPS)]
     for axes, name in zip(panels(figure), ("f1", "acc", "tpr_gap", "dp_gap"), strict=True):
         ticks = [tick.get_text() for tick in axes.get_xticklabels()]
         assert ticks == ["2", "4", "8", "16", "32", "annotated"]
@@ -190,7 +189,7 @@ def test_without_gaps_there_is_no_panel_for_them() -> None:
         assert len(panels(figures.metrics_by_k(numbers, GAPS))) == 2
         figure = figures.tradeoff(numbers, GAPS)
         assert not figure.axes
-        assert "two groups of gender" in figure.texts[0].get_text()
+        assert "gender" in figure.texts[0].get_text()
     one = numbers.with_columns(tpr_gap=pl.when(pl.col("method") == "rw").then(0.2))
     assert len(panels(figures.metrics_by_k(one, GAPS))) == 3
     assert len(panels(figures.tradeoff(one, GAPS))) == 1
@@ -213,7 +212,7 @@ def test_tradeoff_draws_every_configuration_and_names_the_front() -> None:
         assert points == pytest.approx(drawn.select(name, "f1").to_numpy())
         best = drawn[front(drawn["f1"].to_list(), drawn[name].to_list())]
         assert axes.lines[-1].get_xdata() == pytest.approx(best[name].to_list())
-        names = [style.configuration_name(*row) for row in best[:, :3].iter_rows()]
+        names = [tables.configuration_name(*row) for row in best[:, :3].iter_rows()]
         assert [text.get_text() for text in axes.texts] == names
         assert_apart(axes)
         assert f"gap {random_row[name][0]:.3f}" in axes.get_title(loc="right")
@@ -224,7 +223,7 @@ def test_tradeoff_of_one_configuration(cell: tuple[str, str, int]) -> None:
     figure = figures.tradeoff(table(runs([cell])), GAPS)
     assert_inside(figure)
     assert [text.get_text() for text in panels(figure)[0].texts] == [
-        style.configuration_name(*cell)
+        tables.configuration_name(*cell)
     ]
 
 
@@ -333,7 +332,7 @@ def test_tsne_keeps_unlike_clips_apart(tmp_path: Path) -> None:
     figure = figures.tsne_figure(points, data, clusters, "gender")
     assert_inside(figure)
     titles = [axes.get_title() for axes in panels(figure)]
-    assert titles == ["Train clips by gender", "Train clips by cluster (K = 12)"]
+    assert "gender" in titles[0] and "K = 12" in titles[1]
     assert legend_names(figure) == [["male (57)", "female (3)"]]
     assert [text.get_text() for text in figure.axes[1].texts] == [str(i) for i in range(12)]
     assert_apart(figure.axes[1])
@@ -367,7 +366,7 @@ def test_no_two_of_many_groups_look_alike() -> None:
 
 
 def test_files_are_the_same_whenever_they_are_drawn(tmp_path: Path) -> None:
-    numbers = table(runs(configurations()))
+    numbers = table(runs(configurations((4,))))
     data, store, clusters = embedded(tmp_path, 30)
     points = tsne.coordinates(data, store, True)
     written = []
@@ -387,5 +386,5 @@ def test_files_are_the_same_whenever_they_are_drawn(tmp_path: Path) -> None:
         "{http://www.w3.org/2000/svg}text"
     )
     words = {text.text for text in texts}
-    assert {"Macro F1", "Gap in true positive rate between genders", "GADRO"} <= words
+    assert {"Macro F1", "Groups from", "GADRO"} <= words
     assert b"date" not in written[0]["by_k.svg"].lower().split(b"<defs>")[0]

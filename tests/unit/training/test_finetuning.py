@@ -15,7 +15,7 @@ from torch import nn
 
 from fairser.audio import waveforms as audio
 from fairser.audio.reading import Audio
-from fairser.config.configuration import FINETUNED
+from fairser.config.extensions import extensions
 from fairser.corpora.clips import ClipTable
 from fairser.encoders.base import Settings, make_encoder
 from fairser.extraction.features import StoreInputs
@@ -35,6 +35,7 @@ KIND = np.random.default_rng(1).integers(3, size=COUNT)
 TRAINING = TrainOptions(epochs=3, batch_size=4, learning_rate=5e-3)
 PROJECTIONS = ["q_proj", "k_proj", "v_proj", "out_proj"]
 FEED_FORWARD = AdapterOptions().modules
+FINETUNED = [name for name, one in extensions("METHOD").items() if one["finetune"]]
 
 
 @pytest.fixture(scope="module")

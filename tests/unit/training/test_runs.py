@@ -75,7 +75,7 @@ def given(tmp_path: Path) -> dict[str, Any]:
     return {
         "input": paths,
         "output": {name: str(run / file) for name, file in (made | {"run": "run.json"}).items()},
-        "params": {"settings": SETTINGS, "code": "0123"},
+        "params": {"settings": SETTINGS, "code": "0123", "made_from": "abcd"},
         "wildcards": {"method": "lff", "source": "none", "k": "1", "fold": "1", "seed": "3"},
         "log": [str(tmp_path / "job.log")],
         "config": config,

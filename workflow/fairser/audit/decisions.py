@@ -1,7 +1,7 @@
-"""From labels and predictions to decisions: the classes each clip has and was given.
+"""From labels and predictions to decisions: the classes each clip has, and those predicted.
 
-With one label per clip the most probable class is the prediction. With labels by class, a class is
-there, or predicted, above a threshold.
+With one label per clip, the most probable class is predicted. With labels by class, a clip has a
+class, or is predicted to have it, above a threshold.
 """
 
 from collections.abc import Sequence
@@ -12,18 +12,20 @@ import numpy as np
 import polars as pl
 
 from fairser.audit import files
-from fairser.audit.sources import (
-    Side,
-    Sources,
-    label_side,
-    prediction_side,
-    read,
+from fairser.audit.inputs import (
+    AuditInput,
+    ClipValues,
+    read_clips,
+    read_labels,
+    read_predictions,
 )
 from fairser.core.errors import InputError, nearest
+from fairser.core.text import counted
 from fairser.evaluation.metrics import Labels, positive
 
 TEST = "test"
 SUM_TOLERANCE = 0.02  # by which the probabilities of a clip may miss 1
+SHOWN = 3  # clips or speakers that a note names
 
 
 @dataclass(frozen=True)
@@ -49,48 +51,43 @@ class Decisions:
     notes: list[str]
 
 
-def read_decisions(sources: Sources) -> Decisions:
+def read_decisions(given: AuditInput) -> Decisions:
     """Read labels and predictions, match them by clip and decide on the classes.
 
     Raises:
-        InputError: missing columns, clips that stand twice, names that are no class, values that
+        InputError: missing columns, several rows of a clip, names that are no class, values that
             are no probabilities, or no clip with both a label and a prediction.
     """
-    frame, notes = _of_split(read(sources.predictions), sources.split, sources.predictions[0])
+    frame, notes = _of_split(read_clips(given.predictions), given.split, given.predictions[0])
     files.unique_rows(frame, "clip", "keep one prediction for each clip")
-    labels = label_side(frame, sources).known()
-    predictions = prediction_side(frame, labels, sources).known()
-    matched = _match(labels, predictions)
-    classes = _classes(labels, predictions, sources)
-    labels, predictions, missing = matched
+    labels = read_labels(frame, given).known()
+    predictions = read_predictions(frame, labels, given).known()
+    classes = _classes(labels, predictions, given.classes)
+    labels, predictions, missing = _match(labels, predictions)
     single = labels.columns is None
-    if single and (sources.threshold, sources.label_threshold) != (None, None):
+    chosen = {"labels": given.label_threshold, "predictions": given.threshold}
+    if single and set(chosen.values()) != {None}:
         raise InputError(
-            "A threshold is for labels by class; where clips have one label, the most probable "
-            "class is the prediction. Leave it out."
+            "A threshold is for labels by class. These clips have one label each, so the most "
+            "probable class is the prediction; leave the threshold out."
+        )
+    truth = labels.array(classes)
+    if len(classes) < 2:
+        raise InputError(
+            f"{labels.path}: there is only one class ({files.listed(classes)}), but an audit needs "
+            "two. Name all classes with --classes."
         )
     thresholds = {}
     if not single:
-        given = {"labels": sources.label_threshold, "predictions": sources.threshold}
-        thresholds = {k: 1 / len(classes) if v is None else v for k, v in given.items()}
-    truth = (
-        labels.one_hot(classes)
-        if single
-        else positive(labels.values(classes), sources.label_threshold)
-    )
-    if len(classes) < 2:
-        raise InputError(
-            f"{labels.path}: there is only one class ({files.listed(classes)}); two are needed. "
-            "Name all classes with --classes."
-        )
-    predicted, assumed = _predict(predictions, classes, single, sources.threshold)
+        thresholds = {k: 1 / len(classes) if t is None else t for k, t in chosen.items()}
+        truth = positive(truth, thresholds["labels"])
+    predicted, assumed = _predict(predictions, classes, single, given.threshold)
     clips = predictions.frame
-    if sources.labels:  # what both have is taken from the labels
-        own = [n for n in labels.frame.columns if n == "speaker" or sources.may_be_attribute(n)]
+    if given.labels:  # they win over the predictions in what both files have
+        own = [n for n in labels.frame.columns if n == "speaker" or given.may_be_attribute(n)]
         clips = clips.drop(own, strict=False).hstack(labels.frame.select(own))
-    return Decisions(
-        clips, tuple(classes), single, truth, predicted, thresholds, notes + missing + assumed
-    )
+    notes += missing + assumed
+    return Decisions(clips, tuple(classes), single, truth, predicted, thresholds, notes)
 
 
 def _of_split(frame: pl.DataFrame, split: str | None, path: Path) -> tuple[pl.DataFrame, list[str]]:
@@ -104,35 +101,30 @@ def _of_split(frame: pl.DataFrame, split: str | None, path: Path) -> tuple[pl.Da
     chosen = split or (TEST if TEST in there else there[0])
     if chosen not in there or (split is None and chosen != TEST and len(there) > 1):
         raise InputError(
-            f"{path}: the column 'split' has the values {files.listed(there)}; say which one to "
-            f"audit with --split.{nearest(chosen, there) if split else ''}"
+            f"{path}: the column 'split' has the values {files.listed(there)}. Choose one with "
+            f"--split.{nearest(chosen, there) if split else ''}"
         )
     kept = frame.filter(pl.col("split") == chosen)
     left = frame.height - kept.height
-    return kept, [f"Only clips of the split {chosen} count; {left:,} others do not."] * (left > 0)
+    return kept, [f"Only the split {chosen} is audited; {left:,} other rows are not."] * (left > 0)
 
 
-def _classes(labels: Side, predictions: Side, sources: Sources) -> list[str]:
-    """The classes, which labels and predictions must agree on unless they are named."""
-    if sources.classes:
-        classes = list(dict.fromkeys(sources.classes))
-    elif predictions.columns is None or labels.columns is not None:
-        classes = labels.names
-    else:
-        classes = predictions.names
-    if not sources.classes and predictions.columns is not None:
-        _check_agreement(labels, predictions)
-    return classes
+def _classes(labels: ClipValues, predictions: ClipValues, named: Sequence[str]) -> list[str]:
+    """The classes, which labels and predictions must agree on unless they are named.
 
-
-def _check_agreement(labels: Side, predictions: Side) -> None:
-    """Refuse columns of classes that the other side lacks."""
-    sides = [(predictions, labels)]
+    Raises:
+        InputError: a column of a class that the other side lacks.
+    """
+    if named:
+        return list(dict.fromkeys(named))
+    if predictions.columns is None:
+        return labels.names
+    pairs = [(predictions, labels)]
     if labels.columns is not None:
-        sides.append((labels, predictions))
-    elif list(predictions.columns or {}) != list((predictions.columns or {}).values()):
-        return  # a class may be without clips where the column says that it is one
-    for side, other in sides:
+        pairs.append((labels, predictions))
+    elif list(predictions.columns) != list(predictions.columns.values()):
+        pairs = []  # a class may be without clips where the column says that it is one
+    for side, other in pairs:
         lone = [name for name in side.names if name not in other.names]
         if lone:
             raise InputError(
@@ -141,41 +133,42 @@ def _check_agreement(labels: Side, predictions: Side) -> None:
                 f"{nearest(lone[0], other.names)} If it is no class, or one without clips, name "
                 f"the classes with --classes ({other.role}s have {files.listed(other.names)})."
             )
+    return predictions.names if labels.columns is None else labels.names
 
 
-def _match(labels: Side, predictions: Side) -> tuple[Side, Side, list[str]]:
+def _match(labels: ClipValues, predictions: ClipValues) -> tuple[ClipValues, ClipValues, list[str]]:
     """The clips that have both, in the order of the predictions, and notes on the others."""
     there, given = labels.frame, predictions.frame
     both = given.join(there, on="clip", how="semi", maintain_order="left")
     if not both.height:
         examples = [f"'{f['clip'][0]}'" if f.height else "none" for f in (given, there)]
         raise InputError(
-            f"No clip has a label and a prediction. A predicted clip is {examples[0]} "
-            f"({predictions.path}), a labelled one {examples[1]} ({labels.path}); name clips alike."
+            f"No clip has both a label and a prediction. A clip with a prediction is {examples[0]} "
+            f"({predictions.path}), one with a label {examples[1]} ({labels.path}). Use the same "
+            "names of clips in both."
         )
     notes = []
-    for what, lacks, one, other in (
-        ("predicted", "label", given, there),
-        ("labelled", "prediction", there, given),
-    ):
-        lost = one.join(other, on="clip", how="anti", maintain_order="left")["clip"].to_list()
-        if lost:
-            names = files.listed(lost, files.SHOWN)
-            notes.append(f"Left out: {len(lost):,} {what} clip(s) without a {lacks} ({names}).")
+    for one, other, lacks in ((predictions, labels, "label"), (labels, predictions, "prediction")):
+        lost = one.frame.join(other.frame, on="clip", how="anti", maintain_order="left")
+        if lost.height:
+            names = files.listed(lost["clip"], SHOWN)
+            notes.append(f"Left out: {counted(lost.height, 'clip')} without a {lacks} ({names}).")
     return labels.of(both), predictions.of(both), notes
 
 
 def _predict(
-    side: Side, classes: Sequence[str], single: bool, threshold: float | None
+    side: ClipValues, classes: Sequence[str], single: bool, threshold: float | None
 ) -> tuple[Labels, list[str]]:
     """The predicted classes [N, C], and notes on what was assumed."""
+    values = side.array(classes)
     if side.columns is None:
-        return side.one_hot(classes), []
-    values = side.values(classes)
+        return values, []
     if single:
         best = values == values.max(axis=1, keepdims=True)
         ties = int((best.sum(axis=1) > 1).sum())
-        text = f"{ties:,} clip(s) have several most probable classes; the first one counts."
+        text = (
+            f"Ties: {counted(ties, 'clip')} with several most probable classes; the first is used."
+        )
         return np.eye(len(classes), dtype=bool)[values.argmax(axis=1)], [text] * (ties > 0)
     shares = np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE
     decided = np.isin(values, (0, 1)).all()
@@ -183,7 +176,7 @@ def _predict(
     if threshold is None and not decided and shares.mean() < 0.5:
         notes = [
             "The predicted values of most clips do not sum to 1, so they look like a separate "
-            f"probability for each class; 1/{len(classes)} was the threshold. Where 0.5 is meant, "
-            "say --threshold 0.5."
+            f"probability for each class. The threshold was 1/{len(classes)}; for 0.5, add "
+            "--threshold 0.5."
         ]
     return positive(values, threshold), notes

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from fairser.audit.estimates import FEWEST
 from fairser.audit.grouping import Attribute
 from fairser.audit.tables import Audit
-from fairser.audit.wording import attribute_title, class_words, group_words
+from fairser.audit.wording import class_words, group_words, unsigned, words
 from fairser.evaluation.metrics import Floats
 from fairser.results import labels, style
 
@@ -24,23 +24,14 @@ SURE: dict[str, Any] = {
     "color": style.BLUE,
     "markerfacecolor": style.BLUE,
 }
-UNSURE: dict[str, Any] = {
-    "markersize": 4,
-    "marker": "o",
-    "color": style.GREY,
-    "markerfacecolor": "white",
-}
+UNSURE = SURE | {"color": style.GREY, "markerfacecolor": "white"}
 
 
 @style.styled
 def rates_figure(audit: Audit, rate: str) -> Figure:
-    """A rate by class and group with its interval, a panel per attribute.
+    """One of :data:`RATES` by class and group with its interval, a panel per attribute.
 
-    A rate that has too few speakers for an interval is hollow.
-
-    Args:
-        audit: the numbers.
-        rate: one of :data:`RATES`.
+    A point with too few speakers for an interval is hollow.
     """
     classes = [class_words(name) for name in audit.decisions.classes]
     many = len(audit.attributes)
@@ -51,12 +42,10 @@ def rates_figure(audit: Audit, rate: str) -> Figure:
         width = 0.7 / len(attribute.groups)
         for number, group in enumerate(attribute.groups):
             x = np.arange(len(classes), dtype=np.float64) + ((number + 0.5) * width - 0.35)
-            part = mine.filter(pl.col("group") == group)
-            _points(axes, x, part, rate, number, group_words(attribute.name, group))
+            look = {"label": group_words(attribute.name, group), **style.group_look(number)}
+            _points(axes, x, mine.filter(pl.col("group") == group), rate, look)
         axes.set(xlim=(-0.5, len(classes) - 0.5), ylabel=RATES[rate])
-        axes.set_ylim(bottom=0)
-        if rate == "tpr":
-            axes.set_ylim(top=1.03)
+        axes.set_ylim(0, 1.03 if rate == "tpr" else None)
         axes.grid(axis="x", visible=False)
         for border in range(1, len(classes)):
             axes.axvline(border - 0.5, color=style.SETTINGS["grid.color"], linewidth=0.5, zorder=0)
@@ -64,7 +53,7 @@ def rates_figure(audit: Audit, rate: str) -> Figure:
         axes.legend(
             loc="lower center",
             bbox_to_anchor=(0.5, 1.0),
-            title=attribute_title(attribute.name).capitalize(),
+            title=words(attribute.name).capitalize(),
             ncols=_columns(attribute, many),
             handlelength=1.0,
             columnspacing=1.2,
@@ -82,26 +71,22 @@ def _columns(attribute: Attribute, panels: int) -> int:
     return max(1, min(len(attribute.groups), int(room / ((longest + 5) * labels.LETTER))))
 
 
-def _points(axes: Axes, x: Floats, part: pl.DataFrame, rate: str, number: int, name: str) -> None:
-    look = style.group_look(number)
+def _points(axes: Axes, x: Floats, part: pl.DataFrame, rate: str, look: dict[str, Any]) -> None:
     value, low, high = (
         part[f"{rate}{end}"].cast(pl.Float64).to_numpy() for end in ("", "_low", "_high")
     )
     bare = np.isnan(low)
     bars = np.maximum([value - low, high - value], 0)[:, ~bare]
-    sizes = {"linestyle": "none", "markersize": 4, "markeredgewidth": 0.7, **look}
-    axes.errorbar(x[~bare], value[~bare], bars, elinewidth=0.8, label=name, **sizes)
-    axes.plot(x[bare], value[bare], **sizes | {"markerfacecolor": "white"})
+    look = {"linestyle": "none", "markersize": 4, "markeredgewidth": 0.7, **look}
+    axes.errorbar(x[~bare], value[~bare], bars, elinewidth=0.8, **look)
+    axes.plot(x[bare], value[bare], **look | {"label": None, "markerfacecolor": "white"})
 
 
 @style.styled
 def differences_figure(audit: Audit) -> Figure:
     """The largest of the differences that were tested, the group with the higher rate first.
 
-    Filled points stand out after Holm's correction.
-
-    Args:
-        audit: the numbers.
+    Filled points are significant after Holm's correction.
     """
     tested = audit.differences.drop_nulls("p").sort(
         "stands_out", pl.col("difference").abs(), descending=True, maintain_order=True
@@ -119,7 +104,7 @@ def differences_figure(audit: Audit) -> Figure:
         which = f"{which} {number} differences" if number else "no difference could be tested"
         axes.set_title(f"{RATES[rate]}: {which}")
         axes.set_xlabel("Difference in points, with 95 % interval")
-    looks = {"stands out after correction": SURE, "does not": UNSURE}
+    looks = {"significant after correction": SURE, "not significant": UNSURE}
     handles = {name: Line2D([], [], linewidth=0.8, **look) for name, look in looks.items()}
     labels.legend(figure, handles, "", False)
     return figure
@@ -131,9 +116,8 @@ def _forest(axes: Axes, part: pl.DataFrame) -> None:
         sign = 1 if row["difference"] >= 0 else -1
         groups = [group_words(row["attribute"], row[key]) for key in ("group", "other")][::sign]
         names.append(f"{class_words(row['class'])}: {' above '.join(groups)}")
-        value = 100 * abs(row["difference"])
-        ends = sorted(100 * sign * row[f"difference_{end}"] for end in ("low", "high"))
-        bars = np.maximum([[value - ends[0]], [ends[1] - value]], 0)
+        value, low, high = (100 * number for number in unsigned(row))
+        bars = np.maximum([[value - low], [high - value]], 0)
         look = SURE if row["stands_out"] else UNSURE
         axes.errorbar([value], [y], xerr=bars, elinewidth=0.8, **look)
     axes.axvline(0, color=style.BLACK, linewidth=0.6)

@@ -9,15 +9,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fairser.audit import files
-from fairser.audit.decisions import Decisions
-from fairser.audit.sources import Sources
+from fairser.audit.decisions import SHOWN, Decisions
+from fairser.audit.inputs import AuditInput
+from fairser.audit.wording import CROSS
 from fairser.core.errors import InputError, nearest
+from fairser.core.text import counted
 from fairser.corpora.clips import clip_names
 from fairser.corpora.demographics import RESERVED, attribute_name, order_groups, tidy
-from fairser.corpora.faults import Faults
 
 MOST_GROUPS = 20  # of an attribute: more are no groups but names or measurements
-CROSS = " x "  # between the parts of a crossing, as in the groups of training
 WAY_OUT = (
     "Name a file with a column 'speaker' or 'clip' and a column per attribute by --groups, or "
     "columns of the predictions by --attributes."
@@ -46,7 +46,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Units:
-    """What is drawn in a resample: the speakers or, where nobody knows them, the clips.
+    """What is drawn in a resample: the speakers or, without a column of speakers, the clips.
 
     Attributes:
         index: number of each clip's unit [N]; speakers are numbered by name.
@@ -63,7 +63,9 @@ class Units:
         return "speakers" if self.speakers else "clips"
 
 
-def read_groups(decisions: Decisions, sources: Sources) -> tuple[list[Attribute], Units, list[str]]:
+def read_groups(
+    decisions: Decisions, given: AuditInput
+) -> tuple[list[Attribute], Units, list[str]]:
     """The attributes to compare, the units of resampling, and notes on what was left out.
 
     Raises:
@@ -71,39 +73,38 @@ def read_groups(decisions: Decisions, sources: Sources) -> tuple[list[Attribute]
             that contradicts itself or fits no clip.
     """
     clips = decisions.clips
-    used = [name for name in clips.columns if sources.may_be_attribute(name)]
-    own = clips.select("clip", *(n for n in ("speaker",) if n in clips.columns), *used, "row")
-    if "speaker" in own.columns:
-        own = own.with_columns(files.text("speaker"))
-    own, names = _attributes(own, used, sources.predictions[0])
+    used = [name for name in clips.columns if given.may_be_attribute(name)]
+    speaker = [files.text("speaker")] if "speaker" in clips.columns else []
+    clips, names = _attributes(
+        clips.select("clip", *speaker, *used, "row"), used, given.predictions[0]
+    )
     notes: list[str] = []
-    chosen = list(sources.attributes) or names
-    if sources.groups:
-        hint = nearest("speaker", [name for name in clips.columns if name != "row"])
-        own, given, notes = _join(own, sources.groups, decisions.classes, hint)
-        chosen = list(sources.attributes) or given
-        names = list(dict.fromkeys([*names, *given]))
-    for name in sources.wanted:
+    chosen = names
+    if given.groups:
+        hint = nearest("speaker", [name for name in decisions.clips.columns if name != "row"])
+        clips, chosen, notes = _join(clips, given.groups, decisions.classes, hint)
+        names = list(dict.fromkeys([*names, *chosen]))
+    for name in given.wanted:
         if name not in names:
-            there = files.listed(names) or "none"
             raise InputError(
-                f"No attribute '{name}'.{nearest(name, names)} There are: {there}. {WAY_OUT}"
+                f"There is no attribute '{name}'.{nearest(name, names)} The attributes are: "
+                f"{files.listed(names) or 'none'}. {WAY_OUT}"
             )
-    units = _units(own)
-    crossed = {
-        CROSS.join(parts): own.select(
-            pl.concat_str(parts, separator=CROSS, ignore_nulls=False)
-        ).to_series()
-        for parts in sources.crossings
-    }
+    units = _units(clips)
+    values = {name: clips[name] for name in given.attributes or chosen}
+    for parts in given.crossings:
+        crossed = pl.concat_str(parts, separator=CROSS, ignore_nulls=False)
+        values[CROSS.join(parts)] = clips.select(crossed).to_series()
     attributes = []
-    for name, values in ({name: own[name] for name in chosen} | crossed).items():
-        values, small = _without_small(name, values, units, sources.smallest)
-        notes += small
+    for name, column in values.items():
+        small = _small(column, units, given.smallest)
+        if small:
+            few = f"fewer than {given.smallest} {units.name}"
+            notes.append(f"{name}: left out {files.listed(small)} with {few}.")
         try:
-            attributes.append(_grouped(name, values))
+            attributes.append(_grouped(name, column.replace(dict.fromkeys(small))))
         except InputError as error:
-            if sources.attributes or name in crossed:
+            if given.attributes or CROSS in name:
                 raise
             notes.append(f"Left out: {error}")
     if not attributes:
@@ -124,10 +125,7 @@ def _attributes(
                 "leave one of them out."
             )
     frame = frame.rename(dict(zip(columns, names, strict=True)))
-    frame = frame.with_columns(files.text(name) for name in names)
-    faults = Faults()
-    frame = tidy(frame, names, faults)
-    faults.refuse()
+    frame = tidy(frame.with_columns(files.text(name) for name in names), names)
     return frame, names
 
 
@@ -160,41 +158,34 @@ def _join(
     if lost.height == clips.height:
         raise InputError(
             f"{path}: no row for any {key} of the predictions, such as '{who[0]}'; the file has "
-            f"'{groups[key][0]}'. Name them alike."
+            f"'{groups[key][0]}'. Use the same names in both."
         )
     notes = []
     if who:
-        named = files.listed(who, files.SHOWN)
-        notes = [
-            f"{path} has no row for {len(who):,} {key}(s) ({named}): their groups are unknown."
-        ]
+        named = files.listed(who, SHOWN)
+        notes = [f"{path} has no row for {counted(len(who), key)} ({named}): no group is known."]
     clips = clips.drop(names, strict=False)
     joined = clips.join(groups.drop("row"), on=key, how="left", maintain_order="left")
     return joined, names, notes
 
 
-def _without_small(
-    name: str, values: pl.Series, units: Units, smallest: int
-) -> tuple[pl.Series, list[str]]:
-    """Null for the groups with fewer units than ``smallest``, and a note that names them."""
+def _small(values: pl.Series, units: Units, smallest: int) -> list[str]:
+    """The groups with fewer units than ``smallest``."""
     frame = pl.DataFrame({"group": values, "unit": units.index}).drop_nulls()
     sizes = frame.group_by("group").agg(pl.col("unit").n_unique()).sort("group")
-    small = sizes.filter(pl.col("unit") < smallest)["group"].to_list()
-    if not small:
-        return values, []
-    note = f"{name}: {files.listed(small)} left out, with fewer than {smallest} {units.name}."
-    return values.replace(dict.fromkeys(small)), [note]
+    return sizes.filter(pl.col("unit") < smallest)["group"].to_list()
 
 
 def _grouped(name: str, values: pl.Series) -> Attribute:
     groups = order_groups(name, values.drop_nulls().unique().to_list())
-    if not 2 <= len(groups) <= MOST_GROUPS:
-        number = f"{len(groups)} values" if groups else "no known value"
-        number = f"one group only ('{groups[0]}')" if len(groups) == 1 else number
-        mend = f"two to {MOST_GROUPS} groups can be compared."
-        if len(groups) > MOST_GROUPS:
-            mend += " Put ranges or kinds into the column."
-        raise InputError(f"the attribute '{name}' has {number} among the clips; {mend}")
+    if len(groups) < 2:
+        found = f"one group only ('{groups[0]}')" if groups else "no known value"
+        raise InputError(f"attribute '{name}' has {found}; a comparison needs two groups.")
+    if len(groups) > MOST_GROUPS:
+        raise InputError(
+            f"attribute '{name}' has {len(groups)} values; at most {MOST_GROUPS} groups can be "
+            "compared. Put ranges or categories into the column."
+        )
     index = values.replace_strict(groups, range(len(groups)), default=-1, return_dtype=pl.Int64)
     return Attribute(name, tuple(groups), index.to_numpy())
 
@@ -202,12 +193,10 @@ def _grouped(name: str, values: pl.Series) -> Attribute:
 def _units(clips: pl.DataFrame) -> Units:
     if "speaker" not in clips.columns:
         return Units(np.arange(clips.height), clips.height, speakers=False)
-    empty = clips.filter(pl.col("speaker").fill_null("") == "")
-    if empty.height:
-        raise InputError(
-            f"{empty['row'][0]}: clip '{empty['clip'][0]}' has no speaker ({empty.height} clip(s) "
-            "are like this); give every clip one, or leave the column out."
-        )
+    files.refuse(
+        clips.filter(pl.col("speaker").fill_null("") == ""),
+        "clip '{clip}' has no speaker; give every clip one, or leave the column out.",
+    )
     names = clips["speaker"].unique().sort()
     index = clips["speaker"].replace_strict(names, range(len(names)), return_dtype=pl.Int64)
     return Units(index.to_numpy(), len(names), speakers=True)

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -12,20 +13,21 @@ import polars as pl
 from fairser.audit.decisions import Decisions, read_decisions
 from fairser.audit.estimates import (
     FEWEST,
-    Counts,
+    GroupCounts,
     chance_p,
     count,
     difference_p,
     performance,
+    permute,
     standard_error,
 )
 from fairser.audit.grouping import Attribute, Units, read_groups
-from fairser.audit.sources import Sources
+from fairser.audit.inputs import AuditInput
+from fairser.core.text import is_significant
 from fairser.evaluation.bootstrap import COUNTS, holm, interval
-from fairser.evaluation.metrics import RATES, Floats, rates
-from fairser.results.tables import SIGNIFICANT
+from fairser.evaluation.metrics import RATES, Floats, class_gaps, rates, rms
 
-ALL = "all clips"
+Row = dict[str, Any]
 SHOWN_RATES = (*RATES, "f1")
 
 
@@ -58,25 +60,20 @@ class Audit:
     seed: int
 
 
-def make_audit(sources: Sources, resamples: int = 1000, seed: int = 0) -> Audit:
-    """Read the files and compute every number.
-
-    Args:
-        sources: the files.
-        resamples: R, of the bootstrap and of the permutations.
-        seed: of the draws.
-    """
-    decisions = read_decisions(sources)
-    attributes, units, notes = read_groups(decisions, sources)
-    counts = count(decisions, attributes, units, resamples, seed)
+def make_audit(given: AuditInput, resamples: int = 1000, seed: int = 0) -> Audit:
+    """Read the files and compute every number, with so many resamples and permutations."""
+    decisions = read_decisions(given)
+    attributes, units, notes = read_groups(decisions, given)
+    everyone, *counts = count(decisions, attributes, units, resamples, seed)
+    chance = [permute(c.table, resamples, [seed, n]) for n, c in enumerate(counts, start=1)]
     return Audit(
         decisions,
         attributes,
         units,
-        _performance(counts, decisions, units),
-        _rates(counts, decisions),
-        _gaps(counts, decisions),
-        _differences(counts, decisions),
+        _performance([everyone, *counts], decisions.single, units.name),
+        _rates(counts, decisions.classes),
+        _gaps(counts, chance, decisions.classes),
+        _differences(counts, decisions.classes),
         decisions.notes + notes,
         resamples,
         seed,
@@ -84,7 +81,7 @@ def make_audit(sources: Sources, resamples: int = 1000, seed: int = 0) -> Audit:
 
 
 def _with_ends(
-    name: str, values: Floats, units: float, signed: bool = False, limit: float = 1.0
+    name: str, values: Floats, units: int, signed: bool = False, limit: float = 1.0
 ) -> dict[str, float]:
     """A number [1 + R] and its interval, within the limit; empty with fewer than FEWEST units."""
     ends = interval(float(values[0]), values[1:], signed) if units >= FEWEST else (np.nan, np.nan)
@@ -92,39 +89,31 @@ def _with_ends(
     return {name: float(values[0]), f"{name}_low": float(low), f"{name}_high": float(high)}
 
 
-def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
+def _frame(rows: list[Row]) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None).fill_nan(None)
 
 
-def _performance(counts: Counts, decisions: Decisions, units: Units) -> pl.DataFrame:
-    everyone = {"attribute": None, "group": ALL, units.name: units.count}
-    parts: list[tuple[dict[str, Any], Floats, int]] = [(everyone, counts.total, units.count)]
-    for one in counts.attributes:
-        for g, group in enumerate(one.attribute.groups):
-            n = int((one.table[:, g, 0, 0] > 0).sum())
-            head = {"attribute": one.attribute.name, "group": group, units.name: n}
-            parts.append((head, one.resampled[:, g], n))
+def _performance(counts: list[GroupCounts], single: bool, units: str) -> pl.DataFrame:
     rows = []
-    for head, resampled, n in parts:
-        row = head | {"clips": int(resampled[0, 0, 0])}
-        for name, values in performance(resampled, decisions.single).items():
-            row |= _with_ends(name, values, n)
-        rows.append(row)
+    for one in counts:
+        for g, group in enumerate(one.attribute.groups):
+            n = int(one.sizes[g])
+            row: Row = {"attribute": one.attribute.name or None, "group": group, units: n}
+            row["clips"] = int(one.resampled[0, g, 0, 0])
+            for name, values in performance(one.resampled[:, g], single).items():
+                row |= _with_ends(name, values, n)
+            rows.append(row)
     return _frame(rows)
 
 
-def _rates(counts: Counts, decisions: Decisions) -> pl.DataFrame:
+def _rates(counts: list[GroupCounts], classes: tuple[str, ...]) -> pl.DataFrame:
     rows = []
-    for one in counts.attributes:
+    for one in counts:
         values = rates(one.resampled)
         units = {rate: one.units(rate) for rate in SHOWN_RATES}
         for g, group in enumerate(one.attribute.groups):
-            for c, label in enumerate(decisions.classes):
-                row: dict[str, Any] = {
-                    "attribute": one.attribute.name,
-                    "group": group,
-                    "class": label,
-                }
+            for c, label in enumerate(classes):
+                row: Row = {"attribute": one.attribute.name, "group": group, "class": label}
                 row |= dict(zip(COUNTS, one.resampled[0, g, c].astype(int).tolist(), strict=True))
                 for rate in SHOWN_RATES:
                     row |= _with_ends(rate, values[rate][:, g, c], units[rate][g, c])
@@ -134,40 +123,44 @@ def _rates(counts: Counts, decisions: Decisions) -> pl.DataFrame:
     return _frame(rows)
 
 
-def _gaps(counts: Counts, decisions: Decisions) -> pl.DataFrame:
+def _gaps(
+    counts: list[GroupCounts], chance: list[Floats], classes: tuple[str, ...]
+) -> pl.DataFrame:
     rows = []
-    for one in counts.attributes:
-        smallest = min((one.table[:, :, 0, 0] > 0).sum(axis=0))
+    for one, permuted in zip(counts, chance, strict=True):
+        smallest = min(one.sizes)
         for rate in RATES:
-            for variant, c, values, chance in one.gaps(rate):
-                row: dict[str, Any] = {"attribute": one.attribute.name, "rate": rate}
-                row |= {"variant": variant, "class": None if c is None else decisions.classes[c]}
+            by_chance = class_gaps(permuted, rate)
+            for variant, by_class in class_gaps(one.resampled, rate).items():
                 limit = np.inf if variant == "sum_deviation" else 1.0
-                row |= _with_ends("gap", values, smallest, limit=limit)
-                row["chance"], row["p"] = np.nan, np.nan
-                if chance is not None and not np.isnan(chance).all():
-                    row["chance"] = float(np.nanmean(chance))
-                    row["p"] = chance_p(values[0], chance)
-                rows.append(row)
+                measured, expected = (
+                    [rms(values), *np.moveaxis(values, -1, 0)]
+                    for values in (by_class, by_chance[variant])
+                )
+                for label, values, drawn in zip((None, *classes), measured, expected, strict=True):
+                    row: Row = {"attribute": one.attribute.name, "rate": rate, "variant": variant}
+                    row["class"] = label
+                    row |= _with_ends("gap", values, smallest, limit=limit)
+                    row["chance"] = np.nan if np.isnan(drawn).all() else float(np.nanmean(drawn))
+                    rows.append(row | {"p": chance_p(values[0], drawn)})
     return _frame(rows)
 
 
-def _differences(counts: Counts, decisions: Decisions) -> pl.DataFrame:
+def _differences(counts: list[GroupCounts], classes: tuple[str, ...]) -> pl.DataFrame:
     rows = []
-    for one in counts.attributes:
+    for one in counts:
+        groups = one.attribute.groups
         for rate in RATES:
-            units = one.units(rate)
-            for g, other, c, both in one.differences(rate):
-                n = int(units[g, c]), int(units[other, c])
-                row: dict[str, Any] = {"attribute": one.attribute.name, "rate": rate}
-                row |= {"class": decisions.classes[c], "group": one.attribute.groups[g]}
-                row |= {"other": one.attribute.groups[other]}
+            units, values = one.units(rate), rates(one.resampled)[rate]
+            for (g, other), c in product(combinations(range(len(groups)), 2), range(len(classes))):
+                n, both = (int(units[g, c]), int(units[other, c])), values[:, [g, other], c]
+                error = standard_error(both, n)
+                row: Row = {"attribute": one.attribute.name, "rate": rate}
+                row |= {"class": classes[c], "group": groups[g], "other": groups[other]}
                 row |= {"group_rate": both[0, 0], "other_rate": both[0, 1]}
                 row |= _with_ends("difference", both[:, 0] - both[:, 1], min(n), signed=True)
-                error = standard_error(both, n)
                 row |= {"error": error, "units": min(n)}
                 rows.append(row | {"p": difference_p(row["difference"], error, min(n))})
-    adjusted = holm([row["p"] for row in rows])
-    for row, p in zip(rows, adjusted, strict=True):
-        row |= {"p_holm": p, "stands_out": p < SIGNIFICANT}  # False where there is no p
+    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row |= {"p_holm": p, "stands_out": is_significant(p)}  # False where there is no p
     return _frame(rows)

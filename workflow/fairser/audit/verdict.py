@@ -1,270 +1,253 @@
-"""The verdict in words: which group, which emotion, how large, how sure.
+"""The verdict in words: which group, which class, how large, how sure.
 
-A gap of extremes is above zero for a fair classifier too, so it is told beside the gap that chance
-gives. Single differences are called such only after Holm's correction for all that were tested.
+A gap between extremes is above zero for a fair classifier too, so it is shown beside the gap that
+chance alone gives. Single differences are named only if they are significant after Holm's
+correction for all that were tested.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from fairser.audit.estimates import FEWEST
+from fairser.audit.estimates import FEWEST, smallest_detected
 from fairser.audit.grouping import Attribute
 from fairser.audit.tables import Audit
 from fairser.audit.wording import (
-    attribute_title,
-    attribute_words,
+    CROSS,
+    by_size,
     class_words,
-    counted,
     group_words,
-    joined,
-    number,
+    largest_first,
     p_words,
     people,
     percent,
     points,
-    stand,
+    unsigned,
+    words,
 )
+from fairser.core.text import SIGNIFICANT, counted, estimate, is_significant, joined
 from fairser.evaluation.bootstrap import holm
-from fairser.results.tables import SIGNIFICANT
 
 FEW = 10  # units: below it a group's intervals and p-values are rough
-POWER = 0.8  # with which the smallest difference would have been seen
 METRICS = {"accuracy": "accuracy", "uar": "UAR", "f1": "macro F1", "acc": "Hamming accuracy"}
 
 NO_SPEAKERS = (
-    "WARNING: no file has a column 'speaker', so every clip counts as if a speaker of its own had "
-    "spoken it. Clips of one speaker are alike: all intervals are too narrow and all p-values too "
-    "small. Add the column, or give attributes with speakers by clip in --groups."
+    "WARNING: no file has a column 'speaker', so each clip is treated as if it had a speaker of "
+    "its own. Clips of one speaker are alike, so all intervals are too narrow and all p-values too "
+    "small. Add the column, or give attributes with the speaker of each clip in --groups."
 )
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is said of one attribute.
+    """What is found of one attribute.
 
     Attributes:
-        attribute: its name.
-        stands_out: whether the gap as a whole or a single difference is more than noise.
+        stands_out: whether the gap as a whole or a single difference is significant.
         sentences: the verdict.
     """
 
-    attribute: str
     stands_out: bool
     sentences: list[str]
 
 
-def headline(audit: Audit) -> str:
-    """How much was audited, and how well the classifier does over all clips."""
-    row = audit.performance.row(0, named=True)
-    labels = "one label per clip" if audit.decisions.single else "several labels per clip"
-    of = f" of {counted(row['speakers'], 'speaker')}" if audit.units.speakers else ""
-    classes = number(len(audit.decisions.classes))
-    scores = []
-    for name, words in METRICS.items():
-        # With one label per clip, Hamming accuracy says nothing that accuracy does not.
-        if row.get(name) is not None and not (name == "acc" and audit.decisions.single):
-            low, high = row[f"{name}_low"], row[f"{name}_high"]
-            ends = "" if low is None else f" [{low:.3f}, {high:.3f}]"
-            scores.append(f"{words} {row[name]:.3f}{ends}")
-    return f"{counted(row['clips'], 'clip')}{of}, {classes} classes, {labels}: {', '.join(scores)}."
+@dataclass(frozen=True)
+class Verdict:
+    """An audit in words.
+
+    Attributes:
+        warnings: what a reader must know before any number.
+        headline: how much was audited, and how well the classifier does over all clips.
+        summary: one sentence for all attributes.
+        attributes: the finding on each.
+    """
+
+    warnings: list[str]
+    headline: str
+    summary: str
+    attributes: dict[str, Finding]
 
 
-def warnings(audit: Audit) -> list[str]:
-    """What a reader must know before any number."""
-    return [] if audit.units.speakers else [NO_SPEAKERS]
-
-
-def summary(findings: list[Finding]) -> str:
-    """One sentence for all attributes."""
-    there = [attribute_title(f.attribute) for f in findings if f.stands_out]
-    none = [attribute_title(f.attribute) for f in findings if not f.stands_out]
-    if not there:
-        return f"No difference stands out from noise for {joined(none)}."
-    rest = f", none for {joined(none)}" if none else ""
-    return f"Differences stand out from noise for {joined(there)}{rest}."
-
-
-def findings(audit: Audit) -> list[Finding]:
-    """The verdict on each attribute."""
+def judge(audit: Audit) -> Verdict:
+    """The verdict on an audit."""
     gaps = audit.gaps.filter(
         pl.col("class").is_null(), pl.col("rate") == "tpr", pl.col("variant") == "pairwise"
     ).to_dicts()
-    raw = [float("nan") if gap["p"] is None else gap["p"] for gap in gaps]
-    tested = sum(p == p for p in raw)
-    corrected = f", corrected for {number(tested)} attributes" if tested > 1 else ""
-    return [
-        _finding(audit, attribute, gap, p, corrected)
-        for attribute, gap, p in zip(audit.attributes, gaps, holm(raw), strict=True)
+    corrected = holm([float("nan") if gap["p"] is None else gap["p"] for gap in gaps])
+    tested = sum(p == p for p in corrected)
+    note = f", corrected for {tested} attributes" if tested > 1 else ""
+    findings = {
+        attribute.name: _finding(audit, attribute, gap | {"p": p}, note)
+        for attribute, gap, p in zip(audit.attributes, gaps, corrected, strict=True)
+    }
+    warnings = [] if audit.units.speakers else [NO_SPEAKERS]
+    return Verdict(warnings, _headline(audit), _summary(findings), findings)
+
+
+def _headline(audit: Audit) -> str:
+    row = audit.performance.row(0, named=True)
+    labels = "one label per clip" if audit.decisions.single else "several labels per clip"
+    of = f" of {counted(row['speakers'], 'speaker')}" if audit.units.speakers else ""
+    # With one label per clip, Hamming accuracy says nothing that accuracy does not.
+    hidden = "acc" if audit.decisions.single else ""
+    scores = [
+        f"{title} {estimate(row, name)}"
+        for name, title in METRICS.items()
+        if name != hidden and row.get(name) is not None
     ]
+    return (
+        f"{counted(row['clips'], 'clip')}{of}, {len(audit.decisions.classes)} classes, {labels}: "
+        f"{', '.join(scores)}. Brackets hold 95 % intervals."
+    )
 
 
-def _finding(
-    audit: Audit, attribute: Attribute, gap: dict[str, Any], p: float, corrected: str
-) -> Finding:
+def _summary(findings: dict[str, Finding]) -> str:
+    there = [words(name) for name, found in findings.items() if found.stands_out]
+    none = [words(name) for name, found in findings.items() if not found.stands_out]
+    if not there:
+        return f"No statistically significant difference for {joined(none)}."
+    rest = f"; none for {joined(none)}" if none else ""
+    return f"Statistically significant differences for {joined(there)}{rest}."
+
+
+def _finding(audit: Audit, attribute: Attribute, gap: dict[str, Any], corrected: str) -> Finding:
     mine = audit.differences.filter(pl.col("attribute") == attribute.name)
     found = mine.filter("stands_out")
-    whole = p < SIGNIFICANT
-    sentences = [_who(audit, attribute)]
+    whole = is_significant(gap["p"])
+    sentences = [_compared(audit, attribute)]
     if gap["gap"] is None:
-        sentences.append("No class has clips of two of these groups: there is no gap in recall.")
+        sentences.append("No class has clips of two of these groups, so no recall can be compared.")
     else:
-        sentences += _gap(attribute, gap, f"{p_words(p)}{corrected}")
-    recalls = found.filter(pl.col("rate") == "tpr")
-    sentences += _recalls(attribute, recalls)
-    sentences += _others(attribute, found)
+        sentences.append(_gap(attribute, gap, corrected))
+    sentences += _recalls(attribute.name, found.filter(pl.col("rate") == "tpr"))
+    sentences += _others(attribute.name, found)
     if not found.height:
-        sentences += _nothing(audit, mine, whole)
-    elif p >= SIGNIFICANT:
-        sentences.append("Over all classes together, the gap is no larger than chance gives.")
-    return Finding(attribute.name, whole or found.height > 0, sentences)
+        sentences.append(_nothing(audit, mine, whole))
+    elif gap["p"] >= SIGNIFICANT:
+        sentences.append("The gap over all classes is not larger than chance alone can explain.")
+    return Finding(whole or found.height > 0, sentences)
 
 
-def _who(audit: Audit, attribute: Attribute) -> str:
+def _compared(audit: Audit, attribute: Attribute) -> str:
+    """The groups with their sizes, and which of them are small."""
     rows = audit.performance.filter(pl.col("attribute") == attribute.name).to_dicts()
-    told = []
+    unit, named = audit.units.name, []
     for row in rows:
         speakers = f"{counted(row['speakers'], 'speaker')}, " if audit.units.speakers else ""
         name = group_words(attribute.name, row["group"])
-        told.append(f"{name} ({speakers}{counted(row['clips'], 'clip')})")
-    unknown = f"; {attribute.unknown:,} clips of unknown group" if attribute.unknown else ""
-    sentence = f"Compared: {joined(told)}{unknown}."
-    few = {row["group"]: row[audit.units.name] for row in rows if row[audit.units.name] < FEW}
-    tiny = [people(attribute.name, group) for group, n in few.items() if n < FEWEST]
-    rough = [people(attribute.name, group) for group, n in few.items() if n >= FEWEST]
+        named.append(f"{name} ({speakers}{counted(row['clips'], 'clip')})")
+    unknown = attribute.unknown
+    rest = f"; group unknown: {counted(unknown, 'clip')}" if unknown else ""
+    sentences = [f"Compared: {joined(named)}{rest}."]
+    tiny = [people(attribute.name, row["group"]) for row in rows if row[unit] < FEWEST]
+    rough = [people(attribute.name, r["group"]) for r in rows if FEWEST <= r[unit] < FEW]
     if tiny:
-        way_out = (
-            f"; --smallest {FEWEST} leaves such groups out" if len(rows) > len(tiny) + 1 else ""
-        )
-        sentence += (
-            f" Too few to say anything of others like them: {joined(tiny)} (fewer than {FEWEST} "
-            f"{audit.units.name}{way_out})."
+        leave = len(rows) > len(tiny) + 1
+        way_out = f" (leave such groups out with --smallest {FEWEST})" if leave else ""
+        sentences.append(
+            f"Too small for intervals and tests, with fewer than {FEWEST} {unit}: "
+            f"{joined(tiny)}{way_out}."
         )
     if rough:
-        sentence += f" Small, so take what is said with care: {joined(rough)}."
-    return sentence
+        sentences.append(
+            f"Small, with fewer than {FEW} {unit}, so intervals and p-values are rough: "
+            f"{joined(rough)}."
+        )
+    return " ".join(sentences)
 
 
-def _gap(attribute: Attribute, gap: dict[str, Any], sure: str) -> list[str]:
+def _gap(attribute: Attribute, gap: dict[str, Any], corrected: str) -> str:
+    """The gap in recall beside the one that chance gives."""
     names = [people(attribute.name, group) for group in attribute.groups]
-    between = joined(names) if len(names) == 2 else f"the {number(len(names))} groups"
+    between = joined(names) if len(names) == 2 else f"the {len(names)} groups"
     ends = ""
     if gap["gap_low"] is not None:
-        low, high = (points(gap[f"gap_{end}"]).removesuffix(" points") for end in ("low", "high"))
+        low, high = (points(gap[f"gap_{end}"]).split()[0] for end in ("low", "high"))
         ends = f" (95 % interval {low} to {high})"
     first = f"The gap in recall between {between} is {points(gap['gap'])}{ends}."
-    words = attribute_words(attribute.name)
+    # A crossing within a sentence is "gender and race".
+    what = words(attribute.name).replace(CROSS, " and ")
     if gap["chance"] is None:
-        return [
-            first,
-            "Even a fair classifier has some gap; how much chance gives cannot be told here, "
-            f"since {words} changes within speakers.",
-        ]
-    return [
-        f"{first} Were {words} of no account, {points(gap['chance'])} would be expected by chance "
-        f"({sure})."
-    ]
+        return (
+            f"{first} Chance alone gives some gap, too. How large it is can't be computed here, "
+            f"because {what} changes within speakers."
+        )
+    return (
+        f"{first} If {what} made no difference, chance alone would give about "
+        f"{points(gap['chance'])} ({p_words(gap['p'])}{corrected})."
+    )
 
 
-def _recalls(attribute: Attribute, found: pl.DataFrame) -> list[str]:
-    """The largest difference in recall that stands out, and how many others do."""
+def _recalls(attribute: str, found: pl.DataFrame) -> list[str]:
+    """The largest significant difference in recall, and what all of them have in common."""
     if not found.height:
         return []
-    rows = found.sort(pl.col("difference").abs(), descending=True).to_dicts()
-    first = rows[0]
-    more, less = by_size(attribute.name, first)
-    name = class_words(first["class"])
-    sentences = [
-        f"Largest in a single class: {name}, recognised in {percent(more[1])} of the clips of "
-        f"{more[0]} and in {percent(less[1])} of those of {less[0]}: {_size(first)}."
-    ]
+    rows = largest_first(found)
+    name = class_words(rows[0]["class"])
+    largest = _largest(attribute, rows[0], "recognised")
+    sentences = [f"Largest difference in one class: of the clips labelled {name}, {largest}."]
     if len(rows) > 1:
-        classes = list(dict.fromkeys(class_words(row["class"]) for row in rows))
-        others = number(len(rows) - 1)
+        worse = {by_size(attribute, row)[1][0] for row in rows}
+        always = f", each time lower for {worse.pop()}" if len(worse) == 1 else ""
         sentences.append(
-            f"{others.capitalize()} more {stand(len(rows) - 1)} out in recall "
-            f"(of {joined(classes)})."
+            f"In all, {len(rows)} differences in recall are significant "
+            f"({_classes(row['class'] for row in rows)}){always}."
         )
-        worse = {by_size(attribute.name, row)[1][0] for row in rows}
-        if len(worse) == 1:
-            sentences.append(f"In each of them {worse.pop()} are recognised less often.")
     return sentences
 
 
-def _others(attribute: Attribute, found: pl.DataFrame) -> list[str]:
-    """False alarms that stand out, and how many differences in predicted shares do."""
+def _others(attribute: str, found: pl.DataFrame) -> list[str]:
+    """Significant differences in false alarms and in how often classes are predicted."""
     sentences = []
     alarms = found.filter(pl.col("rate") == "fpr")
     if alarms.height:
-        more_of = alarms.height - 1
-        row = alarms.sort(pl.col("difference").abs(), descending=True).row(0, named=True)
-        more, less = by_size(attribute.name, row)
-        sentences.append(
-            f"False alarms: {class_words(row['class'])} is predicted in {percent(more[1])} of the "
-            f"clips of {more[0]} that do not have it and in {percent(less[1])} of those of "
-            f"{less[0]}: {_size(row)}"
-            + (f"; {number(more_of)} more {stand(more_of)} out." if more_of else ".")
-        )
+        row, *others = largest_first(alarms)
+        name = class_words(row["class"])
+        largest = _largest(attribute, row, f"predicted as {name}")
+        more = f" (the largest of {1 + len(others)} that are significant)" if others else ""
+        sentences.append(f"False alarms: of the clips not labelled {name}, {largest}{more}.")
     shares = found.filter(pl.col("rate") == "ppr")
     if shares.height:
-        classes = list(dict.fromkeys(class_words(name) for name in shares["class"]))
-        sentences.append(f"How often a class is predicted at all differs for {joined(classes)}.")
+        classes = _classes(shares["class"])
+        sentences.append(f"How often a class is predicted differs significantly for {classes}.")
     return sentences
 
 
-def _nothing(audit: Audit, mine: pl.DataFrame, whole: bool) -> list[str]:
-    tested = mine.filter(pl.col("rate") == "tpr").drop_nulls("p")
-    if not tested.height:
-        return [
-            f"No difference could be tested: it takes two groups with {FEWEST} "
-            f"{audit.units.name} each that have clips of the same class."
-        ]
-    sizes = smallest_seen(audit, tested)
-    start = (
-        "The gap as a whole is larger than chance gives, but no single difference is sure."
-        if whole
-        else "No single difference stands out from noise."
+def _largest(attribute: str, row: dict[str, Any], what: str) -> str:
+    """Such as ``89 % are recognised for women and 26 % for men, a difference of 63 points``."""
+    more, less = by_size(attribute, row)
+    return (
+        f"{percent(more[1])} are {what} for {more[0]} and {percent(less[1])} for {less[0]}, a "
+        f"difference of {points(*unsigned(row))}, {p_words(row['p_holm'])}"
     )
+
+
+def _classes(names: Iterable[str]) -> str:
+    return joined(list(dict.fromkeys(map(class_words, names))))
+
+
+def _nothing(audit: Audit, mine: pl.DataFrame, whole: bool) -> str:
+    """What is said of an attribute without a significant difference."""
+    tested = mine.filter(pl.col("rate") == "tpr").drop_nulls("p")
+    unit = audit.units.name
+    if not tested.height:
+        return (
+            f"No difference could be tested: a test needs two groups with at least {FEWEST} {unit} "
+            "each in the same class."
+        )
+    first = "No single difference is significant."
+    if whole:
+        first = "The gap is larger than chance alone explains, but no single one is significant."
+    tests = int(audit.differences["p"].count())
+    pairs = tested.group_by("group", "other").agg(pl.col("error").median(), pl.col("units").min())
+    sizes = [smallest_detected(error, units, tests) for _, _, error, units in pairs.iter_rows()]
     if min(sizes) >= 1:
-        return [f"{start} With so few {audit.units.name}, none could."]
+        return f"{first} With so few {unit}, no difference can be."
     low, high = points(min(sizes)), points(min(max(sizes), 1.0))
     size = low if low == high else f"{low.split()[0]} to {high}, depending on the groups,"
-    return [
-        f"{start} A difference in one class's recall below about {size} would mostly go unseen."
-    ]
-
-
-def smallest_seen(audit: Audit, tested: pl.DataFrame) -> list[float]:
-    """The difference that Holm's first step would find with 80 % probability, by pair of groups.
-
-    Args:
-        audit: with all differences that were tested.
-        tested: those in question; of a pair's standard errors the median counts.
-    """
-    from scipy.special import stdtrit
-
-    level = 1 - SIGNIFICANT / 2 / int(audit.differences["p"].count())
-    pairs = tested.group_by("group", "other").agg(pl.col("error").median(), pl.col("units").min())
-    return [
-        float(error * stdtrit(units - 1, [level, POWER]).sum())
-        for error, units in pairs.select("error", "units").iter_rows()
-    ]
-
-
-def by_size(attribute: str, row: dict[str, Any]) -> tuple[tuple[str, float], tuple[str, float]]:
-    """The two groups of a difference with their rates, the higher one first."""
-    one = (people(attribute, row["group"]), row["group_rate"])
-    other = (people(attribute, row["other"]), row["other_rate"])
-    return (one, other) if one[1] >= other[1] else (other, one)
-
-
-def unsigned(row: dict[str, Any]) -> tuple[float, float, float]:
-    """A difference and its interval, the other way round where it is negative."""
-    low, high = row["difference_low"], row["difference_high"]
-    value = row["difference"]
-    return (value, low, high) if value >= 0 else (-value, -high, -low)
-
-
-def _size(row: dict[str, Any]) -> str:
-    return f"{points(*unsigned(row))}, {p_words(row['p_holm'])}"
+    return (
+        f"{first} A difference in the recall of one class below about {size} would probably not "
+        "be detected."
+    )

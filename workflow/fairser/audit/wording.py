@@ -1,26 +1,28 @@
-"""Names and numbers as a sentence has them."""
+"""Names of groups and classes, percentages and p-values as a sentence has them."""
 
-from collections.abc import Sequence
+from typing import Any
 
-from fairser.audit.grouping import CROSS
+import polars as pl
 
+from fairser.core.text import interval, number
+
+CROSS = " x "  # between the parts of a crossing, as in the groups of training
 NOUNS = {"female": "women", "male": "men"}
 ADJECTIVES = ("age", "race", "ethnicity")
 AGES = {"middle": "middle-aged"}
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def people(attribute: str, group: str) -> str:
     """The speakers of a group, such as ``women``, ``Asian men`` or ``speakers with accent x``."""
     before, noun, after = [], "speakers", []
     for name, value in zip(attribute.split(CROSS), group.split(CROSS), strict=True):
-        text = value.replace("_", " ")
+        text = words(value)
         if name == "gender":
             noun = NOUNS.get(value, f"{text} speakers")
         elif name in ADJECTIVES:
             before.append(AGES.get(value, text) if name == "age" else text.title())
         else:
-            after.append(f"{name.replace('_', ' ')} {text}")
+            after.append(f"{words(name)} {text}")
     return " ".join([*before, noun, *([f"with {' and '.join(after)}"] if after else [])])
 
 
@@ -29,37 +31,24 @@ def group_words(attribute: str, group: str) -> str:
     return people(attribute, group).removesuffix(" speakers")
 
 
-def attribute_title(attribute: str) -> str:
-    return attribute.replace("_", " ")
-
-
-def attribute_words(attribute: str) -> str:
-    """An attribute within a sentence: a crossing is ``gender and race``."""
-    return attribute.replace("_", " ").replace(CROSS, " and ")
+def words(name: str) -> str:
+    """A name with blanks in place of underscores."""
+    return name.replace("_", " ")
 
 
 def class_words(name: str) -> str:
-    return f"class {name}" if name.replace(".", "").isdigit() else name.replace("_", " ")
+    return f"class {name}" if name.replace(".", "").isdigit() else words(name)
 
 
 def points(value: float, low: float | None = None, high: float | None = None) -> str:
-    """A difference of rates in percentage points, perhaps with its interval."""
+    """A difference of rates in percentage points, with its interval if there is one."""
     digits = 0 if abs(value) >= 0.0995 else 1
-    text = f"{100 * value:.{digits}f} points"
-    if low is None or high is None:
-        return text
-    return f"{text} [{_signless(100 * low, digits)}, {_signless(100 * high, digits)}]"
-
-
-def _signless(value: float, digits: int) -> str:
-    text = f"{value:.{digits}f}"
-    return text.removeprefix("-") if not float(text) else text
+    ends = "" if low is None or high is None else interval(100 * low, 100 * high, digits)
+    return f"{number(100 * value, digits)} points {ends}".rstrip()
 
 
 def percent(value: float) -> str:
-    if 0 < value < 0.0095:
-        return f"{100 * value:.1f} %"
-    return f"{100 * value:.0f} %"
+    return f"{number(100 * value, 1 if 0 < value < 0.0095 else 0)} %"
 
 
 def p_words(p: float) -> str:
@@ -68,21 +57,20 @@ def p_words(p: float) -> str:
     return f"p = {p:.3f}" if p < 0.0995 else f"p = {p:.2f}"
 
 
-def number(value: int) -> str:
-    return NUMBERS[value] if value < len(NUMBERS) else f"{value:,}"
+def largest_first(differences: pl.DataFrame) -> list[dict[str, Any]]:
+    """Rows of the table of differences, the largest first."""
+    return differences.sort(pl.col("difference").abs(), descending=True).to_dicts()
 
 
-def counted(value: int, noun: str) -> str:
-    """Such as ``1 clip`` or ``2,000 clips``."""
-    return f"{value:,} {noun}{'' if value == 1 else 's'}"
+def by_size(attribute: str, row: dict[str, Any]) -> tuple[tuple[str, float], tuple[str, float]]:
+    """The two groups of a difference with their rates, the higher one first."""
+    one = (people(attribute, row["group"]), row["group_rate"])
+    other = (people(attribute, row["other"]), row["other_rate"])
+    return (one, other) if one[1] >= other[1] else (other, one)
 
 
-def stand(value: int) -> str:
-    return "stands" if value == 1 else "stand"
-
-
-def joined(parts: Sequence[str]) -> str:
-    """Such as ``a, b and c``."""
-    if len(parts) < 2:
-        return "".join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+def unsigned(row: dict[str, Any]) -> tuple[float, float, float]:
+    """A difference and its interval, the other way round where it is negative."""
+    low, high = row["difference_low"], row["difference_high"]
+    value = row["difference"]
+    return (value, low, high) if value >= 0 else (-value, -high, -low)

@@ -53,7 +53,7 @@ def cancel(folder: str | Path, tell: Callable[[str], object]) -> int:
 
     Args:
         folder: where the earlier run was started.
-        tell: is called with a line before the wait.
+        tell: called with one line before the wait.
 
     Returns:
         The number of jobs.
@@ -89,6 +89,6 @@ def _run(*command: str) -> str:
     if done.returncode:
         raise InputError(
             f"{command[0]} failed: {done.stderr.strip()}. Whether an earlier run left jobs in the "
-            "queue can't be told; start again when the cluster answers."
+            "queue is unknown; start again when the cluster answers."
         )
     return done.stdout

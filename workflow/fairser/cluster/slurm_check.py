@@ -1,6 +1,6 @@
 """What a first run on a Slurm cluster needs, tried one by one.
 
-A :class:`Check` that misses something says what to mend. Requests are those of
+A :class:`Check` that finds something missing says how to fix it. Requests are those of
 ``slurm/config.yaml``: the default one and those of single rules.
 """
 
@@ -31,22 +31,20 @@ Request = dict[str, Any]
 
 @dataclass(frozen=True)
 class Check:
-    """The outcome of one check: its mend is empty where nothing is missing."""
+    """The outcome of one check: ``fix`` is empty where nothing is missing."""
 
     name: str
     found: str
-    mend: str = ""
+    fix: str = ""
 
     @property
     def ok(self) -> bool:
-        return not self.mend
+        return not self.fix
 
     def __str__(self) -> str:
-        return (
-            f"ok       {self.name}: {self.found}"
-            if self.ok
-            else (f"missing  {self.name}: {self.found}\n         {self.mend}")
-        )
+        if self.ok:
+            return f"ok       {self.name}: {self.found}"
+        return f"missing  {self.name}: {self.found}\n         {self.fix}"
 
 
 def requests(profile: dict[str, Any]) -> dict[str, Request]:
@@ -110,8 +108,8 @@ def check_all(profile: dict[str, Any], results: str, records: list[Path]) -> Ite
 def check_tools() -> Check:
     absent = [tool for tool in TOOLS if shutil.which(tool) is None]
     if absent:
-        mend = "Log in to a machine of the cluster, or load its module: module load slurm."
-        return Check("programs", f"no {', '.join(absent)} on PATH", mend)
+        fix = "Log in to a machine of the cluster, or load its module: module load slurm."
+        return Check("programs", f"no {', '.join(absent)} on PATH", fix)
     return Check("programs", ", ".join(TOOLS))
 
 
@@ -123,8 +121,8 @@ def check_account(account: str | None) -> Check:
     if done.returncode or not known:
         return Check(name, f"'{account}', not checked: the site keeps no list of accounts")
     if account not in known:
-        mend = f"Set slurm_account in {PROFILE} to one of: {', '.join(known)}."
-        return Check(name, f"'{account}' is not yours", mend)
+        fix = f"Set slurm_account in {PROFILE} to one of: {', '.join(known)}."
+        return Check(name, f"'{account}' is not yours", fix)
     return Check(name, str(account))
 
 
@@ -137,9 +135,9 @@ def check_partitions(asked: dict[str, Request]) -> Iterator[Check]:
     wanted = dict.fromkeys(r["slurm_partition"] for r in asked.values() if "slurm_partition" in r)
     for partition in wanted:
         ok = partition in known
-        mend = "" if ok else f"Set slurm_partition in {PROFILE} to one of: {', '.join(known)}."
+        fix = "" if ok else f"Set slurm_partition in {PROFILE} to one of: {', '.join(known)}."
         found = partition if ok else f"'{partition}' does not exist"
-        yield Check("partition", found, mend)
+        yield Check("partition", found, fix)
 
 
 def check_job_age(profile: dict[str, Any]) -> Check:
@@ -151,8 +149,8 @@ def check_job_age(profile: dict[str, Any]) -> Check:
         return Check(name, "not checked: scontrol does not tell MinJobAge")
     first = profile.get("slurm-init-seconds-before-status-checks", 40)
     if int(found[1]) <= max(3 * first, POLL_LIMIT):
-        mend = f"Take 'slurm-status-command: sacct' in {PROFILE}; never scancel its jobs yourself."
-        return Check(name, f"for {found[1]} s (MinJobAge), too short for the plugin", mend)
+        fix = f"Take 'slurm-status-command: sacct' in {PROFILE}; never scancel its jobs yourself."
+        return Check(name, f"for {found[1]} s (MinJobAge), too short for the plugin", fix)
     return Check(name, f"for {found[1]} s")
 
 
@@ -163,10 +161,10 @@ def check_request(rule: str, request: Request) -> Check:
     done = _run("sbatch", "--test-only", *options, "--wrap=true")
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no reason given"
-        mend = f"Change it in {PROFILE}."
+        fix = f"Change it in {PROFILE}."
         if "gres" in request or "gpu" in request:
-            mend = f"Change it in {PROFILE}: some sites take gres: \"'gpu:1'\", others gpu: 1."
-        return Check(f"request ({rule})", f"{shown}: {reason}", mend)
+            fix = f"Change it in {PROFILE}: some sites take gres: \"'gpu:1'\", others gpu: 1."
+        return Check(f"request ({rule})", f"{shown}: {reason}", fix)
     return Check(f"request ({rule})", shown)
 
 
@@ -188,19 +186,19 @@ def check_node(request: Request, results: str) -> Iterator[Check]:
     last = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no answer"
     if "host" not in said:
         if not Path(sys.executable).exists() or "No such file" in done.stderr:
-            mend = "Put the environment on a file system that nodes share: make setup VENV=..."
-            yield Check("python on a node", f"{sys.executable} does not start: {last}", mend)
+            fix = "Put the environment on a file system that nodes share: make setup VENV=..."
+            yield Check("python on a node", f"{sys.executable} does not start: {last}", fix)
             return
-        mend = f"No node within {QUEUE} s? Try again later; all else above is checked."
-        yield Check("node", last, mend)
+        fix = f"No node within {QUEUE} s? Try again later; all else above is checked."
+        yield Check("node", last, fix)
         return
     where = f"on {said['host']}"
     shared = said.get("files") == "True"
-    mend = "" if shared else "Move the workflow's folder to a file system that nodes share."
-    yield Check("shared files", f"{home} {'seen' if shared else 'not seen'} {where}", mend)
+    fix = "" if shared else "Move the workflow's folder to a file system that nodes share."
+    yield Check("shared files", f"{home} {'seen' if shared else 'not seen'} {where}", fix)
     python = said.get("python") == "True"
-    mend = "" if python else "Install requirements.txt into an environment that nodes share."
-    yield Check("python on a node", f"{sys.executable} {where}" if python else last, mend)
+    fix = "" if python else "Install requirements.txt into an environment that nodes share."
+    yield Check("python on a node", f"{sys.executable} {where}" if python else last, fix)
 
 
 def check_models(records: list[Path]) -> Iterator[Check]:
@@ -209,8 +207,8 @@ def check_models(records: list[Path]) -> Iterator[Check]:
         try:
             folder = locate(path)
         except InputError as error:
-            mend = "Run on a machine with network: snakemake download_models"
-            yield Check("model", str(error), mend)
+            fix = "Run on a machine with network: snakemake download_models"
+            yield Check("model", str(error), fix)
         else:
             yield Check("model", f"{path}: {folder}")
 

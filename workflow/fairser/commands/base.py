@@ -1,4 +1,8 @@
-"""What every command does around its work: help, readable errors, the exit status."""
+"""What all commands share: help, short messages for bad input, the exit status.
+
+A command is a module with ``parser()`` and a ``main`` decorated by :func:`command`. It exits with
+0, with :data:`FOUND` or with :data:`BAD_INPUT`.
+"""
 
 import argparse
 import sys
@@ -11,37 +15,39 @@ from fairser.core.errors import InputError
 
 Main = Callable[[Sequence[str] | None], int]
 
-FOUND = 1  # exit status: the command did its work and found something that must be mended
-BAD_INPUT = 2  # exit status: it could not do its work; also argparse's
+FOUND = 1  # the command did its work and found something that must be fixed
+BAD_INPUT = 2  # it could not do its work; argparse exits with it, too
+INTERRUPTED = 130  # as a shell reports it
 
 
 def command(main: Main) -> Main:
-    """A command whose bad input ends in the message alone, every other error in its traceback."""
+    """A ``main`` that prints only the message of bad input; other errors keep their traceback."""
 
     @wraps(main)
-    def told(arguments: Sequence[str] | None = None) -> int:
+    def run(arguments: Sequence[str] | None = None) -> int:
         try:
             return main(arguments)
         except InputError as error:
             print(f"Error: {error}", file=sys.stderr)
             return BAD_INPUT
         except KeyboardInterrupt:
-            print("Interrupted; the same command starts over.", file=sys.stderr)
-            return 130
+            print("Interrupted; the same command starts again.", file=sys.stderr)
+            return INTERRUPTED
 
-    return told
+    return run
 
 
 def new_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
     """A parser with the module's docstring as its help.
 
     Args:
-        name: of the script, without its folder and ending.
+        name: of the script, without folder and ending.
         doc: ``__doc__`` of the command's module.
     """
     return argparse.ArgumentParser(
         prog=f"scripts/{name}.py",
         description=doc,
+        epilog="Exit status: 0 done, 1 something found that must be fixed, 2 bad input.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
@@ -53,22 +59,40 @@ def whole_number(least: int) -> Callable[[str], int]:
         try:
             value = int(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{text} is no whole number") from None
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number") from None
         if value < least:
-            raise argparse.ArgumentTypeError(f"{text} is not at least {least}")
+            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
         return value
 
     return convert
 
 
+def add_resampling(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """Add ``--resamples`` and ``--seed``; ``more`` is said of the resamples."""
+    parser.add_argument(
+        "--resamples",
+        type=whole_number(1),
+        default=1000,
+        metavar="N",
+        help=f"number of resamples of the speakers (default: 1000{more})",
+    )
+    parser.add_argument(
+        "--seed",
+        type=whole_number(0),
+        default=0,
+        metavar="N",
+        help="seed of the resamples (default: 0)",
+    )
+
+
 def add_config(parser: argparse.ArgumentParser) -> None:
-    """Let a command take the configuration's files, as ``snakemake --configfile`` does."""
+    """Add the configuration's files, as ``snakemake --configfile`` takes them."""
     parser.add_argument(
         "config",
         nargs="*",
         default=["config.yaml"],
         metavar="CONFIG",
-        help="files of the configuration, later ones win (default: config.yaml)",
+        help="configuration files; later ones win (default: config.yaml)",
     )
 
 
@@ -76,7 +100,7 @@ def read_config(files: Sequence[str]) -> dict[str, Any]:
     """The resolved configuration of some files, merged as Snakemake merges them.
 
     Raises:
-        InputError: a file that is missing or no YAML mapping; keys or values that are unknown.
+        InputError: a file that is missing or not a YAML mapping; keys or values that are unknown.
     """
     import yaml
     from snakemake.utils import update_config
@@ -88,10 +112,10 @@ def read_config(files: Sequence[str]) -> dict[str, Any]:
         try:
             given = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
         except OSError as error:
-            raise InputError(f"{name}: {error.strerror}. Name the configuration's files.") from None
+            raise InputError(f"{name}: {error.strerror}. Name a configuration file.") from None
         except yaml.YAMLError as error:
-            raise InputError(f"{name} is no YAML: {error}") from None
+            raise InputError(f"{name}: not readable as YAML: {error}") from None
         if not isinstance(given or {}, dict):
-            raise InputError(f"{name} is no mapping of keys to values, but {given!r}.")
+            raise InputError(f"{name}: not a mapping of keys to values, but {given!r}.")
         update_config(config, given or {})
     return resolve(config)

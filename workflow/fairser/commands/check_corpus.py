@@ -1,13 +1,13 @@
-"""What a corpus holds and what is wrong with it, before anything runs.
+"""What a corpus has, and what is wrong with it, before anything runs.
 
     python scripts/check_corpus.py config.yaml mine.yaml
 
-reads what the workflow would read, and the header of every audio file. Nothing is written. The exit
+reads what the workflow would read, and the header of every audio file. It writes nothing. The exit
 status is 1 if something would stop a run.
 
     python scripts/check_corpus.py --manifest audio --pattern '(?P<speaker>..)' > clips.csv
 
-drafts a manifest from the names of the audio files.
+makes a first manifest from the names of the audio files.
 """
 
 import argparse
@@ -21,21 +21,16 @@ from fairser.commands.base import FOUND, add_config, command, new_parser, read_c
 def parser() -> argparse.ArgumentParser:
     made = new_parser("check_corpus", __doc__)
     add_config(made)
-    made.add_argument(
-        "--decode",
-        action="store_true",
-        help="read every sample: finds cut, silent, clipped and doubled recordings",
+    add = made.add_argument
+    text = "read every sample, to find recordings that are cut, silent, clipped or doubled"
+    add("--decode", action="store_true", help=text)
+    text = "print a first manifest of the audio files below a folder instead"
+    add("--manifest", metavar="FOLDER", help=text)
+    text = (
+        "with --manifest: regular expression for the paths below FOLDER; its named groups become "
+        "columns (default: the first folder of a path is the speaker)"
     )
-    made.add_argument(
-        "--manifest",
-        metavar="FOLDER",
-        help="print a first manifest of the audio below a folder instead",
-    )
-    made.add_argument(
-        "--pattern",
-        help="with --manifest: regular expression for the paths below FOLDER, whose named groups "
-        "become columns (default: the first folder of a path is the speaker)",
-    )
+    add("--pattern", help=text)
     return made
 
 
@@ -47,4 +42,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     report = check_corpus(read_config(given.config), given.config, given.decode)
     print(report)
-    return FOUND if report.faults.told else 0
+    return FOUND if report.faults.messages else 0

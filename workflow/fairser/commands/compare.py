@@ -1,50 +1,37 @@
-"""Compare two results folders: which cells differ, by how much, beyond noise or not.
+"""Compare two results folders: which cells differ, by how much, and whether beyond noise.
 
     python scripts/compare.py results/before results/after --out results/comparison
 
 Cells are the combinations of method, group source and K (or those of the study minmaxgap) that
-have finished runs in both folders. docs/comparing.md says how the noise is measured.
+have finished runs in both folders. docs/comparing.md explains how the noise is measured.
 """
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from fairser.commands.base import command, new_parser, whole_number
+from fairser.commands.base import add_resampling, command, new_parser
 
 
 def parser() -> argparse.ArgumentParser:
     made = new_parser("compare", __doc__)
-    made.add_argument("a", help="a results folder")
-    made.add_argument("b", help="the other one; differences are b - a")
-    made.add_argument(
-        "--out", type=Path, help="folder for compare.csv, .md and .tex (none: only told)"
-    )
-    made.add_argument(
-        "--attributes",
-        nargs="+",
-        metavar="NAME",
-        help="whose gaps are compared (default: all); fewer tests see smaller differences",
-    )
-    made.add_argument(
-        "--resamples",
-        type=whole_number(1),
-        default=1000,
-        help="of the speakers, at least (default: 1000; more are drawn where many cells differ)",
-    )
-    made.add_argument(
-        "--seed", type=whole_number(0), default=0, help="of the resamples (default: 0)"
-    )
+    add = made.add_argument
+    add("a", metavar="A", help="a results folder")
+    add("b", metavar="B", help="another one; differences are B - A")
+    text = "write compare.csv, .md and .tex into this folder (default: only print)"
+    add("--out", type=Path, metavar="FOLDER", help=text)
+    text = "attributes whose gaps are compared (default: all); fewer tests detect smaller ones"
+    add("--attributes", nargs="+", metavar="NAME", help=text)
+    add_resampling(made, "; more are drawn where many cells differ")
     return made
 
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
-    # Polars, scipy and all that reads results: not for --help.
-    from fairser.comparison.comparing import compare
-    from fairser.comparison.report import text, write
-    from fairser.comparison.result_folders import read_folder
+    # Polars and scipy take seconds, which --help does not need.
+    from fairser.comparison.comparing import compare, text, write
+    from fairser.comparison.stored_runs import read_folder
 
     a, b = read_folder(given.a), read_folder(given.b)
     found = compare(a, b, given.attributes, given.resamples, given.seed)

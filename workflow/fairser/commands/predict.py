@@ -1,10 +1,10 @@
-"""Emotion probabilities of audio files by a saved model, as csv.
+"""Emotion probabilities of audio files, predicted by a saved model, as csv.
 
-  scripts/predict.py --run results/runs/erm/none/k1/fold1/seed0 --out out.csv clip.wav folder/
+    python scripts/predict.py --run results/runs/erm/none/k1/fold1/seed0 --out out.csv clip.wav
 
-A row per file: its path, the probability of each class, and the classes above the threshold (1
+Each row is a file: its path, the probability of each class, and the classes above the threshold (1
 divided by their number) with semicolons between them. Files that can't be used are listed at the
-end; the exit status then is 1.
+end, and the exit status is 1.
 """
 
 import argparse
@@ -17,7 +17,6 @@ from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TextIO
 
 import torch
@@ -30,49 +29,36 @@ from fairser.inference.classifier import Classifier
 from fairser.inference.predicting import Prediction, audio_files, load, predictions
 from fairser.inference.saved_model import read_saved_model
 
-STORE = "fairser.extraction.store"  # packages have it only for models on features of one's own
+# Exported packages have this module only for models of precomputed features.
+STORE = "fairser.extraction.store"
 CHUNK = 1024  # rows of given features that are read together
+
+Predictions = tuple[Iterator[Prediction], int, tuple[str, ...]]  # with their number and the classes
 
 
 def parser(package: Path | None = None) -> argparse.ArgumentParser:
-    """Args:
-    package: folder of the package that the command is part of, None in the workflow.
-    """
+    """The arguments; ``package`` is the folder of the exported package, None in the workflow."""
     made = new_parser("predict", __doc__)
+    add = made.add_argument
     if package:
         made.prog, made.description = "predict.py", (__doc__ or "").splitlines()[0]
         made.set_defaults(run=package)
     else:
-        made.add_argument(
-            "--run", required=True, type=Path, help="folder of a run, or of an exported package"
-        )
-    made.add_argument("audio", nargs="*", metavar="AUDIO", help="audio files, and folders of them")
-    made.add_argument(
-        "--out", default="-", metavar="CSV", help="file to write; - (the default) prints"
-    )
-    made.add_argument(
-        "--device", default="auto", help="of the encoder: auto (the default), cuda, mps or cpu"
-    )
-    made.add_argument(
-        "--model",
-        type=Path,
-        metavar="FOLDER",
-        help="folder of the pre-trained encoder, where it is not found by itself (offline)",
-    )
+        text = "folder of a run, or of an exported package"
+        add("--run", required=True, type=Path, help=text)
+    add("audio", nargs="*", metavar="AUDIO", help="audio files, and folders of them")
+    add("--out", default="-", metavar="CSV", help="file to write; - (the default) prints")
+    add("--device", default="auto", help="for the encoder: auto (the default), cuda, mps or cpu")
+    text = "folder of the pre-trained encoder, if it is not found (offline)"
+    add("--model", type=Path, metavar="FOLDER", help=text)
     if find_spec(STORE):
-        made.add_argument(
-            "--features",
-            type=Path,
-            metavar="FILE",
-            help="features to predict from in place of audio: safetensors, clip x layer x dim, as "
-            "those of the training; standardised by its statistics",
+        text = (
+            "features to predict from instead of audio: safetensors, clip x layer x dim, as those "
+            "of the training; they are standardised with its statistics"
         )
-        made.add_argument(
-            "--clips",
-            type=Path,
-            metavar="CSV",
-            help="clips of the rows of --features (default: clips.csv beside them)",
-        )
+        add("--features", type=Path, metavar="FILE", help=text)
+        text = "clips of the rows of --features (default: clips.csv beside them)"
+        add("--clips", type=Path, metavar="CSV", help=text)
     return made
 
 
@@ -83,52 +69,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @command
 def packaged(arguments: Sequence[str] | None = None) -> int:
-    """The same as a part of a package, with its model."""
+    """The command of an exported package, which predicts by its own model."""
     return _run(parser(Path(__file__).parents[2]).parse_args(arguments))
 
 
-def _run(options: argparse.Namespace) -> int:
-    features = getattr(options, "features", None)
-    if bool(options.audio) == bool(features):
-        raise InputError("Name audio files or folders, or give --features, one of the two.")
-    if features:
-        clips, total, classes = _of_features(options.run, features, options.clips)
-    else:
-        total = sum(1 for _ in audio_files(options.audio))  # counted first, so that none is held
-        predictor = load(options.run, options.device, options.model)
-        if predictor.saved.pretrained is None:
-            torch.set_num_threads(1)  # as in the extraction: more only wait for each other
-        clips, classes = predictor.predict(audio_files(options.audio)), predictor.saved.classes
+def _run(given: argparse.Namespace) -> int:
+    features = getattr(given, "features", None)
+    if bool(given.audio) == bool(features):
+        raise InputError("Name either audio files or folders, or --features.")
+    clips, total, classes = _from_features(given) if features else _from_audio(given)
+    faults = []
     try:
-        with (
-            _progress_on_stderr(),
-            _output(options.out) as file,
-            TemporaryFile("w+", encoding="utf-8") as faults,
-        ):
-            found = _write(clips, classes, total, file, faults)
-            if found:
-                file.flush()
-                faults.seek(0)
-                print(f"{found} of {total} clips can't be used:", file=sys.stderr)
-                sys.stderr.writelines(f"  {line}" for line in faults)
+        with _progress_on_stderr(), _output(given.out) as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["clip", *classes, "decided"])
+            # On a terminal, the rows show the progress.
+            with nullcontext() if file.isatty() else Progress(total, "clips") as progress:
+                for one in clips:
+                    if one.fault is None:
+                        values = map(str, one.probabilities.values())
+                        writer.writerow([one.clip, *values, ";".join(one.decided)])
+                    else:
+                        faults.append(one.fault)
+                    if progress:
+                        progress.add(1)
     except BrokenPipeError:
-        # What reads the rows, such as `head`, has enough; the interpreter must not flush again.
+        # What reads the rows, such as `head`, has ended; the interpreter must not flush again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FOUND
-    return FOUND if found else 0
+    if faults:
+        print(f"{len(faults)} of {total} clips can't be used:", file=sys.stderr)
+    for fault in faults:
+        # On one line; bytes that are no UTF-8 as escapes.
+        line = " ".join(fault.encode("utf-8", "backslashreplace").decode().split())
+        print(f"  {line}", file=sys.stderr)
+    return FOUND if faults else 0
 
 
-def _of_features(
-    run: Path, features: Path, clips: Path | None
-) -> tuple[Iterator[Prediction], int, tuple[str, ...]]:
-    """Predictions from given features, the number of clips, and the classes."""
-    saved, tensors = read_saved_model(run)
+def _from_audio(given: argparse.Namespace) -> Predictions:
+    total = sum(1 for _ in audio_files(given.audio))  # counted first, so that no list is kept
+    predictor = load(given.run, given.device, given.model)
+    if predictor.saved.pretrained is None:
+        torch.set_num_threads(1)  # as in the extraction: more threads only wait for each other
+    return predictor.predict(audio_files(given.audio)), total, predictor.saved.classes
+
+
+def _from_features(given: argparse.Namespace) -> Predictions:
+    saved, tensors = read_saved_model(given.run)
     if saved.adapters:
         raise InputError(
-            f"{run} trained its encoder: given features are not those that it makes. Predict from "
-            "the audio."
+            f"{given.run} trained its encoder, so --features can't be its features. Predict from "
+            "audio."
         )
-    store = import_module(STORE).open_store(features, clips or features.with_name("clips.csv"))
+    clips = given.clips or given.features.with_name("clips.csv")
+    store = import_module(STORE).open_store(given.features, clips)
     classifier = Classifier(saved, tensors, *store.array.shape[1:])
     names = list(store.row_of)
 
@@ -140,39 +134,9 @@ def _of_features(
     return rows(), len(names), saved.classes
 
 
-def _write(
-    clips: Iterator[Prediction],
-    classes: Sequence[str],
-    total: int,
-    file: TextIO,
-    faults: TextIO,
-) -> int:
-    """Write rows and faults as they come; returns the number of faults."""
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["clip", *classes, "decided"])
-    found = 0
-    # On a terminal the rows are progress enough.
-    with nullcontext() if file.isatty() else Progress(total, "clips") as shown:
-        for one in clips:
-            if one.fault is None:
-                row = [one.clip, *map(str, one.probabilities.values()), ";".join(one.decided)]
-                writer.writerow(row)
-            else:
-                faults.write(_line(one.fault))
-                found += 1
-            if shown:
-                shown.add(1)
-    return found
-
-
-def _line(text: str) -> str:
-    """A text on one line; bytes that are no UTF-8 as escapes."""
-    return " ".join(text.encode("utf-8", "backslashreplace").decode().split()) + "\n"
-
-
 @contextmanager
 def _output(path: str) -> Iterator[TextIO]:
-    """stdout, or a file that appears when it is complete; names in other bytes than UTF-8 pass."""
+    """stdout, or a file that appears when it is complete; accepts names that are not UTF-8."""
     if path == "-":
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="surrogateescape")
@@ -188,7 +152,7 @@ def _output(path: str) -> Iterator[TextIO]:
 
 @contextmanager
 def _progress_on_stderr() -> Iterator[None]:
-    """Show what this package tells of its progress, and nothing of other libraries."""
+    """Show log lines of this package, such as its progress, and none of other libraries."""
     handler, level = logging.StreamHandler(), logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

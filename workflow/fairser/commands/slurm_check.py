@@ -1,4 +1,4 @@
-"""What is missing for `snakemake --profile slurm`, before its first run (make slurm-check)."""
+"""What `snakemake --profile slurm` still needs before its first run (make slurm-check)."""
 
 import argparse
 import sys

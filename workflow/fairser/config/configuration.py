@@ -3,27 +3,23 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from fairser.config import llm
-from fairser.config.schema import Config, faults, fill
+from fairser.config.extensions import extension, extensions, use
+from fairser.config.schema import PRECOMPUTED, Config, faults, fill
 from fairser.core.errors import InputError, not_there
 
 # Corpora that the workflow fetches or makes, each in a folder of its own below this one.
 MADE = "resources"
-MADE_KINDS = ("cremad", "demo")
 MADE_FOLDS = range(1, 6)
-# Kinds whose clips one csv lists, `corpus.manifest`; the others have label files.
-LISTED_KINDS = ("manifest",)
 
 # Files that each section names where its kind is precomputed.
-PRECOMPUTED = {
+OWN_FILES = {
     "encoder": ("features", "clips"),
     "embedding": ("features", "clips"),
     "pseudo": ("probabilities",),
 }
-
-# Methods that can train an encoder with their head: one model, one pass over the batch.
-FINETUNED = ("erm", "rw", "ds", "gdro", "gadro", "pgdro", "minmaxgap")
 
 
 def resolve(config: Config) -> Config:
@@ -32,7 +28,9 @@ def resolve(config: Config) -> Config:
     Raises:
         InputError: with one line for each fault: key, value, what is allowed, the nearest name.
     """
+    _use_plugins(config.get("plugins"))
     resolved = fill(config)
+    resolved["plugins"] = [str(Path(folder).absolute()) for folder in resolved["plugins"]]
     lines = faults(resolved)
     if not lines:
         _fill_paths(resolved["corpus"])
@@ -40,6 +38,12 @@ def resolve(config: Config) -> Config:
         lines = _contradictions(resolved)
     _refuse(lines)
     return resolved
+
+
+def _use_plugins(folders: Any) -> None:
+    """Take extensions from these folders; the schema refuses what is not a list of texts."""
+    valid = isinstance(folders, list) and all(isinstance(folder, str) for folder in folders)
+    use(folders if valid else [])
 
 
 def made_folder(corpus: Config) -> str | None:
@@ -50,7 +54,18 @@ def made_folder(corpus: Config) -> str | None:
 
 def list_key(corpus: Config) -> str:
     """The key of ``corpus`` that names what lists the clips: ``manifest`` or ``labels``."""
-    return "manifest" if corpus["kind"] in LISTED_KINDS else "labels"
+    return str(extension("CORPUS", corpus["kind"])["lists"])
+
+
+def reader_settings(config: Config) -> Config:
+    """What a reader gets: the section ``corpus`` of a resolved configuration, and more.
+
+    ``settings`` are the reader's own, ``stratify`` is the attribute that folds made for a manifest
+    are balanced in.
+    """
+    corpus = config["corpus"]
+    own = config["corpora"].get(corpus["kind"], {})
+    return {**corpus, "settings": own, "stratify": config["bias"]["attribute"]}
 
 
 def label_files(corpus: Config) -> list[str]:
@@ -70,11 +85,11 @@ def check_inputs(config: Config) -> None:
     paths = {f"corpus.{name}": corpus[name] for name in (list_key(corpus), "demographics")}
     paths |= {
         f"{section}.{name}": config[section][name]
-        for section, names in PRECOMPUTED.items()
-        if config[section]["kind"] == "precomputed"
+        for section, names in OWN_FILES.items()
+        if config[section]["kind"] == PRECOMPUTED
         for name in names
     }
-    if encoder["kind"] != "precomputed":
+    if encoder["kind"] != PRECOMPUTED:
         paths["corpus.audio"] = corpus["audio"]
     made = f"{made_folder(corpus)}/"
     lines = [
@@ -139,7 +154,7 @@ def make_results(folder: str | Path) -> None:
 
 def _refuse(lines: list[str]) -> None:
     if lines:
-        raise InputError("The configuration needs mending:\n" + "\n".join(f"  {x}" for x in lines))
+        raise InputError("The configuration has faults:\n" + "\n".join(f"  {x}" for x in lines))
 
 
 def _missing_folds(wanted: list[int], files: list[str]) -> list[str]:
@@ -155,7 +170,7 @@ def _missing_folds(wanted: list[int], files: list[str]) -> list[str]:
 
 def _fill_paths(corpus: Config) -> None:
     """Paths that are null although the kind of corpus says where the files are."""
-    if corpus["kind"] in MADE_KINDS and corpus["labels"] is None:
+    if extension("CORPUS", corpus["kind"])["made"] and corpus["labels"] is None:
         folder = f"{MADE}/{corpus['kind']}"
         names = {"labels": "labels", "demographics": "VideoDemographics.csv", "audio": "AudioWAV"}
         for key, name in names.items():
@@ -173,12 +188,12 @@ def _contradictions(config: Config) -> list[str]:
         lines.append(f"'corpus.{needs}' is null; corpus kind '{corpus['kind']}' needs it.")
     lines += [
         f"'{section}.{name}' is null; {section} kind 'precomputed' needs it."
-        for section, names in PRECOMPUTED.items()
-        if config[section]["kind"] == "precomputed"
+        for section, names in OWN_FILES.items()
+        if config[section]["kind"] == PRECOMPUTED
         for name in names
         if config[section][name] is None
     ]
-    if encoder["kind"] != "precomputed" and corpus["audio"] is None:
+    if encoder["kind"] != PRECOMPUTED and corpus["audio"] is None:
         lines.append(f"'corpus.audio' is null; encoder kind '{encoder['kind']}' needs it.")
     if encoder["finetune"]:
         lines += _finetuning(config)
@@ -188,7 +203,7 @@ def _contradictions(config: Config) -> list[str]:
 def _finetuning(config: Config) -> list[str]:
     """What does not go together with training the encoder."""
     encoder, lines = config["encoder"], []
-    if encoder["kind"] != "transformers":
+    if encoder["kind"] == PRECOMPUTED or not extension("ENCODER", encoder["kind"])["finetune"]:
         lines.append(
             f"'encoder.finetune' is '{encoder['finetune']}', but encoder kind '{encoder['kind']}' "
             "has nothing to train; set 'encoder.kind' to transformers."
@@ -198,10 +213,11 @@ def _finetuning(config: Config) -> list[str]:
             "'encoder.standardise' is true, but features that are trained have no statistics "
             "beforehand; set it to null."
         )
+    allowed = [name for name, one in extensions("METHOD").items() if one["finetune"]]
     lines += [
         f"'grid.methods' names {method}, which trains heads of its own on pooled features; with "
-        f"'encoder.finetune' there are {', '.join(FINETUNED)}."
+        f"'encoder.finetune' there are {', '.join(allowed)}."
         for method in config["grid"]["methods"]
-        if method not in FINETUNED
+        if method not in allowed
     ]
     return lines

@@ -1,19 +1,12 @@
 """The grid of runs: which cells of method x source x k x fold x seed exist."""
 
-import csv
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 
-from fairser.config.schema import Config, load_schema
+from fairser.config.extensions import extension, extensions
+from fairser.config.schema import Config
 from fairser.core.errors import InputError
-from fairser.core.files import complete
 
-# Number of groups of the sources whose number is not an axis of the grid.
-GROUPS = {"none": 1, "pseudo": 2}
-# Sections of the configuration that group sources take their groups from.
-SECTIONS = {"kmeans": "embedding", "pseudo": "pseudo"}
 # Values of the usual attributes; of others k says nothing, their number is in the group files.
 VALUES = {"gender": 2, "race": 3, "age": 3, "ethnicity": 2}
 
@@ -50,26 +43,43 @@ def configurations(config: Config) -> list[Configuration]:
         InputError: no method of the grid can use any of its sources.
     """
     grid = config["grid"]
-    usable = load_schema()["properties"]["grid"]["properties"]["methods"]["x-sources"]
-    annotated = prod(VALUES.get(name, 1) for name in config["annotated"]["attributes"])
-    numbers = {source: [k] for source, k in GROUPS.items()}
-    numbers |= {"annotated": [annotated], "kmeans": grid["k"]}
     found = [
         Configuration(method, source, k)
         for method in grid["methods"]
         for source in grid["sources"]
-        if source in usable[method]
-        for k in numbers[source]
+        if uses(method, source)
+        for k in group_numbers(config, source)
     ]
     if not found:
-        pairs = "; ".join(
-            f"{method} uses {', '.join(usable[method])}" for method in grid["methods"]
-        )
+        pairs = "; ".join(f"{m} uses {', '.join(usable(m))}" for m in grid["methods"])
         raise InputError(
             f"The grid is empty: none of 'grid.methods' can use any of 'grid.sources' "
             f"({', '.join(grid['sources'])}). {pairs}."
         )
     return found
+
+
+def uses(method: str, source: str) -> bool:
+    """Whether a method can use a group source."""
+    wanted = extension("METHOD", method)["groups"]
+    if source == "none" or wanted == "none":
+        return source == wanted
+    return wanted == "any" or extension("SOURCE", source)["probabilities"]
+
+
+def usable(method: str) -> list[str]:
+    """The group sources that a method can use."""
+    return [source for source in extensions("SOURCE") if uses(method, source)]
+
+
+def group_numbers(config: Config, source: str) -> list[int]:
+    """Numbers of groups of a source, each a run of its own."""
+    k = extension("SOURCE", source)["k"]
+    if k == "grid":
+        return list(config["grid"]["k"])
+    if k == "attributes":
+        return [prod(VALUES.get(name, 1) for name in config["sources"][source]["attributes"])]
+    return [k]
 
 
 def cells(config: Config) -> list[Cell]:
@@ -85,25 +95,6 @@ def cells(config: Config) -> list[Cell]:
 
 def sections(config: Config) -> list[str]:
     """Sections whose features the runs need: ``encoder``, and those of their group sources."""
-    used = {found.source for found in configurations(config)}
-    return ["encoder", *(name for source, name in SECTIONS.items() if source in used)]
-
-
-def state(runs: Iterable[Cell], results: str | Path) -> list[dict[str, str | int]]:
-    """Each run of the grid with its ``state``: ``done``, or ``missing`` without its metrics."""
-    return [
-        {
-            **vars(cell),
-            "state": "done" if Path(results, cell.folder, "metrics.json").exists() else "missing",
-        }
-        for cell in runs
-    ]
-
-
-def write_state(runs: Iterable[Cell], results: str | Path) -> None:
-    """Write :func:`state` to ``grid.csv`` in the results folder."""
-    rows = state(runs, results)
-    with complete(Path(results, "grid.csv")) as path, path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    sources = dict.fromkeys(one.source for one in configurations(config))
+    needed = [extension("SOURCE", source)["needs"] for source in sources]
+    return list(dict.fromkeys(["encoder", *sorted(filter(None, needed))]))

@@ -4,31 +4,38 @@ A section for each key at the top, with a table of what is below it; a group of 
 section has a heading and a table of its own. Each key has an anchor, its path.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from fairser.config.extensions import Extension, extensions
+from fairser.config.grid import usable
 from fairser.config.schema import Config, load_schema
+from fairser.core.text import markdown
 
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
 
 HEAD = """\
 # Configuration reference
 
-<!-- Made by scripts/config_reference.py from workflow/schemas/config.schema.yaml; edit that. -->
+<!-- Made by scripts/config_reference.py from workflow/schemas/config.schema.yaml and from the files
+that declare methods, group sources, encoders, corpora and metrics; edit those. -->
 
-Every key with what it may be, its default and what it does. `config.yaml` holds the same keys
-with a comment each. Change them in a file of your own that names only what differs:
+Every key with its values, its default and its meaning. Change them in a file of your own that names
+only what differs:
 
 ```sh
 snakemake --configfile config.yaml mine.yaml
 ```
 
-Later files win; groups of keys are merged, lists are replaced. A key or value that is unknown ends
-the run before any job, with the nearest name that is known. "Choice" marks what the papers leave
-open. Paths are relative to the folder in which Snakemake is started.
+Later files win. Groups of keys are merged; lists are replaced. An unknown key or value ends the run
+before any job starts, and the message names the nearest known one. "Choice" marks what the papers
+leave open. Paths are relative to the folder in which Snakemake is started.
 """
 
+# Sections with settings of extensions, and where the number of a source's groups comes from.
+EXTENSIONS = {"methods": "METHOD", "sources": "SOURCE", "encoders": "ENCODER", "corpora": "CORPUS"}
+GROUPS = {"grid": "`grid.k`", "attributes": "values of the attributes"}
 NAMES = {"string": "text", "integer": "whole number", "boolean": "true or false"}
 NUMERIC = ("integer", "number")
 BOUNDS = {
@@ -60,28 +67,41 @@ def _section(path: str, part: Config, level: int) -> Iterator[str]:
     leaves = {name: key for name, key in below.items() if "properties" not in key}
     if leaves:
         yield _table(leaves)
-    if "x-sources" in part["properties"].get("methods", {}):
-        yield _sources(part["properties"]["methods"]["x-sources"])
+    if path in EXTENSIONS:
+        yield _extensions(EXTENSIONS[path])
     for name, key in below.items():
         if name not in leaves:
             yield from _section(name, key, level + 1)
 
 
 def _table(keys: Config) -> str:
-    rows = ["| key | values | default | meaning |", "|---|---|---|---|"]
+    rows = []
     for path, key in keys.items():
         anchor = f'<a id="{path}"></a>' if "." in path else ""  # a heading is its own anchor
         default = f"`{_value(key['default'])}`"
-        cells = (f"{anchor}`{path}`", values(key), default, _text(key["description"]))
-        rows.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
-    return "\n".join(rows) + "\n"
+        rows.append([f"{anchor}`{path}`", values(key), default, _text(key["description"])])
+    return markdown(["key", "values", "default", "meaning"], rows)
 
 
-def _sources(of_methods: dict[str, list[str]]) -> str:
-    """Which cells of the grid exist."""
-    rows = ["| method | group sources that it can use |", "|---|---|"]
-    rows += [f"| `{m}` | {', '.join(f'`{s}`' for s in found)} |" for m, found in of_methods.items()]
-    return "\n".join(rows) + "\n"
+def _extensions(constant: str) -> str:
+    """The extensions of a kind, and what each can be combined with."""
+    columns: dict[str, Callable[[Extension], Any]] = {"name": lambda one: f"`{one.name}`"}
+    columns |= {
+        "METHOD": {"groups from": lambda one: _names(usable(one.name))},
+        "SOURCE": {
+            "groups": lambda one: GROUPS.get(one["k"], one["k"]),
+            "needs": lambda one: f"`{one['needs']}`" if one["needs"] else "",
+        },
+        "ENCODER": {"for": lambda one: _names(one["sections"])},
+        "CORPUS": {"listed by": lambda one: f"`corpus.{one['lists']}`"},
+    }[constant]
+    columns["meaning"] = lambda one: _text(one["description"])
+    rows = [[str(cell(one)) for cell in columns.values()] for one in extensions(constant).values()]
+    return markdown(list(columns), rows)
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def values(key: Config) -> str:
@@ -113,7 +133,3 @@ def _value(value: Any) -> str:
 
 def _text(description: str) -> str:
     return " ".join(description.split())
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")

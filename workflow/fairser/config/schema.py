@@ -1,8 +1,16 @@
-"""The schema of the configuration: defaults, validation, and messages that show the mend.
+"""The schema of the configuration: defaults, validation, and messages that say what to change.
 
-The JSON schema beside the workflow is the one list of keys, types and defaults.
+The JSON schema beside the workflow lists the keys of the workflow itself. Names and settings of
+methods, group sources, encoders, corpora and metrics come from the files that declare them
+(:mod:`fairser.config.extensions`) and are filled in where the schema has one of these keys:
+
+- ``x-names: METHOD``: the names of an extension, as an ``enum``; ``ENCODER.embedding`` and
+  ``METRICS.gap`` are those for a section or of a kind;
+- ``x-settings: METHOD``: a group of keys for each extension that has settings;
+- ``x-setting: METHOD.gdro.eta``: one setting.
 """
 
+import os
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -10,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from fairser.config.extensions import FOLDERS, extension, extensions
 from fairser.core.errors import nearest
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
@@ -17,10 +26,48 @@ SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 Config = dict[str, Any]
 
 
-@cache
+# Files of the user's own need no module: what reads them is the store itself.
+PRECOMPUTED = "precomputed"
+
+
 def load_schema() -> Config:
-    """The schema; who changes it changes it for all."""
-    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    """The schema with all extensions; who changes it changes it for all."""
+    return _load(os.environ.get(FOLDERS, ""))
+
+
+@cache
+def _load(_folders: str) -> Config:
+    return _extended(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+
+
+def _extended(part: Any) -> Any:
+    """A part of the schema with extensions in place of its ``x-`` keys."""
+    if isinstance(part, list):
+        return [_extended(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if "x-setting" in part:
+        constant, name, key = part["x-setting"].split(".")
+        return deepcopy(extension(constant, name)["settings"][key])
+    found = {key: _extended(value) for key, value in part.items() if not key.startswith("x-")}
+    if "x-names" in part:
+        found["enum"] = _names(*part["x-names"].split("."))
+    if "x-settings" in part:
+        group = {"type": "object", "additionalProperties": False, "default": {}}
+        found["properties"] = {
+            name: {"description": one["description"], **group, "properties": one["settings"]}
+            for name, one in extensions(part["x-settings"]).items()
+            if one["settings"]
+        }
+    return found
+
+
+def _names(constant: str, part: str | None = None) -> list[str]:
+    """Names of extensions: of encoders those for a section, of metrics those of a kind."""
+    known = extensions(constant)
+    if constant == "ENCODER":
+        return [*(n for n, one in known.items() if part in one["sections"]), PRECOMPUTED]
+    return [name for name, one in known.items() if part is None or one["kind"] == part]
 
 
 def fill(config: Config) -> Config:
@@ -29,7 +76,7 @@ def fill(config: Config) -> Config:
 
 
 def faults(config: Config) -> list[str]:
-    """What the schema has against a configuration, a line for each key: value and mend."""
+    """What is wrong with a configuration, a line for each key: its value and what is allowed."""
     from jsonschema import Draft202012Validator
 
     found = Draft202012Validator(load_schema()).iter_errors(config)

@@ -9,15 +9,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from fairser.config.schema import Config
+from fairser.config.extensions import Extension, extension
+from fairser.config.schema import PRECOMPUTED, Config
 from fairser.core.errors import InputError, nearest
 
-SIGNALS = ("fbank", "mfcc", "pitch")
-# Kinds that load a model, and the family of files that it is made of
-# (fairser.pretrained.records.PATTERNS).
-FAMILIES = {"transformers": "transformers", "ecapa": "ecapa", "audeering": "transformers"}
-# Kinds whose values come from a self-supervised or speaker model and are used as they are.
-UNTOUCHED = ("transformers", "ecapa")
 POOLING = "mean over frames"
 CORPUS = ("kind", "labels", "manifest", "audio")
 SECTIONS = ("encoder", "embedding", "pseudo")
@@ -32,10 +27,12 @@ def store_settings(config: Config, section: str) -> dict[str, Any]:
     """
     own = config[section]
     kind = own["kind"]
-    if kind == "precomputed":
+    if kind == PRECOMPUTED:
         return {"kind": kind, "features": own.get("features"), "clips": own.get("clips")}
     settings = {"kind": kind, "seconds": own["seconds"]}
-    if kind in FAMILIES:
+    if own_settings := config["encoders"].get(kind):
+        settings["encoder"] = own_settings
+    if loads_model(kind):
         settings |= {name: own[name] for name in ("model", "revision")}
         settings |= {name: config["extraction"][name] for name in ("precision", "store")}
         settings |= {"waves": own.get("waves", "raw"), "pooling": POOLING}
@@ -67,19 +64,30 @@ def section_of(config: Config, name: str) -> str:
     return known[name]
 
 
-def models_of(config: Config, sections: Iterable[str]) -> dict[str, tuple[str, str, str]]:
-    """Model, revision and family of files by section, for those sections that load a model."""
+def models_of(config: Config, sections: Iterable[str]) -> dict[str, tuple[str, str, Any]]:
+    """Model, revision and files by section, for those sections that load a model."""
     return {
-        section: (config[section]["model"], config[section]["revision"], FAMILIES[kind])
-        for section, kind in ((name, config[name]["kind"]) for name in sections)
-        if kind in FAMILIES
+        name: (config[name]["model"], config[name]["revision"], _declared(kind)["files"])
+        for name, kind in ((name, config[name]["kind"]) for name in sections)
+        if loads_model(kind)
     }
+
+
+def loads_model(kind: str) -> bool:
+    """Whether an encoder of this kind loads a pre-trained model."""
+    return kind != PRECOMPUTED and _declared(kind)["files"] is not None
 
 
 def is_standardised(config: Config, section: str) -> bool:
     """Whether the values get the fold's train statistics (``encoder`` or ``embedding``)."""
-    wanted = config[section]["standardise"]
-    return config[section]["kind"] not in UNTOUCHED if wanted is None else wanted
+    wanted, kind = config[section]["standardise"], config[section]["kind"]
+    if wanted is None:
+        return kind == PRECOMPUTED or bool(_declared(kind)["standardise"])
+    return bool(wanted)
+
+
+def _declared(kind: str) -> Extension:
+    return extension("ENCODER", kind)
 
 
 def _hash(settings: dict[str, Any], config: Config) -> str:

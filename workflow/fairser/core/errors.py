@@ -1,4 +1,4 @@
-"""The one error that a user's input can cause."""
+"""The error for bad input, and parts of its messages."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ from pathlib import Path
 class InputError(Exception):
     """Bad input: the message names the file, the row and the value, and says what to do.
 
-    Scripts print it without a traceback; every other exception is a bug and keeps its traceback.
+    Jobs and commands print it without a traceback. Every other exception is a bug.
 
     Args:
-        *faults: one message, or several of which each has to be mended.
+        *faults: one or several messages.
     """
 
     def __init__(self, *faults: str) -> None:
@@ -31,7 +31,7 @@ def nearest(name: str, known: list[str]) -> str:
 
 
 def not_there(key: str, path: str) -> str:
-    """What to say of a key of the configuration whose file or folder is not there."""
+    """A message about a key of the configuration whose file or folder does not exist."""
     place = Path(path)
     where = "" if place.is_absolute() else f" (relative to {Path.cwd()})"
     beside = [p.name for p in place.parent.iterdir()] if place.parent.is_dir() else []

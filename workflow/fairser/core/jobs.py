@@ -1,4 +1,4 @@
-"""What every job does around its work: a log, progress, readable errors."""
+"""The frame of every job: a log, progress, readable errors."""
 
 import logging
 import os
@@ -19,10 +19,10 @@ logger = logging.getLogger("fairser")
 
 
 def prepare_processes() -> None:
-    """Set what the processes of jobs inherit: the package, which is not installed, and one thread.
+    """Set the environment of jobs: the path of the package, which is not installed; one thread.
 
-    Jobs run side by side, so more threads in each would only get in each other's way; and sums
-    keep their order on any number of cores.
+    Jobs run side by side, so that more threads would slow each other down. With one thread, sums
+    have the same order on any number of cores.
     """
     os.environ |= dict.fromkeys(THREADS, "1")
     folder = str(Path(__file__).parents[2])
@@ -35,7 +35,7 @@ def prepare_processes() -> None:
 def job(log: str | Path) -> Iterator[None]:
     """Write log lines and warnings to ``log``; end the process with 1 on an error.
 
-    Bad input is told in its own words, a bug with its traceback, in the log and on stderr.
+    The log and stderr get the message of an :class:`InputError`, or the traceback of a bug.
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
@@ -55,7 +55,7 @@ def job(log: str | Path) -> Iterator[None]:
 
 
 class Progress:
-    """A bar on a terminal and a line now and then in the log: how fast, how long yet.
+    """A progress bar on a terminal, and a line with speed and time left in the log now and then.
 
     Args:
         total: number of items of work.
@@ -77,7 +77,7 @@ class Progress:
         self.bar.close()
 
     def add(self, items: int) -> None:
-        """Take note of items that are done."""
+        """Count items as done."""
         self.done += items
         self.bar.update(items)
         now = time.monotonic()

@@ -2,44 +2,95 @@
 
 import ast
 import hashlib
+import json
 import platform
 import subprocess
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from fairser import __version__
 
 PACKAGE = Path(__file__).parents[1]
+SCRIPTS = PACKAGE.parents[1] / "scripts"
 RECORDED = (
     *("torch", "numpy", "polars", "safetensors", "scikit-learn", "torchaudio", "soundfile"),
     *("transformers", "peft", "accelerate"),
 )
 
-# Modules that log, explain or record, and so decide no number: long extractions outlive their
-# changes.
+# Modules that log, explain or record decide no number: results outlive their changes.
 NEUTRAL = (
     *(f"fairser.core.{name}" for name in ("errors", "jobs", "provenance")),
+    "fairser.config.extensions",
     "fairser.pretrained.records",
 )
 
+Source = str | Path  # a module of this package by its full name, or a file outside of the package
 
-@cache
-def code_hash(*modules: str) -> str:
-    """A hash of the modules and of all modules of this package that they import, 12 hex digits.
 
-    It changes with what the code does, not with comments, docstrings or layout, nor with modules
-    that decide no number. Modules that are found by name at run time (training methods) must be
-    named.
+def code_of(
+    script: str, named: Callable[[Any], Iterable[Source]] = lambda _: ()
+) -> Callable[[Any], str]:
+    """A params function of a rule: the hash of all code that its results depend on.
 
     Args:
-        modules: full names, such as ``fairser.training.train``.
+        script: name of the rule's script, without folder and ending.
+        named: from the wildcards to the modules that the script finds by name at run time, such as
+            a training method. What the script imports needs no mention.
+    """
+
+    def code(wildcards: Any) -> str:
+        return _cached_hash(SCRIPTS / f"{script}.py", *named(wildcards))
+
+    return code
+
+
+def code_hash(*sources: Source) -> str:
+    """A hash of the sources and of all modules of this package that they import, 12 hex digits.
+
+    It changes with what the code does, not with comments, docstrings or layout, nor with
+    :data:`NEUTRAL` modules.
     """
     digest = hashlib.sha256()
-    for name in sorted(closure(modules, NEUTRAL)):
-        digest.update(f"{name}\n{_meaning(name)}\n".encode())
+    for name, file in sorted(closure(sources, NEUTRAL).items()):
+        digest.update(f"{name}\n{_read(file, file.stat().st_mtime_ns)[0]}\n".encode())
     return digest.hexdigest()[:12]
+
+
+_cached_hash = cache(code_hash)
+
+
+def fingerprint(*parts: Any) -> str:
+    """A hash of values that JSON can hold, 12 hex digits."""
+    text = json.dumps(parts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def closure(sources: Iterable[Source], without: Collection[str] = ()) -> dict[str, Path]:
+    """Name and file of the sources and of all modules of this package that they import.
+
+    Args:
+        sources: full names such as ``fairser.training.train``, and files.
+        without: modules that are left out, with what only they import.
+    """
+    found: dict[str, Path] = {}
+    waiting = list(sources)
+    while waiting:
+        source = waiting.pop()
+        name = f"{source.parent.name}/{source.name}" if isinstance(source, Path) else source
+        if name in found or name in without:
+            continue
+        file = source if isinstance(source, Path) else _file(source)
+        if file is None:
+            raise ModuleNotFoundError(f"no module '{source}' in {PACKAGE}")
+        found[name] = file
+        for module, level in _read(file, file.stat().st_mtime_ns)[1]:
+            imported = _absolute(module, level, name, file)
+            if imported.split(".")[0] == PACKAGE.name and _file(imported):
+                waiting.append(imported)
+    return found
 
 
 def versions() -> dict[str, str]:
@@ -64,65 +115,34 @@ def commit() -> str | None:
     return answer.stdout.strip()
 
 
-def closure(modules: Iterable[str], without: Collection[str] = ()) -> set[str]:
-    """Names of the modules and of all modules of this package that they import, at any distance.
-
-    Args:
-        modules: full names, such as ``fairser.training.train``.
-        without: modules that are left out, with what only they import.
-    """
-    found: set[str] = set()
-    waiting = list(modules)
-    while waiting:
-        name = waiting.pop()
-        if name not in found and name not in without:
-            found.add(name)
-            waiting += _imports(name)
-    return found
-
-
 @cache
-def _imports(name: str) -> list[str]:
-    """Modules of this package that a module imports."""
-    names = []
-    for node in ast.walk(_tree(name)):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            origin = _origin(name, node)
-            names += [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
-    return [n for n in names if n.split(".")[0] == PACKAGE.name and _file(n)]
-
-
-def _origin(name: str, node: ast.ImportFrom) -> str:
-    """The module that ``from ... import`` of the module ``name`` names, absolute."""
-    if not node.level:
-        return node.module or ""
-    file = _file(name)
-    above = node.level - (file is not None and file.name == "__init__.py")
-    parts = name.split(".")
-    return ".".join([*parts[: len(parts) - above], *filter(None, [node.module])])
-
-
-@cache
-def _meaning(name: str) -> str:
-    """The syntax tree of a module without docstrings, as text."""
-    tree = _tree(name)
+def _read(file: Path, _changed: int) -> tuple[str, list[tuple[str, int]]]:
+    """What a file's code does, as text, and what it imports: names with their leading dots."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    imports = []
     for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports += [(alias.name, 0) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            origin = node.module or ""
+            imports += [(origin, node.level)]
+            names = [f"{origin}.{alias.name}".lstrip(".") for alias in node.names]
+            imports += [(name, node.level) for name in names]
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
             value = body[0].value
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                del body[0]
-    return ast.dump(tree)
+                del body[0]  # a docstring
+    return ast.dump(tree), imports
 
 
-@cache
-def _tree(name: str) -> ast.Module:
-    path = _file(name)
-    if path is None:
-        raise ModuleNotFoundError(f"no module '{name}' in {PACKAGE}")
-    return ast.parse(path.read_text(encoding="utf-8"))
+def _absolute(module: str, level: int, importer: str, file: Path) -> str:
+    """The full name of a module that ``importer`` names with ``level`` leading dots."""
+    if not level:
+        return module
+    parts = importer.split(".")
+    above = level - (file.name == "__init__.py")
+    return ".".join([*parts[: len(parts) - above], *filter(None, [module])])
 
 
 def _file(name: str) -> Path | None:

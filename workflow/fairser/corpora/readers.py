@@ -2,27 +2,18 @@
 
 from typing import Any
 
+from fairser.config.extensions import extension
 from fairser.corpora.clips import ClipTable
-from fairser.corpora.emosuperb import CREMAD_FAULTY, read_emosuperb
-from fairser.corpora.manifest import read_manifest
 
 
-def read_corpus(corpus: dict[str, Any], stratify: str) -> ClipTable:
-    """The clip table of the corpus that the configuration's ``corpus`` describes.
+def read_corpus(corpus: dict[str, Any]) -> ClipTable:
+    """The clip table of a corpus.
 
     Args:
-        corpus: the section ``corpus``, complete.
-        stratify: attribute that folds made for a manifest are balanced in.
+        corpus: see :func:`fairser.config.configuration.reader_settings`.
+
+    Raises:
+        InputError: there is no such reader, or its files are faulty.
     """
-    speakers, classes = corpus["demographics"], corpus["classes"]
-    if corpus["kind"] == "manifest":
-        return read_manifest(
-            corpus["manifest"],
-            speakers,
-            classes,
-            attributes=corpus["attributes"],
-            folds=corpus["folds"],
-            stratify=stratify,
-        )
-    drop = CREMAD_FAULTY if corpus["kind"] == "cremad" else ()
-    return read_emosuperb(corpus["labels"], speakers, classes, drop)
+    table: ClipTable = extension("CORPUS", corpus["kind"]).function("read")(corpus)
+    return table

@@ -16,6 +16,7 @@ from fairser.pretrained.devices import choose
 
 from transformers import Wav2Vec2Config, Wav2Vec2Model, Wav2Vec2PreTrainedModel  # isort: skip
 
+ENCODER = {"title": "age-gender model", "sections": ["pseudo"], "files": "transformers"}
 GENDERS = ("female", "male", "child")  # the order of the published model's outputs
 
 

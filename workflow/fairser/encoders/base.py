@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 
+from fairser.config.extensions import extension
 from fairser.core.errors import InputError
 
 
@@ -77,7 +77,8 @@ def make_encoder(kind: str, settings: Settings) -> Encoder:
     Raises:
         InputError: its weights are missing or faulty, or the device is not available.
     """
-    return import_module(f"fairser.encoders.{kind}").make(settings)
+    made: Encoder = extension("ENCODER", kind).function("make")(settings)
+    return made
 
 
 def weights_folder(settings: Settings) -> Path:

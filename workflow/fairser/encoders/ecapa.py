@@ -32,6 +32,13 @@ CLASSES: dict[str, Any] = {
 HOP = 160  # samples between frames
 PLAIN = (bool, int, float, str)
 
+ENCODER = {
+    "title": "ECAPA-TDNN",
+    "sections": ["embedding"],
+    "files": "ecapa",
+    "standardise": False,
+}
+
 
 @dataclass(frozen=True)
 class New:

@@ -14,6 +14,7 @@ from fairser.encoders.base import ClipEncoder, Settings
 from torchaudio.compliance import kaldi  # isort: skip
 from torchaudio.functional import compute_deltas  # isort: skip
 
+ENCODER = {"title": "log-mel statistics", "sections": ["encoder"]}
 BANDS = 80
 DIM = 4 * BANDS
 

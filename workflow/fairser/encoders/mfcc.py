@@ -14,6 +14,7 @@ from fairser.encoders.base import ClipEncoder, Settings
 
 from torchaudio.compliance import kaldi  # isort: skip
 
+ENCODER = {"title": "MFCC statistics", "sections": ["embedding"]}
 COEFFICIENTS = 20
 DIM = 2 * COEFFICIENTS + 1
 

@@ -6,6 +6,7 @@ import torch
 from fairser.audio.pitch import gender_probabilities, median_pitch
 from fairser.encoders.base import ClipEncoder, Settings
 
+ENCODER = {"title": "median pitch", "sections": ["pseudo"]}
 DIM = 2
 
 

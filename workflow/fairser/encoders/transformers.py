@@ -30,6 +30,14 @@ HARMLESS = re.compile(
 )
 SHOWN = 3  # names listed in a message
 
+ENCODER = {
+    "title": "speech encoder of transformers",
+    "sections": ["encoder"],
+    "files": "transformers",
+    "standardise": False,
+    "finetune": True,
+}
+
 
 class SpeechEncoder:
     """The hidden states of a frozen encoder, each as mean over the frames.

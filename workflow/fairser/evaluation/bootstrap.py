@@ -20,7 +20,7 @@ from fairser.evaluation.metrics import (
     Floats,
     class_gaps,
     class_mean,
-    counted_performance,
+    performance,
     rms,
 )
 
@@ -106,8 +106,7 @@ class Bootstrap:
             if known.height:
                 parts = known.partition_by(attribute, maintain_order=True)
                 by_group[attribute] = np.stack([totals(part) for part in parts], axis=1)
-        f1, acc = counted_performance(totals(run.counts))
-        values = {"f1": f1, "acc": acc}
+        values = performance(totals(run.counts))
         for name, gap in self.gaps.items():
             values[name] = np.full(len(weights), NAN)
             if gap.attribute in by_group:

@@ -9,6 +9,7 @@ from fairser.corpora.clips import ClipTable
 from fairser.evaluation.metrics import (
     COUNTS,
     Labels,
+    class_counts,
     f1_by_class,
     fairness,
     or_none,
@@ -26,7 +27,7 @@ def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -
         split: the split to evaluate.
 
     Returns:
-        ``clips``, ``f1``, ``acc``, ``f1_by_class`` and, by attribute, ``attributes``
+        ``clips``, every metric of performance, ``f1_by_class`` and, by attribute, ``attributes``
         (see :func:`fairser.evaluation.metrics.fairness`).
 
     Raises:
@@ -35,9 +36,10 @@ def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -
     truth, labels, predicted = _decisions(predictions, table, split)
     classes = list(table.classes)
     f1 = map(or_none, f1_by_class(labels, predicted))
+    measured = performance(class_counts(labels, predicted))
     return {
         "clips": truth.height,
-        **performance(labels, predicted),
+        **{name: or_none(value) for name, value in measured.items()},
         "f1_by_class": dict(zip(classes, f1, strict=True)),
         "attributes": {
             name: fairness(labels, predicted, truth[name].to_list(), classes)

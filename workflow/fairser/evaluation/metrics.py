@@ -2,25 +2,60 @@
 
 Everything follows from four counts for each class c and group g of clips: their number n,
 positives P, predicted positives Q and true positives T. Rates: TPR = T / P, PPR = Q / n,
-FPR = (Q - T) / (n - P). A rate whose denominator is 0 does not exist (null); it is not 0.
+FPR = (Q - T) / (n - P). A rate without a denominator does not exist (null), it is not 0.
 
 A gap of a rate compares the groups within a class and is summarised over the classes by the root
-mean square (Interspeech 2025, section 4.3, equations 4 and 5):
+mean square (Interspeech 2025, section 4.3, equations 4 and 5),
+with r_cg the rate of group g and r_c the rate over all groups.
 
-- ``pairwise``: max_g r_cg - min_g r_cg, for two groups their difference;
-- ``max_deviation``: max_g |r_cg - r_c|, with r_c the rate over all groups;
-- ``rms_deviation``: root mean square over g of r_cg - r_c;
-- ``sum_deviation``: sum over g of |r_cg - r_c|.
+Metrics declared here or in a file of the user's own are of two kinds. One of ``performance`` is a
+function of the counts [..., C, 4] of all clips and gives values [...]. One of the kind ``gap``
+compares groups: a function of their rates [..., G, C], NaN where a group has none, and of the rates
+over all groups [..., C]; it gives values [..., C] and is a variant of every gap.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fairser.config.extensions import extension, extensions
+
+METRICS = {
+    "f1": {
+        "title": "Macro F1",
+        "description": "Mean over the classes of their F1.",
+        "order": 1,
+    },
+    "acc": {
+        "title": "Accuracy",
+        "description": "Hamming accuracy: the share of right decisions over clips and classes.",
+        "order": 2,
+    },
+    "pairwise": {
+        "kind": "gap",
+        "description": "Largest less smallest rate; for two groups their difference.",
+        "order": 3,
+    },
+    "max_deviation": {
+        "kind": "gap",
+        "description": "Largest distance of a group's rate from the rate over all groups.",
+        "order": 4,
+    },
+    "rms_deviation": {
+        "kind": "gap",
+        "description": "Root mean square of these distances over the groups.",
+        "order": 5,
+    },
+    "sum_deviation": {
+        "kind": "gap",
+        "description": "Sum of these distances over the groups.",
+        "order": 6,
+    },
+}
+
 RATES = ("tpr", "ppr", "fpr")
-VARIANTS = ("pairwise", "max_deviation", "rms_deviation", "sum_deviation")
 COUNTS = ("clips", "positives", "predicted", "hits")  # n, P, Q, T
 
 Floats = NDArray[np.float64]
@@ -58,17 +93,64 @@ def f1_by_class(truth: Labels, predicted: Labels) -> Floats:
     return rates(class_counts(truth, predicted))["f1"]
 
 
-def performance(truth: Labels, predicted: Labels) -> dict[str, float | None]:
-    """Macro F1 over the classes where it exists, and Hamming accuracy, of decisions [N, C]."""
-    f1, acc = counted_performance(class_counts(truth, predicted))
-    return {"f1": or_none(f1), "acc": or_none(acc)}
+def f1(counts: Floats) -> Floats:
+    """Macro F1 [...] over the classes where it exists, of counts [..., C, 4] over all clips."""
+    return class_mean(rates(counts)["f1"])
 
 
-def counted_performance(counts: Floats) -> tuple[Floats, Floats]:
-    """Macro F1 and Hamming accuracy [...] of counts [..., C, 4] over all clips."""
+def acc(counts: Floats) -> Floats:
+    """Hamming accuracy [...] of counts [..., C, 4] over all clips."""
     n, true, called, hits = np.moveaxis(counts, -1, 0)
     right = n - true - called + 2 * hits
-    return class_mean(rates(counts)["f1"]), _divide(right.sum(axis=-1), n.sum(axis=-1))
+    return _divide(right.sum(axis=-1), n.sum(axis=-1))
+
+
+def pairwise(by_group: Floats, overall: Floats) -> Floats:
+    """max_g r_cg - min_g r_cg, [..., C]."""
+    largest = np.fmax.reduce(by_group, axis=-2, initial=-np.inf)
+    return largest - np.fmin.reduce(by_group, axis=-2, initial=np.inf)
+
+
+def max_deviation(by_group: Floats, overall: Floats) -> Floats:
+    """max_g |r_cg - r_c|, [..., C]."""
+    return _deviation(by_group, overall).max(axis=-2, initial=0.0)
+
+
+def rms_deviation(by_group: Floats, overall: Floats) -> Floats:
+    """Root mean square over g of r_cg - r_c, [..., C]."""
+    groups = np.maximum((~np.isnan(by_group)).sum(axis=-2), 1)
+    return np.sqrt((_deviation(by_group, overall) ** 2).sum(axis=-2) / groups)
+
+
+def sum_deviation(by_group: Floats, overall: Floats) -> Floats:
+    """Sum over g of |r_cg - r_c|, [..., C]."""
+    return _deviation(by_group, overall).sum(axis=-2)
+
+
+def _deviation(by_group: Floats, overall: Floats) -> Floats:
+    """|r_cg - r_c| [..., G, C], 0 for a group without the rate."""
+    return np.where(np.isnan(by_group), 0.0, np.abs(by_group - overall[..., None, :]))
+
+
+def metric_names(kind: str) -> list[str]:
+    """Names of all metrics of a kind, ``performance`` or ``gap``, in order."""
+    return [name for name, one in extensions("METRICS").items() if one["kind"] == kind]
+
+
+def is_better_low(name: str) -> bool:
+    """Whether a smaller value of a table's column is better: of a gap, and where declared."""
+    known = extensions("METRICS")
+    return name not in known or known[name]["better"] == "lower"
+
+
+def functions(kind: str) -> dict[str, Callable[..., Floats]]:
+    """The functions of :func:`metric_names`."""
+    return {name: extension("METRICS", name).function(name) for name in metric_names(kind)}
+
+
+def performance(counts: Floats) -> dict[str, Floats]:
+    """Every metric of performance [...] of counts [..., C, 4] over all clips."""
+    return {name: metric(counts) for name, metric in functions("performance").items()}
 
 
 def rates(counts: Floats) -> dict[str, Floats]:
@@ -91,18 +173,11 @@ def class_gaps(counts: Floats, rate: str) -> dict[str, Floats]:
     """
     by_group = rates(counts)[rate]
     overall = rates(counts.sum(axis=-3))[rate]
-    exists = ~np.isnan(by_group)
-    groups = exists.sum(axis=-2)
-    deviation = np.where(exists, np.abs(by_group - overall[..., None, :]), 0.0)
-    largest = np.where(exists, by_group, -np.inf).max(axis=-2, initial=-np.inf)
-    smallest = np.where(exists, by_group, np.inf).min(axis=-2, initial=np.inf)
-    gaps = {
-        "pairwise": largest - smallest,
-        "max_deviation": deviation.max(axis=-2, initial=0.0),
-        "rms_deviation": np.sqrt((deviation**2).sum(axis=-2) / np.maximum(groups, 1)),
-        "sum_deviation": deviation.sum(axis=-2),
+    enough = (~np.isnan(by_group)).sum(axis=-2) >= 2
+    return {
+        name: np.where(enough, gap(by_group, overall), np.nan)
+        for name, gap in functions("gap").items()
     }
-    return {name: np.where(groups >= 2, values, np.nan) for name, values in gaps.items()}
 
 
 def class_mean(values: Floats, axis: int = -1) -> Floats:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from fairser.core.errors import InputError
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.store import FeatureStore
-from fairser.groups.grouping import kmeans_model, train_vectors
+from fairser.groups.kmeans import kmeans_model, train_vectors
 
 SHARE = 0.8  # of the speakers in a subsample
 REFERENCE_RESAMPLES = 5  # subsamples of each reference corpus: ten pairs

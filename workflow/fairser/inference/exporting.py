@@ -90,7 +90,7 @@ def modules(saved: SavedModel) -> list[str]:
     )
     named += ["fairser.pretrained.encoder_files"] if saved.pretrained else []
     named += ["fairser.training.finetuning"] if saved.adapters else []
-    found = closure([COMMAND, *named], UNUSED)
+    found = set(closure([COMMAND, *named], UNUSED))
     parents = {".".join(parts[:n]) for parts in (m.split(".") for m in found) for n in (1, 2)}
     return sorted(found | parents)
 

@@ -13,7 +13,7 @@ from fairser.core.text import interval, markdown, number
 from fairser.corpora.clips import SPLITS
 from fairser.evaluation.bootstrap import COUNTS, Bootstrap, Gap, estimate, read_counts
 from fairser.inference.saved_model import METRICS, SavedModel
-from fairser.results.tables import NAMES
+from fairser.results.tables import method_name
 
 CORPORA = {
     "cremad": "CREMA-D (acted; English)",
@@ -96,7 +96,7 @@ def model_card(source: CardSource) -> str:
     name, kind = saved.pretrained and saved.pretrained["model"], config["corpus"]["kind"]
     return CARD.read_text(encoding="utf-8").format(
         front=_front(source),
-        method=NAMES.get(saved.method, saved.method),
+        method=method_name(saved.method),
         features=f"`{name or saved.encoder['kind']}`",
         number=len(saved.classes),
         classes=", ".join(saved.classes),
@@ -124,7 +124,7 @@ def model_card(source: CardSource) -> str:
 def _front(source: CardSource) -> str:
     """The metadata that the hub reads."""
     saved, metrics = source.saved, source.metrics
-    kind, method = metrics["config"]["corpus"]["kind"], NAMES.get(saved.method, saved.method)
+    kind, method = metrics["config"]["corpus"]["kind"], method_name(saved.method)
     head: dict[str, Any] = {
         "license": "other",
         "library_name": "fairser",

@@ -1,12 +1,14 @@
 """The base class of training methods, and how a method is found by its name."""
 
 from dataclasses import dataclass
-from importlib import import_module
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
+from fairser.config.extensions import extension, extensions
+from fairser.core.errors import InputError
 from fairser.extraction.batches import Features
 from fairser.methods.head import Head
 from fairser.methods.losses import class_balanced_weights, clip_losses
@@ -39,34 +41,29 @@ class FoldData:
     probabilities: torch.Tensor | None = None
 
 
-@dataclass(frozen=True)
-class NoOptions:
-    """The options of a method without hyper-parameters."""
-
-
 class Method(nn.Module):
-    """A training method: subclass it, override what differs, call the class ``METHOD``.
+    """A training method: subclass it, override what differs.
 
     What a method changes in itself during training is a registered buffer: its ``state_dict`` is
     saved in checkpoints, together with the state of the generator.
 
     Attributes:
         trains: whether there is anything to train.
-        Options: frozen dataclass of the hyper-parameters with their defaults.
         data: the clips of the fold.
-        options: the hyper-parameters.
+        options: its settings by name, such as ``options.eta``.
         rows: rows of the train clips that are used.
         weights: class-balanced weights [C] of these clips.
     """
 
     trains: ClassVar[bool] = True
-    Options: ClassVar[type] = NoOptions
 
-    def __init__(self, data: FoldData, generator: torch.Generator, options: Any = None) -> None:
+    def __init__(self, data: FoldData, generator: torch.Generator, **settings: Any) -> None:
         super().__init__()
         self.data = data
         self.generator = generator
-        self.options = self.Options() if options is None else options
+        declared = extensions("METHOD").get(type(self).__module__.rpartition(".")[2])
+        defaults = declared.defaults() if declared else {}
+        self.options = SimpleNamespace(**defaults | settings)
         self.rows = self.select(data.train)
         self.weights = class_balanced_weights(data.targets[self.rows]).float()
         self.prepare()
@@ -125,5 +122,22 @@ class Method(nn.Module):
 
 
 def find_method(name: str) -> type[Method]:
-    """The class of the method ``name``."""
-    return import_module(f"fairser.methods.{name}").METHOD
+    """The class of a method, built in or of the user's own.
+
+    Raises:
+        InputError: there is no such method, or its file does not define one class of it.
+    """
+    one = extension("METHOD", name)
+    module = one.load()
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Method)
+        and value.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        raise InputError(
+            f"{one.file}: it defines {len(found)} subclasses of Method; a method is exactly one."
+        )
+    return found[0]

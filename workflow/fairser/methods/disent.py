@@ -6,7 +6,6 @@ difficulty as in LfF. After a share of the steps the bias features are permuted 
 with their labels, so that C_i meets the emotion with the bias of others.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,22 +16,40 @@ from fairser.methods.base import Method
 from fairser.methods.head import HIDDEN, LayerEncoder
 from fairser.methods.lff import RelativeDifficulty, generalised
 
-
-@dataclass(frozen=True)
-class Options:
-    """Hyper-parameters.
-
-    q, momentum: as in LfF.
-    swap_start: share of the steps before the swap (0.2, choice).
-    lambda_dis, lambda_swap, lambda_swap_b: weights of the losses (1, choice).
-    """
-
-    q: float = 0.7
-    momentum: float = 0.7
-    swap_start: float = 0.2
-    lambda_dis: float = 1.0
-    lambda_swap: float = 1.0
-    lambda_swap_b: float = 1.0
+METHOD = {
+    "title": "DisEnt",
+    "description": "Disentangled feature augmentation (Lee et al. 2021).",
+    "order": 4,
+    "colour": "#F0E442",
+    "extends": "lff",
+    "settings": {
+        "swap_start": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1,
+            "default": 0.2,
+            "description": "Share of the steps after which bias features are swapped (choice).",
+        },
+        "lambda_dis": {
+            "type": "number",
+            "minimum": 0,
+            "default": 1.0,
+            "description": "Weight of the loss of the bias classifier (choice).",
+        },
+        "lambda_swap": {
+            "type": "number",
+            "minimum": 0,
+            "default": 1.0,
+            "description": "Weight of the losses after the swap (choice).",
+        },
+        "lambda_swap_b": {
+            "type": "number",
+            "minimum": 0,
+            "default": 1.0,
+            "description": "Weight of the loss of the bias classifier after the swap (choice).",
+        },
+    },
+}
 
 
 class Disentangled(nn.Module):
@@ -50,8 +67,6 @@ class Disentangled(nn.Module):
 
 
 class DisEnt(Method):
-    Options = Options
-
     def prepare(self) -> None:
         self.difficulty = RelativeDifficulty(self.data, self.rows, self.options.momentum)
 
@@ -81,6 +96,3 @@ class DisEnt(Method):
         l_b = self.clip_losses(logits_b, bias)
         easy = generalised(l_b, logits_b, self.data.majority[bias], self.options.q)
         return self.clip_losses(logits_i, rows), l_b, easy
-
-
-METHOD = DisEnt

@@ -9,6 +9,16 @@ import torch
 from fairser.methods.erm import ERM
 from fairser.methods.group_labels import cell_counts, group_labels
 
+METHOD = {
+    "title": "DS",
+    "description": "Downsampling (Kamiran and Calders 2012).",
+    "order": 6,
+    "groups": "any",
+    "finetune": True,
+    "summary": True,
+    "colour": "#E69F00",
+}
+
 
 class DS(ERM):
     def select(self, train: torch.Tensor) -> torch.Tensor:
@@ -21,6 +31,3 @@ class DS(ERM):
                 order = torch.randperm(len(clips), generator=self.generator)
                 kept.append(clips[order[: int(sizes[sizes > 0].min())]])
         return torch.cat(kept).sort().values if kept else train[:0]
-
-
-METHOD = DS

@@ -4,25 +4,31 @@ GDRO whose weights are updated with L_g + C / sqrt(n_g), n_g the group's clips i
 groups, whose loss is known less well, gain weight.
 """
 
-from dataclasses import dataclass
-
 import torch
 
 from fairser.methods import gdro
 
-
-@dataclass(frozen=True)
-class Options(gdro.Options):
-    """adjustment: C (4, Interspeech 2025, section 3.2); the others as in GDRO."""
-
-    adjustment: float = 4.0
+METHOD = {
+    "title": "GADRO",
+    "description": "Group-adjusted DRO (Sagawa et al. 2020).",
+    "order": 9,
+    "groups": "any",
+    "finetune": True,
+    "summary": True,
+    "colour": "#D55E00",
+    "fill": "right",
+    "extends": "gdro",
+    "settings": {
+        "adjustment": {
+            "type": "number",
+            "minimum": 0,
+            "default": 4.0,
+            "description": "C of the adjustment C / sqrt(n_g) (Interspeech 2025, section 3.2).",
+        },
+    },
+}
 
 
 class GADRO(gdro.GDRO):
-    Options = Options
-
     def adjustment(self) -> torch.Tensor:
         return self.options.adjustment / self.sizes.clamp_min(1).sqrt()
-
-
-METHOD = GADRO

@@ -5,33 +5,40 @@ each step multiplies those of the groups in the batch by exp(eta L_g), normalise
 minimises sum_g q_g L_g with the new weights.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
 import torch
 from torch import nn
 
 from fairser.methods.base import Method
 from fairser.methods.group_labels import group_labels, group_means, memberships
 
-
-@dataclass(frozen=True)
-class Options:
-    """Hyper-parameters.
-
-    eta: step size of the group weights (0.01, Sagawa et al.).
-    groups: ``attribute`` takes the source's groups as they are (choice), ``class_attribute`` each
-        majority class and group together.
-    """
-
-    eta: float = 0.01
-    groups: Literal["attribute", "class_attribute"] = "attribute"
+METHOD = {
+    "title": "GDRO",
+    "description": "Group distributionally robust optimisation (Sagawa et al. 2020).",
+    "order": 8,
+    "groups": "any",
+    "finetune": True,
+    "summary": True,
+    "colour": "#009E73",
+    "fill": "left",
+    "settings": {
+        "eta": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "default": 0.01,
+            "description": "Step size of the group weights.",
+        },
+        "groups": {
+            "enum": ["attribute", "class_attribute"],
+            "default": "attribute",
+            "description": "The source's groups, or each majority class and group (choice).",
+        },
+    },
+}
 
 
 class GDRO(Method):
     """Buffer ``log_q``: logarithms of the group weights [G]."""
 
-    Options = Options
     log_q: torch.Tensor
 
     def prepare(self) -> None:
@@ -56,6 +63,3 @@ class GDRO(Method):
         update = torch.where(present, means.detach() + self.adjustment(), 0.0)
         self.log_q = (self.log_q + self.options.eta * update).log_softmax(dim=0)
         return self.log_q.exp() @ means
-
-
-METHOD = GDRO

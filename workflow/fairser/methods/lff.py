@@ -8,7 +8,6 @@ The class-balanced loss l_i takes the place of the hard cross-entropy, and p_y i
 of the majority class, which every train clip of a biased split has.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,17 +17,28 @@ from fairser.extraction.batches import Features
 from fairser.methods.base import FoldData, Method
 from fairser.methods.head import Head
 
-
-@dataclass(frozen=True)
-class Options:
-    """Hyper-parameters.
-
-    q: exponent of the generalised cross-entropy (0.7, Nam et al.).
-    momentum: share of the old value in the moving averages (0.7, Nam et al.).
-    """
-
-    q: float = 0.7
-    momentum: float = 0.7
+METHOD = {
+    "title": "LfF",
+    "description": "Learning from failure (Nam et al. 2020).",
+    "order": 3,
+    "colour": "#56B4E9",
+    "fill": "bottom",
+    "settings": {
+        "q": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "default": 0.7,
+            "description": "Exponent of the generalised cross-entropy.",
+        },
+        "momentum": {
+            "type": "number",
+            "minimum": 0,
+            "exclusiveMaximum": 1,
+            "default": 0.7,
+            "description": "Share of the old value in the moving averages of the losses.",
+        },
+    },
+}
 
 
 class TwoHeads(nn.Module):
@@ -85,8 +95,6 @@ def generalised(
 
 
 class LfF(Method):
-    Options = Options
-
     def prepare(self) -> None:
         self.difficulty = RelativeDifficulty(self.data, self.rows, self.options.momentum)
 
@@ -105,6 +113,3 @@ class LfF(Method):
         majority = self.data.majority[rows]
         easy = generalised(loss_b, biased, majority, self.options.q)
         return easy.mean() + (weight * loss_d).mean()
-
-
-METHOD = LfF

@@ -14,22 +14,62 @@ from fairser.methods.loss_gap import Options, language_gaps, penalty
 
 AT_ONCE = 512  # development clips whose logits are computed together
 
+METHOD = {
+    "title": "MinMaxGAP",
+    "description": "ERM with the largest loss gap between groups (Pang et al. 2026).",
+    "order": 10,
+    "groups": "any",
+    "finetune": True,
+    "settings": {
+        "p": {"enum": [1, 2], "default": 2, "description": "Exponent of the gap."},
+        "weighting": {
+            "enum": ["adaptive", "fixed"],
+            "default": "adaptive",
+            "description": "Whether the weight of the gap is updated with the gap on development.",
+        },
+        "lambda_0": {
+            "type": "number",
+            "minimum": 0,
+            "default": 1.0,
+            "description": "Weight of the gap in the first epoch or round.",
+        },
+        "eta": {
+            "type": "number",
+            "minimum": 0,
+            "default": 1.0,
+            "description": "Step size of the weight, per unit of the gap above epsilon.",
+        },
+        "epsilon": {
+            "type": "number",
+            "minimum": 0,
+            "default": 0.05,
+            "description": "Gap on development, in units of the loss, that leaves the weight.",
+        },
+        "lambda_max": {
+            "type": "number",
+            "minimum": 0,
+            "default": 10.0,
+            "description": "Largest value of the weight.",
+        },
+    },
+}
+
 
 class MinMaxGAP(Method):
     """Buffer ``weight``: lambda of the current epoch, float64 scalar."""
 
-    Options = Options
     weight: torch.Tensor
 
     def prepare(self) -> None:
+        self.gap = Options(**vars(self.options))
         self.shares = memberships(group_labels(self.data))
-        weight = torch.tensor(self.options.lambda_0, dtype=torch.float64)
+        weight = torch.tensor(self.gap.lambda_0, dtype=torch.float64)
         self.register_buffer("weight", weight)
 
     def loss(self, model: nn.Module, rows: torch.Tensor, progress: float) -> torch.Tensor:
         losses = self.clip_losses(self.logits(model, rows), rows)
         means, present = group_means(losses, self.shares[rows])
-        gap = penalty(means[None], present[None], self.options.p)
+        gap = penalty(means[None], present[None], self.gap.p)
         return losses.mean() + float(self.weight) * gap
 
     @torch.no_grad()
@@ -39,7 +79,4 @@ class MinMaxGAP(Method):
         parts = [self.clip_losses(self.logits(model, part), part) for part in rows.split(size)]
         means, present = group_means(torch.cat(parts), self.shares[rows])
         (gap,) = language_gaps(means[None], present[None])
-        self.weight.fill_(self.options.updated(float(self.weight), gap))
-
-
-METHOD = MinMaxGAP
+        self.weight.fill_(self.gap.updated(float(self.weight), gap))

@@ -5,6 +5,13 @@ from torch import nn
 
 from fairser.methods.base import Method
 
+METHOD = {
+    "title": "Random",
+    "description": "Predicts at random; shows what a gap is without any difference.",
+    "order": 2,
+    "colour": "#8C8C8C",
+}
+
 
 class Random(Method):
     trains = False
@@ -16,6 +23,3 @@ class Random(Method):
     def logits(self, model: nn.Module, rows: torch.Tensor) -> torch.Tensor:
         shape = (len(rows), self.data.targets.shape[1])
         return torch.rand(shape, generator=self.generator)
-
-
-METHOD = Random

@@ -4,25 +4,31 @@ The loss of a clip of majority class c and group g is multiplied by N_c / N_cg, 
 class every group that has clips weighs the same. A clip of unknown group keeps weight 1.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import nn
 
 from fairser.methods.base import Method
 from fairser.methods.group_labels import cell_counts, group_labels
 
-
-@dataclass(frozen=True)
-class Options:
-    """normalise: scale the weights to mean 1 over train (choice: off, as in the paper)."""
-
-    normalise: bool = False
+METHOD = {
+    "title": "RW",
+    "description": "Reweighting (Kamiran and Calders 2012).",
+    "order": 7,
+    "groups": "any",
+    "finetune": True,
+    "summary": True,
+    "colour": "#0072B2",
+    "settings": {
+        "normalise": {
+            "type": "boolean",
+            "default": False,
+            "description": "Scale the weights to mean 1 over train (choice, off).",
+        },
+    },
+}
 
 
 class RW(Method):
-    Options = Options
-
     def prepare(self) -> None:
         counts = cell_counts(self.data, self.rows)
         table = counts.sum(dim=1, keepdim=True) / counts.clamp_min(1)
@@ -35,6 +41,3 @@ class RW(Method):
     def loss(self, model: nn.Module, rows: torch.Tensor, progress: float) -> torch.Tensor:
         losses = self.clip_losses(self.logits(model, rows), rows)
         return (self.factors[rows] * losses).mean()
-
-
-METHOD = RW

@@ -1,16 +1,15 @@
-"""What the parts of the report are called. The Snakefile reads it: it imports nothing heavy."""
+"""Titles and categories of the report; the Snakefile imports them, so nothing heavy is imported."""
 
 from pathlib import Path
 
-CAPTIONS = Path(__file__).parents[2] / "report"  # one caption for each part
-# In the order in which the report lists them.
+CAPTIONS = Path(__file__).parents[2] / "report"  # folder with a caption for each title
 TITLES = {
     "overview": "What was run",
     "table1": "Table 1: methods and group sources",
     "table2": "Table 2: race and age",
     "performance": "Performance and gender gaps",
     "ablation": "Variants of the gap",
-    "gains_vs_paper": "Gains beside the published ones",
+    "gains_vs_paper": "Gains compared with the paper",
     "rates": "Rates by emotion and group",
     "groups": "Group quality",
     "tableA3": "Table A3: clips by emotion and group",
@@ -21,9 +20,9 @@ TITLES = {
     "tradeoff": "Performance against gaps",
     "tpr_by_class": "Rates by class",
     "metrics_by_k": "Metrics by number of clusters",
-    "choose_k": "Number of clusters without labels",
+    "choose_k": "Choosing the number of clusters",
     "tsne": "Speaker embeddings",
-    "rounds": "Course of the rounds",
+    "rounds": "Training rounds",
     "runs": "All runs",
     "configuration": "Configuration",
 }
@@ -38,5 +37,5 @@ CATEGORIES = {
 
 
 def category(page: str) -> str:
-    """Where the report lists a page."""
+    """The category of a page in the report."""
     return next(name for name, pages in CATEGORIES.items() if page in pages)

@@ -1,89 +1,138 @@
-"""Tables of estimates as pages: values with their intervals, tests, and published numbers."""
+"""Tables of estimates: numbers with intervals, tests against ERM, and published numbers."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import polars as pl
 
-from fairser.report.pages import Cell, Mark, Row, plain, text
-from fairser.results.tables import SIGNIFICANT
+from fairser.core.text import SIGNIFICANT, interval, is_significant, number
+from fairser.report.pages import Column, Mark, PageCell, typographic
 
-Published = Mapping[tuple[Any, ...], tuple[float, float]]  # published, difference
+Line = dict[str, Any]  # a row of a csv
+Published = Mapping[tuple[Any, ...], tuple[float, float]]  # published number, difference
+SUMMARIES = ("Overall", "Gain")
 BETTER = Mark("✓", "better", "better than ERM")
 WORSE = Mark("✗", "worse", "worse than ERM")
-APART = Mark("≠", "apart", "the published number lies outside our 95 % interval")
+APART = Mark("≠", "apart", "the published number is outside our 95 % interval")
 SIGNS = (
-    "✓ better and ✗ worse than ERM, Holm-corrected p < 0.05. The line beside a number is its 95 % "
-    "interval on the scale of the column (bootstrap over speakers), the thin rule is ERM."
+    f"✓ better and ✗ worse than ERM, Holm-corrected p < {SIGNIFICANT:g}. The line beside a number "
+    "is its 95 % interval on the scale of the column (bootstrap over speakers), the thin vertical "
+    "line is ERM."
 )
 SIGNS_PUBLISHED = (
-    "The ring is the published number, Δ ours minus the published one; ≠ marks a published "
-    "number outside of our 95 % interval. Published numbers carry no uncertainty of their own."
+    "The ring is the published number, Δ is our number minus the published one. ≠ marks published "
+    "numbers outside our 95 % interval; they have no interval of their own."
 )
 
 
 @dataclass(frozen=True)
-class Estimates:
-    """How a table of estimates is shown.
+class EstimateTable:
+    """A table of estimates.
 
     Attributes:
-        table: with ``x``, ``x_low``, ``x_high``, ``x_p`` and ``x_std`` or, for lack of folds,
-            ``x_seed_std`` for each number x.
-        head: its first columns, which name a row.
-        columns: its numbers.
-        higher: those of the numbers of which more is better.
+        path: of a csv with ``x``, ``x_low``, ``x_high``, ``x_p`` and ``x_std`` or ``x_seed_std``
+            for each number x.
+        head: columns that name a row, among them ``method`` or ``objective``.
+        numbers: columns of numbers.
+        performance: those of the numbers where higher is better.
         digits: decimals.
-        erm: ERM's row for a row, for the rule in the intervals and what is better.
-        summary: whether a row summarises others.
-        signed: whether a row's numbers are relative changes, on no scale with the others.
-        published: by head and column.
+        same: a row is compared with that row of ERM which has the same values in these columns.
+        paper: path of the csv with published numbers, if there is one.
     """
 
-    table: pl.DataFrame
-    head: Sequence[str]
-    columns: Sequence[str]
-    higher: Sequence[str]
-    digits: int
-    erm: Callable[[dict[str, Any]], dict[str, Any] | None]
-    summary: Callable[[dict[str, Any]], bool] = lambda row: False
-    signed: Callable[[dict[str, Any]], bool] = lambda row: False
-    published: Published = field(default_factory=dict)
+    path: str
+    head: Sequence[Column]
+    numbers: Sequence[Column]
+    performance: Sequence[str]
+    digits: int = 3
+    same: Sequence[str] = ()
+    paper: str | None = None
 
+    @cached_property
+    def lines(self) -> list[Line]:
+        return pl.read_csv(self.path).to_dicts()
 
-def estimate_rows(
-    estimates: Estimates,
-    records: Callable[[dict[str, Any]], Sequence[int]],
-    value: Callable[[int, str, dict[str, Any]], float | None],
-) -> list[Row]:
-    """Rows of a page.
+    @cached_property
+    def published(self) -> Published:
+        return read_published(self.paper, [column.name for column in self.head])
 
-    Args:
-        estimates: the table.
-        records: what lies behind a row.
-        value: the number of a record in a column of a row.
-    """
-    lines = estimates.table.to_dicts()
-    scales = {name: _scale(estimates, lines, name) for name in estimates.columns}
-    rows = []
-    for line in lines:
-        behind = records(line)
-        cells = {name: text(line[name]) for name in estimates.head}
-        for name in estimates.columns:
-            scale = None if estimates.signed(line) else scales[name]
-            cells[name] = _cell(estimates, line, name, scale, bool(behind))
-        values = {name: [value(i, name, line) for i in behind] for name in estimates.columns}
-        rows.append(Row(cells, behind, values, estimates.summary(line)))
-    return rows
+    @property
+    def files(self) -> list[str]:
+        """Paths of the table and of the published numbers."""
+        return [path for path in (self.path, self.paper) if path]
 
+    def legend(self, spread: str) -> list[str]:
+        """What brackets and signs mean; ``spread`` is what the round brackets hold."""
+        found = [f"In brackets: {spread} [95 % interval].", SIGNS]
+        return [*found, SIGNS_PUBLISHED] if self.published else found
 
-def legend(spread: str, published: bool) -> list[str]:
-    """What the signs of a page of estimates say; ``spread`` is what the brackets hold."""
-    return [
-        f"In brackets: {spread} [95 % interval].",
-        SIGNS,
-        *([SIGNS_PUBLISHED] if published else []),
-    ]
+    def cells(self, line: Line) -> dict[str, PageCell]:
+        """The cells of the numbers of a row."""
+        return {column.name: self._cell(line, column.name) for column in self.numbers}
+
+    def _cell(self, line: Line, name: str) -> PageCell:
+        value, digits = line[name], self.digits
+        if value is None:
+            return PageCell("", None)
+        low, high = line[f"{name}_low"], line[f"{name}_high"]
+        std, p = line.get(f"{name}_std", line.get(f"{name}_seed_std")), line.get(f"{name}_p")
+        erm = (self._erm(line) or {}).get(name)
+        spread = [f"({number(std, digits)})"] if std is not None else []
+        spread += [interval(low, high, digits)] if low is not None else []
+        paper, difference = self.published.get(self._key(line, name), (None, None))
+        published, outside = "", False
+        if paper is not None:
+            shown = f"{number(paper, digits)}, Δ {number(difference, digits, signed=True)}"
+            published = f"published {typographic(shown)}"
+            outside = low is not None and not low <= paper <= high
+        mark = None
+        if is_significant(p) and erm is not None:
+            mark = BETTER if (value > erm) == (name in self.performance) else WORSE
+        return PageCell(
+            text=typographic(number(value, digits)),
+            value=value,
+            spread=typographic(" ".join(spread)),
+            published=published,
+            test="" if p is None else f"p = {p:.2g} against ERM, Holm-corrected",
+            mark=mark,
+            published_mark=APART if outside else None,
+            scale=self._places(line, {"a": low, "b": high, "v": value, "e": erm, "p": paper}, name),
+        )
+
+    def _key(self, line: Line, name: str) -> tuple[Any, ...]:
+        return (*(line[column.name] for column in self.head), name)
+
+    def _erm(self, line: Line) -> Line | None:
+        kind = "method" if "method" in line else "objective"
+        for other in self.lines:
+            if other[kind] == "ERM" and all(other[name] == line[name] for name in self.same):
+                return other
+        return None
+
+    def _places(self, line: Line, marks: Mapping[str, float | None], name: str) -> dict[str, float]:
+        """Marks in percent of the range of a column; none for a relative gain."""
+        low, high = self._ranges[name]
+        if line.get("method") == "Gain" or low >= high:
+            return {}
+        return {
+            key: 100 * (mark - low) / (high - low)
+            for key, mark in marks.items()
+            if mark is not None
+        }
+
+    @cached_property
+    def _ranges(self) -> dict[str, tuple[float, float]]:
+        """Least and largest number of each column with its intervals."""
+        shown = [line for line in self.lines if line.get("method") != "Gain"]
+        found = {}
+        for name in (column.name for column in self.numbers):
+            values = [line[key] for line in shown for key in (name, f"{name}_low", f"{name}_high")]
+            values += [known[0] for key, known in self.published.items() if key[-1] == name]
+            known = [value for value in values if value is not None]
+            found[name] = (min(known, default=0.0), max(known, default=0.0))
+        return found
 
 
 def read_published(path: str | None, keys: Sequence[str]) -> Published:
@@ -94,75 +143,4 @@ def read_published(path: str | None, keys: Sequence[str]) -> Published:
         (*(row[key] for key in keys), row["column"]): (row["published"], row["difference"])
         for row in pl.read_csv(path).to_dicts()
         if row["published"] is not None and row["difference"] is not None
-    }
-
-
-def _cell(
-    estimates: Estimates,
-    line: dict[str, Any],
-    name: str,
-    scale: tuple[float, float] | None,
-    opens: bool,
-) -> Cell:
-    value, digits = line[name], estimates.digits
-    if value is None:
-        return Cell("", None)
-    low, high = line[f"{name}_low"], line[f"{name}_high"]
-    std = line.get(f"{name}_std", line.get(f"{name}_seed_std"))
-    erm = (estimates.erm(line) or {}).get(name)
-    known = estimates.published.get((*(line[key] for key in estimates.head), name))
-    spread = [f"({plain(std, digits)})"] if std is not None else []
-    spread += [f"[{plain(low, digits)}, {plain(high, digits)}]"] if low is not None else []
-    published = ""
-    if known:
-        published = f"published {plain(known[0], digits)}, Δ {_signed(known[1], digits)}"
-    p = line.get(f"{name}_p")
-    outside = known is not None and low is not None and not low <= known[0] <= high
-    return Cell(
-        text=plain(value, digits),
-        value=value,
-        spread=" ".join(spread),
-        published=published,
-        test="" if p is None else f"p = {p:.2g} against ERM, Holm-corrected",
-        mark=_mark(p, value, erm, name in estimates.higher),
-        published_mark=APART if outside else None,
-        scale=_places(scale, value, low, high, erm, known and known[0]) if scale else {},
-        opens=opens,
-    )
-
-
-def _mark(p: float | None, value: float, erm: float | None, higher: bool) -> Mark | None:
-    if p is None or p >= SIGNIFICANT or erm is None:
-        return None
-    return BETTER if (value > erm) == higher else WORSE
-
-
-def _signed(value: float, digits: int) -> str:
-    shown = plain(value, digits)
-    return shown if value < 0 or float(f"{value:.{digits}f}") == 0 else f"+{shown}"
-
-
-def _scale(
-    estimates: Estimates, lines: Sequence[dict[str, Any]], name: str
-) -> tuple[float, float] | None:
-    """Least and largest number that the intervals of a column show."""
-    shown = [line for line in lines if not estimates.signed(line)]
-    found = [line[key] for line in shown for key in (name, f"{name}_low", f"{name}_high")]
-    found += [known[0] for key, known in estimates.published.items() if key[-1] == name]
-    known = [value for value in found if value is not None]
-    return (min(known), max(known)) if known and min(known) < max(known) else None
-
-
-def _places(
-    scale: tuple[float, float],
-    value: float,
-    low: float | None,
-    high: float | None,
-    erm: float | None,
-    published: float | None,
-) -> dict[str, float]:
-    marks = {"a": low, "b": high, "v": value, "e": erm, "p": published}
-    start, end = scale
-    return {
-        key: 100 * (mark - start) / (end - start) for key, mark in marks.items() if mark is not None
     }

@@ -1,4 +1,4 @@
-"""What was run: corpus, models, grid, code and machine, on one page."""
+"""What was run: a page about corpus, models, grid, code and machine, and one of all settings."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -6,113 +6,147 @@ from typing import Any
 import polars as pl
 
 from fairser.config.schema import Config
-from fairser.report.pages import Column, Page, Row, text
+from fairser.core.text import counted
+from fairser.report.pages import Column, Mark, Page, PageCell, PageRow, cells
 from fairser.report.records import Run, Runs
-from fairser.report.settings import said
-from fairser.results.tables import NAMES
+from fairser.report.settings import keys, said
+from fairser.results.tables import method_name
 
-Lines = list[tuple[str, str]]
+CHANGED = Mark("●", "better", "differs from the default")
+CORPORA = {
+    "cremad": "CREMA-D",
+    "demo": "demo, synthetic speech",
+    "emosuperb": "EMO-SUPERB",
+    "meldst": "MELD-ST",
+}
 
 
 def overview_page(config: Config, runs: Runs, clips: str, files: Sequence[str], made: str) -> Page:
-    """The page that the report begins with.
+    """The first page of the report.
 
     Args:
         config: the resolved configuration.
         runs: of the grid.
         clips: path of the clip table.
-        files: that the configuration was read from, in the order in which they count.
+        files: of the configuration, in the order in which they are read.
         made: date of the report.
     """
     study = _minmaxgap if config["study"] == "minmaxgap" else _subgroups
     table = pl.read_parquet(clips, columns=["clip", "speaker"])
-    lines = [*study(config, runs.metrics), *_common(runs.metrics)]
-    lines[1:1] = [
-        ("Clips", f"{table['clip'].n_unique():,} of {table['speaker'].n_unique():,} speakers")
-    ]
-    lines += [("Configuration files", ", ".join(files)), ("Report made", made)]
+    clip_count, speaker_count = (table[name].n_unique() for name in ("clip", "speaker"))
+    found = runs.metrics
+    lines = {
+        "Corpus": "",
+        "Clips": f"{clip_count:,} of {counted(speaker_count, 'speaker')}",
+        **study(config, found),
+        "Runs": str(len(found)),
+        "Time of the runs": f"{sum(sum(r['seconds'].values()) for r in found) / 60:.1f} minutes, "
+        "one after another",
+        "Devices": _distinct(run["device"] for run in found),
+        "Commit": _distinct(run["commit"] or "unknown" for run in found),
+        "Versions": _distinct(f"{n} {v}" for run in found for n, v in run["versions"].items()),
+        "Configuration files": ", ".join(files),
+        "Report made": made,
+    }
     return Page(
         name="overview",
-        title="What was run",
-        lede=f"{len(runs.metrics)} runs, with the results in {config['results']}.",
+        lede=f"{counted(len(found), 'run')}, with the results in {config['results']}.",
         columns=[Column("what", "What"), Column("value", "Value", wide=True)],
-        rows=[Row({"what": text(what), "value": text(value)}) for what, value in lines if value],
+        rows=[PageRow(cells({"what": w, "value": v})) for w, v in lines.items() if v],
     )
 
 
-def _subgroups(config: Config, runs: Sequence[Run]) -> Lines:
-    grid, bias, train = config["grid"], config["bias"], config["train"]
+def configuration_page(config: Config, files: Sequence[str]) -> Page:
+    """Every key of the configuration, with a mark where it differs from the default.
+
+    Args:
+        config: the resolved configuration.
+        files: of the configuration, in the order in which they are read.
+    """
+    found = keys(config)
+    rows = []
+    for key in found:
+        state = "changed" if key.changed else "default"
+        line = {"key": key.name, "default": said(key.default), "changed": state}
+        value = PageCell(said(key.value), said(key.value), mark=CHANGED if key.changed else None)
+        rows.append(PageRow(cells(line | {"description": key.description}) | {"value": value}))
+    changed = sum(key.changed for key in found)
+    return Page(
+        name="configuration",
+        lede=f"The value of every key in this run; {changed} of {len(found)} differ from the "
+        "default.",
+        columns=[
+            Column("key", "Key"),
+            Column("value", "Value", wide=True),
+            Column("default", "Default", wide=True),
+            Column("changed", "State", choice=True),
+            Column("description", "Meaning", wide=True),
+        ],
+        rows=rows,
+        files=files,
+    )
+
+
+def _subgroups(config: Config, runs: Sequence[Run]) -> dict[str, str]:
+    grid, bias, corpus = config["grid"], config["bias"], config["corpus"]
+    place = corpus["manifest"] if corpus["kind"] == "manifest" else corpus["labels"]
     biased = "none" if bias["ratio"] is None else f"{bias['ratio']:g} : 1 by {bias['attribute']}"
     sources = {run["source"] for run in runs}
-    lines = [
-        ("Corpus", _corpus(config)),
-        ("Bias of train and development", biased),
-        ("Encoder", _model(config["encoder"], [run["features"] for run in runs])),
-    ]
+    lines = {
+        "Corpus": f"{CORPORA.get(corpus['kind'], corpus['kind'])} ({place})",
+        "Bias of train and development": biased,
+        "Encoder": _model(config["encoder"], [run["features"] for run in runs]),
+    }
     for source, section, name in (
         ("pseudo", "pseudo", "Gender model (pseudo)"),
         ("kmeans", "embedding", "Speaker embedding (kmeans)"),
     ):
         if source in sources:
-            found = [run["groups"] for run in runs if run["source"] == source]
-            lines.append((name, _model(config[section], found)))
-    return [
-        *lines,
-        ("Methods", ", ".join(NAMES.get(m, m) for m in dict.fromkeys(r["method"] for r in runs))),
-        ("Group sources", ", ".join(dict.fromkeys(run["source"] for run in runs))),
-        ("Numbers of clusters", said(grid["k"]) if "kmeans" in sources else ""),
-        ("Test folds", said(grid["folds"])),
-        ("Seeds", said(grid["seeds"])),
-        ("Training", f"{train['epochs']} epochs, batches of {train['batch_size']}, learning rate "
-         f"{train['learning_rate']:g}"),
-    ]  # fmt: skip
+            made = [run["groups"] for run in runs if run["source"] == source]
+            lines[name] = _model(config[section], made)
+    return {
+        **lines,
+        "Methods": _distinct(method_name(run["method"]) for run in runs),
+        "Group sources": _distinct(run["source"] for run in runs),
+        "Numbers of clusters": said(grid["k"]) if "kmeans" in sources else "",
+        "Test folds": said(grid["folds"]),
+        "Seeds": said(grid["seeds"]),
+        "Training": _training("epochs", config["train"]),
+    }
 
 
-def _minmaxgap(config: Config, runs: Sequence[Run]) -> Lines:
+def _minmaxgap(config: Config, runs: Sequence[Run]) -> dict[str, str]:
     llm, grid = config["llm"], config["llm"]["grid"]
-    return [
-        ("Corpus", {"meldst": "MELD-ST"}.get(llm["corpus"]["kind"], llm["corpus"]["kind"])),
-        ("Model", f"{llm['model']}, revision {llm['revision']}, {llm['precision']}"),
-        ("Size", ", ".join(dict.fromkeys(run["size"] for run in runs))),
-        ("Languages", "; ".join(said(languages) for languages in grid["languages"])),
-        *((name.capitalize(), said(grid[name])) for name in ("modalities", "objectives")),
-        ("Exponents of the gap, p", said(grid["p"])),
-        *((name.capitalize(), said(grid[name])) for name in ("weighting", "seeds")),
-        ("Training", f"{llm['train']['rounds']} rounds, batches of {llm['train']['batch_size']}, "
-         f"learning rate {llm['train']['learning_rate']:g}"),
-    ]  # fmt: skip
+    return {
+        "Corpus": CORPORA[llm["corpus"]["kind"]],
+        "Model": f"{llm['model']}, revision {llm['revision']}, {llm['precision']}",
+        "Size": _distinct(run["size"] for run in runs),
+        "Languages": "; ".join(said(languages) for languages in grid["languages"]),
+        "Modalities": said(grid["modalities"]),
+        "Objectives": said(grid["objectives"]),
+        "Exponents of the gap, p": said(grid["p"]),
+        "Weighting": said(grid["weighting"]),
+        "Seeds": said(grid["seeds"]),
+        "Training": _training("rounds", llm["train"]),
+    }
 
 
-def _common(runs: Sequence[Run]) -> Lines:
-    """Runs, their time, and the code and machines that they ran on."""
-    seconds = sum(sum(run["seconds"].values()) for run in runs)
-    versions = {f"{name} {v}": None for run in runs for name, v in run["versions"].items()}
-    return [
-        ("Runs", str(len(runs))),
-        ("Time of the runs", f"{seconds / 60:.1f} minutes, one after another"),
-        ("Devices", _distinct(run["device"] for run in runs)),
-        ("Commit", _distinct(run["commit"] or "unknown" for run in runs)),
-        ("Versions", ", ".join(versions)),
-    ]
+def _training(unit: str, train: Mapping[str, Any]) -> str:
+    return (
+        f"{train[unit]} {unit}, batches of {train['batch_size']}, learning rate "
+        f"{train['learning_rate']:g}"
+    )
 
 
-def _corpus(config: Config) -> str:
-    names = {"cremad": "CREMA-D", "demo": "demo, synthetic speech", "emosuperb": "EMO-SUPERB"}
-    corpus = config["corpus"]
-    place = corpus["manifest"] if corpus["kind"] == "manifest" else corpus["labels"]
-    return f"{names.get(corpus['kind'], corpus['kind'])} ({place})"
-
-
-def _model(section: Mapping[str, Any], made: Sequence[Mapping[str, Any] | None]) -> str:
-    """Kind and model of a section, with the commits that the runs' features record."""
+def _model(section: Mapping[str, Any], made: Iterable[Mapping[str, Any] | None]) -> str:
+    """Kind and model of a section, with the commits that the runs recorded."""
     if section["kind"] == "precomputed":
         return f"precomputed: {section.get('features') or section.get('probabilities')}"
     models = [found["model"] for found in made if found and found.get("model")]
     if not models:
         return section["kind"]
-    return f"{section['kind']}: {section['model']}, commit " + _distinct(
-        str(model.get("commit") or "unknown") for model in models
-    )
+    commits = _distinct(str(model.get("commit") or "unknown") for model in models)
+    return f"{section['kind']}: {section['model']}, commit {commits}"
 
 
 def _distinct(values: Iterable[str]) -> str:

@@ -1,5 +1,5 @@
 "use strict";
-// Sorting, filtering, and the runs behind a cell. The table works without it, unsorted.
+// Sorting, filtering, and the records behind a cell. Without this script the table is static.
 (() => {
   const table = document.getElementById("table");
   const body = table.tBodies[0];
@@ -8,51 +8,47 @@
   const controls = document.getElementById("controls");
   const search = document.getElementById("search");
   const selects = [...controls.querySelectorAll("select")];
-  const count = document.getElementById("count");
+  const boxes = [...controls.querySelectorAll("[data-hides]")];
   const data = JSON.parse(document.getElementById("data").textContent);
-  const said = (value) =>
-    value === null ? "" : Number.isInteger(value) ? String(value) : value.toFixed(4);
 
   const place = (name) => heads.findIndex((head) => head.dataset.name === name);
-  const element = (name, text, attributes = {}) => {
+  const element = (name, attributes = {}, ...children) => {
     const made = document.createElement(name);
-    if (text !== undefined && text !== null) made.textContent = text;
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
+    made.append(...children);
     return made;
   };
+  const label = (cell) =>
+    (cell.querySelector("button") || cell.firstChild || cell).textContent.trim();
 
-  // ---- sorting: by click or key on a heading; a third time brings the first order back ----------
-  const label = (cell) => {
-    const button = cell.querySelector("button");
-    return (button || cell.firstChild || cell).textContent.trim();
-  };
-  const numeric = heads.map((head) => head.classList.contains("n"));
-  const key = (row, column) => {
-    const cell = row.cells[column];
-    const found = cell.dataset.v === undefined ? label(cell) : cell.dataset.v;
+  // ---- sorting: ascending, descending, then the first order again ------------------------------
+  const key = (cell, numeric) => {
+    const found = cell.dataset.v ?? label(cell);
     if (found === "") return null;
-    return numeric[column] ? Number(found.replace("\u2212", "-").replaceAll(",", "")) : found;
+    return numeric ? Number(found.replace("\u2212", "-").replaceAll(",", "")) : found;
   };
   const compare = (a, b) =>
     typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true });
   const sort = (column, direction) => {
     heads.forEach((head, i) =>
       head.setAttribute("aria-sort", i === column ? direction : "none"));
-    let order = rows;
-    if (direction !== "none") {
-      const sign = direction === "ascending" ? 1 : -1;
-      const keyed = rows.map((row) => [key(row, column), row]);
-      keyed.sort(([a], [b]) => {
-        if (a === null || b === null) return (a === null) - (b === null);
-        return sign * compare(a, b);
-      });
-      order = keyed.map(([, row]) => row);
+    if (direction === "none") {
+      body.append(...rows);
+      return;
     }
-    body.append(...order);
+    const sign = direction === "ascending" ? 1 : -1;
+    const numeric = heads[column].classList.contains("n");
+    const keyed = rows.map((row) => [key(row.cells[column], numeric), row]);
+    keyed.sort(([a], [b]) => {
+      // Empty cells come last in both directions.
+      if (a === null || b === null) return (a === null) - (b === null);
+      return sign * compare(a, b);
+    });
+    body.append(...keyed.map(([, row]) => row));
   };
   const turns = { none: "ascending", ascending: "descending", descending: "none" };
   heads.forEach((head, column) => {
-    const button = element("button", head.textContent, { type: "button" });
+    const button = element("button", { type: "button" }, head.textContent);
     button.addEventListener("click", () => sort(column, turns[head.getAttribute("aria-sort")]));
     head.replaceChildren(button);
     head.setAttribute("aria-sort", "none");
@@ -63,82 +59,80 @@
     [...row.cells].map((cell) => cell.textContent).join("\n").toLowerCase());
   const filter = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const wanted = selects.filter((one) => one.value !== "");
-    let shown = 0;
     rows.forEach((row, i) => {
-      const fits = words.every((word) => texts[i].includes(word))
-        && wanted.every((one) => label(row.cells[place(one.dataset.name)]) === one.value);
+      const fits = words.every((word) => texts[i].includes(word)) && selects.every((one) =>
+        one.value === "" || label(row.cells[place(one.dataset.name)]) === one.value);
       row.hidden = !fits;
-      shown += fits;
     });
-    count.textContent = shown === rows.length
-      ? `${rows.length} rows` : `${shown} of ${rows.length} rows`;
+    const shown = rows.filter((row) => !row.hidden).length;
+    document.getElementById("count").textContent =
+      shown === rows.length ? `${shown} rows` : `${shown} of ${rows.length} rows`;
     selects.forEach((one) => one.classList.toggle("used", one.value !== ""));
+    boxes.forEach((box) => table.classList.toggle(box.dataset.hides, !box.checked));
   };
-  const hide = () => {
-    for (const box of controls.querySelectorAll("[data-hides]")) {
-      table.classList.toggle(box.dataset.hides, !box.checked);
-    }
-  };
-  controls.addEventListener("input", () => { filter(); hide(); });
+  controls.addEventListener("input", filter);
   controls.addEventListener("submit", (event) => event.preventDefault());
-  // A reset shows all rows, also of a page that opens with a choice.
+  // A reset shows all rows, even on a page that opens with a filter.
   controls.addEventListener("reset", (event) => {
     event.preventDefault();
-    search.value = "";
-    selects.forEach((one) => { one.value = ""; });
-    controls.querySelectorAll("[data-hides]").forEach((box) => { box.checked = true; });
+    [search, ...selects].forEach((one) => { one.value = ""; });
+    boxes.forEach((box) => { box.checked = true; });
     sort(-1, "none");
     filter();
-    hide();
   });
   document.getElementById("print").addEventListener("click", () => window.print());
   controls.hidden = false;
   filter();
 
-  // ---- what lies behind a cell ------------------------------------------------------------------
+  // ---- records behind a cell --------------------------------------------------------------------
   const dialog = document.getElementById("origin");
-  // Embedded in the report the page has no folder of its own, so that no link leads anywhere.
+  // Links work only if the page is a file of its own, not within Snakemake's report.
   const standalone = location.protocol !== "data:";
-  const facts = (pairs) => {
-    const list = element("dl");
-    pairs.forEach(([name, value]) => list.append(element("dt", name), element("dd", value)));
-    return list;
-  };
   const address = (record) => {
-    const code = element("code");
-    // A long path breaks after its slashes.
-    record.path.split(/(?<=\/)/).forEach((part) => code.append(part, element("wbr")));
+    // A long path may break after its slashes.
+    const parts = record.path.split(/(?<=\/)/).flatMap((part) => [part, element("wbr")]);
+    const code = element("code", {}, ...parts);
     if (!standalone) return code;
     const href = record.link.split("/").map(encodeURIComponent).join("/");
-    const link = element("a", null, { href, target: "_blank" });
-    link.append(code);
-    return link;
+    return element("a", { href, target: "_blank" }, code);
   };
-  const records = (found, values, title) => {
+  const said = (value) =>
+    value === null ? "" : Number.isInteger(value) ? String(value) : value.toFixed(4);
+  const recordTable = (found, values, title) => {
     const names = [...new Set(found.flatMap((record) => record.facts.map(([name]) => name)))];
-    const made = element("table", null, { class: "records" });
-    const header = made.createTHead().insertRow();
-    const titles = ["", ...(values ? [title] : []), ...names];
-    titles.forEach((one, i) =>
-      header.append(element("th", one, { scope: "col", ...(i ? { class: "n" } : {}) })));
-    const lines = made.createTBody();
-    found.forEach((record, i) => {
-      const line = lines.insertRow();
-      const name = element("th", record.name, { scope: "row" });
-      name.append(element("br"), address(record));
-      line.append(name);
-      if (values) {
-        line.append(element("td", said(values[i]), { class: "n value" }));
-      }
+    const head = ["", title, ...names].map((one, i) =>
+      element("th", { scope: "col", class: i ? "n" : "" }, one));
+    const lines = found.map((record, i) => {
       const own = new Map(record.facts);
-      names.forEach((name) => line.append(element("td", own.get(name) ?? "", { class: "n" })));
+      return element("tr", {},
+        element("th", { scope: "row" }, record.name, element("br"), address(record)),
+        element("td", { class: "n value" }, said(values[i])),
+        ...names.map((name) => element("td", { class: "n" }, own.get(name) ?? "")));
     });
-    const frame = element("div", null, { class: "frame" });
-    frame.append(made);
-    return frame;
+    return element("div", { class: "frame" }, element("table", { class: "records" },
+      element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...lines)));
   };
-  const open = (button) => {
+  const sectionList = (found) => {
+    const owners = new Map();
+    found.forEach((record) => record.sections.forEach((i) =>
+      owners.set(i, [...(owners.get(i) ?? []), record.name])));
+    const headings = [...owners.keys()].map((i) => data.sections[i][0]);
+    const order = [...owners].sort(([a], [b]) =>
+      headings.indexOf(data.sections[a][0]) - headings.indexOf(data.sections[b][0]));
+    return order.map(([i, names], position) => {
+      const [heading, pairs] = data.sections[i];
+      // A section that is not shared by all records says whose it is.
+      const more = names.length > 2 ? `; ${names.length - 2} more` : "";
+      const whose = names.length < found.length ? ` of ${names.slice(0, 2).join("; ")}${more}` : "";
+      const list = pairs.flatMap(([name, value]) =>
+        [element("dt", {}, name), element("dd", {}, value)]);
+      return element("details", position ? {} : { open: "" },
+        element("summary", {}, heading + whose), element("dl", {}, ...list));
+    });
+  };
+  table.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-c]");
+    if (!button) return;
     const row = button.closest("tr");
     const behind = data.rows[row.dataset.i];
     const found = behind.r.map((i) => data.records[i]);
@@ -148,39 +142,17 @@
       .filter((cell) => !cell.classList.contains("n") || !cell.querySelector("button"))
       .map(label).filter(Boolean);
     document.getElementById("origin-title").textContent = `${named.join(", ")}: ${title}`;
-    const content = document.getElementById("origin-body");
-    // All that the cell says, its signs in words.
+    // The content of the cell, with the meanings of its signs.
     const cell = row.cells[column].cloneNode(true);
     cell.querySelectorAll("[aria-hidden]").forEach((sign) => sign.remove());
-    const told = element("p", null, { class: "told" });
-    told.append(element("strong", button.textContent));
-    for (const part of [...cell.children].slice(1)) {
-      told.append(element("span", part.textContent.replace(/^, /, "")));
-    }
-    content.replaceChildren(told, records(found, behind.v[button.dataset.c], title));
-    const sections = new Map();
-    found.forEach((record) => record.sections.forEach((i) =>
-      sections.set(i, [...(sections.get(i) ?? []), record.name])));
-    const headings = [...sections.keys()].map((i) => data.sections[i][0]);
-    // What all have in common needs no name; what differs says whose it is.
-    const order = [...sections.entries()].sort(([a], [b]) =>
-      headings.indexOf(data.sections[a][0]) - headings.indexOf(data.sections[b][0]));
-    for (const [i, names] of order) {
-      const [heading, pairs] = data.sections[i];
-      const details = element("details");
-      const more = names.length > 2 ? `; ${names.length - 2} more` : "";
-      const whose = names.length < found.length ? ` of ${names.slice(0, 2).join("; ")}${more}` : "";
-      details.append(element("summary", heading + whose), facts(pairs));
-      content.append(details);
-    }
-    const first = content.querySelector("details");
-    if (first) first.open = true;
+    const told = [...cell.children].slice(1).map((part) =>
+      element("span", {}, part.textContent.replace(/^, /, "")));
+    document.getElementById("origin-body").replaceChildren(
+      element("p", { class: "told" }, element("strong", {}, button.textContent), ...told),
+      recordTable(found, behind.v[button.dataset.c], title),
+      ...sectionList(found));
     dialog.showModal();
     dialog.scrollTop = 0;
-  };
-  table.addEventListener("click", (event) => {
-    const button = event.target.closest("button[data-c]");
-    if (button) open(button);
   });
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close();

@@ -1,204 +1,177 @@
-"""A page of the report: a table that can be sorted and filtered, and what lies behind each cell.
+"""A page of the report: a table that can be sorted and filtered, and the files behind its cells.
 
-A page is one HTML file with nothing outside of it. Its table is plain HTML, so that it is there
-without JavaScript and in print; the runs behind the cells are JSON that the script reads.
+A page is one HTML file without links to scripts or styles. Its table is plain HTML and can be read
+and printed without JavaScript; the records behind the cells are JSON for the script ``page.js``.
+
+The script is our own: DataTables (itables 2.9.1) adds 0.7 MB to each page, so that the report of
+the demo would grow from 5.5 MB to about 14 MB, and neither DataTables nor great_tables draws
+intervals in cells or opens the runs behind a number.
 """
 
 import json
 import os
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fairser.core import text
 from fairser.core.files import write_text
+from fairser.report.captions import TITLES
+from fairser.report.records import Records
 
 PARTS = Path(__file__).parent
-Facts = list[tuple[str, str]]  # what it is called, what it is
+MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table.
+    """A column of a page's table."""
 
-    Attributes:
-        name: its key in the rows.
-        label: its heading.
-        number: whether it is set and sorted as numbers.
-        choice: whether rows can be chosen by its values.
-        start: the value that is chosen when the page opens; all without one.
-        help: what it means, below the table.
-        wide: whether it holds sentences, which may wrap.
-    """
-
-    name: str
-    label: str
-    number: bool = False
-    choice: bool = False
-    start: str = ""
-    help: str = ""
-    wide: bool = False
+    name: str  # its key in the rows
+    label: str  # its heading
+    number: bool = False  # whether it is aligned and sorted as numbers
+    choice: bool = False  # whether rows can be filtered by its values
+    start: str = ""  # value that is chosen when the page opens
+    help: str = ""  # explanation below the table
+    wide: bool = False  # whether its texts wrap
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A sign beside a number, its colour (``better``, ``worse``, ``apart``) and its words."""
+    """A sign beside a number, its colour (``better``, ``worse``, ``apart``) and its meaning."""
 
     sign: str
     look: str
-    words: str
+    meaning: str
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A cell of a table.
-
-    Attributes:
-        text: what is read; the value itself if it says no other.
-        value: what the column is sorted by; None comes last.
-        spread: the number's uncertainty, on a line of its own.
-        published: the published number and the difference to it, likewise.
-        test: of the difference to ERM, for those who open the cell.
-        mark, published_mark: what statistics say of the difference to ERM and to the published.
-        scale: places of the interval and the numbers in it, in percent of the column's range.
-        opens: whether the cell opens what lies behind it.
-    """
+class PageCell:
+    """A cell of a page's table."""
 
     text: str
-    value: float | str | None
-    spread: str = ""
-    published: str = ""
-    test: str = ""
-    mark: Mark | None = None
-    published_mark: Mark | None = None
+    value: float | str | None  # for sorting; None comes last
+    spread: str = ""  # uncertainty, on a second line
+    published: str = ""  # published number and difference, on a third line
+    test: str = ""  # test against ERM, shown when the cell is opened
+    mark: Mark | None = None  # of the difference to ERM
+    published_mark: Mark | None = None  # of the difference to the published number
+    # Positions in percent of the column's range: interval (a, b), value v, ERM e, published p.
     scale: Mapping[str, float] = field(default_factory=dict)
-    opens: bool = False
 
 
 @dataclass(frozen=True)
-class Row:
-    """A row: its cells by column, and the records behind it with their values by column."""
+class PageRow:
+    """A row of a page's table.
 
-    cells: Mapping[str, Cell]
+    Attributes:
+        cells: by column.
+        records: numbers of the records behind the row.
+        values: by column, the number of each record; the cells of these columns open the records.
+        summary: whether the row summarises others.
+    """
+
+    cells: dict[str, PageCell]
     records: Sequence[int] = ()
     values: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     summary: bool = False
 
-
-@dataclass(frozen=True)
-class Record:
-    """What lies behind a cell: a run, or another file of the results.
-
-    Attributes:
-        name: such as ``RW annotated, fold 1, seed 0``.
-        path: of its file, as the configuration names the results.
-        facts: of it alone.
-        sections: numbers of the sections of facts that it may share with others.
-    """
-
-    name: str
-    path: str
-    facts: Facts
-    sections: Sequence[int] = ()
+    def opens(self, column: str) -> bool:
+        """Whether a click on a cell opens records."""
+        return bool(self.values.get(column)) and self.cells[column].value is not None
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page.
+    """A page of the report."""
 
-    Attributes:
-        name: of its file, without ending.
-        title: what it shows.
-        lede: one or two sentences below the title.
-        columns: of the table; the first one names the rows.
-        rows: of the table, in the order in which the page opens.
-        records: what lies behind the cells.
-        sections: facts that records share, under a heading.
-        legend: signs and notations, in sentences.
-        files: where the numbers stand as files.
-        source: what a record is called: a run, a split, ...
-    """
+    name: str  # of the file, without ending
+    lede: str  # one or two sentences below the title
+    columns: Sequence[Column]  # the first one names the rows
+    rows: Sequence[PageRow]  # in their order when the page opens
+    records: Records = field(default_factory=Records)
+    legend: Sequence[str] = ()  # explanations of signs
+    files: Sequence[str] = ()  # files with the same numbers
+    behind: str = "run"  # what a record is: a run, a split, ...
 
-    name: str
-    title: str
-    lede: str
-    columns: Sequence[Column]
-    rows: Sequence[Row]
-    records: Sequence[Record] = ()
-    sections: Sequence[tuple[str, Facts]] = ()
-    legend: Sequence[str] = ()
-    files: Sequence[str] = ()
-    source: str = "run"
+    @property
+    def title(self) -> str:
+        return TITLES[self.name]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its caption; ``svg`` is its file's content."""
+    """A figure with its caption; ``svg`` is the content of its file."""
 
     title: str
     caption: str
     svg: bytes
 
     @property
-    def source(self) -> str:
+    def address(self) -> str:
         """The figure as the address of an image."""
         return f"data:image/svg+xml;base64,{b64encode(self.svg).decode()}"
 
 
-def text(value: Any) -> Cell:
-    """A cell that says its value; a missing one is empty."""
-    return Cell("" if value is None else str(value), value)
+def number_columns(named: Mapping[str, tuple[str, str]]) -> list[Column]:
+    """Columns of numbers from their labels and explanations."""
+    return [
+        Column(name, label, number=True, help=meaning) for name, (label, meaning) in named.items()
+    ]
 
 
-def number(value: float | None, digits: int = 3, opens: bool = False) -> Cell:
-    """A cell with a number; whole ones are counts and keep no digits."""
-    if value is None:
-        return Cell("", None)
-    shown = f"{value:,}" if isinstance(value, int) else plain(value, digits)
-    return Cell(shown, value, opens=opens)
+def cell(value: float | str | None, digits: int = 3) -> PageCell:
+    """A cell with a text or a number: integers have no decimals, missing values are empty."""
+    if isinstance(value, float):
+        return PageCell(typographic(text.number(value, digits)), value)
+    if isinstance(value, int):
+        return PageCell(f"{value:,}", value)
+    return PageCell(value or "", value)
 
 
-def plain(value: float, digits: int = 3) -> str:
-    """A number with a fixed number of decimals; 0 without a sign."""
-    shown = f"{value:.{digits}f}"
-    return shown.lstrip("-") if float(shown) == 0 else shown.replace("-", "\N{MINUS SIGN}")
+def cells(line: Mapping[str, Any]) -> dict[str, PageCell]:
+    """A cell for each value."""
+    return {name: cell(value) for name, value in line.items()}
+
+
+def typographic(number: str) -> str:
+    """A formatted number with minus signs instead of hyphens."""
+    return number.replace("-", MINUS)
 
 
 def write_page(path: str | Path, page: Page) -> None:
-    """Write a page; links lead from its folder to the files behind its cells."""
+    """Write a page; links to the files behind its cells are relative to its folder."""
     write_text(path, render(page, Path(path).parent))
 
 
 def write_pictures(path: str | Path, title: str, pictures: Sequence[Picture]) -> None:
     """Write the page of the figures, each with its caption."""
     template = _environment().get_template("figures.html.jinja")
-    write_text(path, template.render(title=title, pictures=pictures, style=_style()))
+    write_text(path, template.render(title=title, pictures=pictures, style=_part("page.css")))
 
 
 def render(page: Page, folder: Path) -> str:
-    """The page as HTML, with links from ``folder``."""
-    template = _environment().get_template("page.html.jinja")
+    """The page as HTML, with links relative to ``folder``."""
     choices = {c.name: _choices(page.rows, c.name) for c in page.columns if c.choice}
-    # One value alone is no choice.
-    choices = {name: values for name, values in choices.items() if len(values) > 1}
     given = [cell for row in page.rows for cell in row.cells.values()]
+    template = _environment().get_template("page.html.jinja")
     return template.render(
         page=page,
-        choices=choices,
-        spread=any(cell.spread for cell in given),
+        choices={name: values for name, values in choices.items() if len(values) > 1},
         published=any(cell.published for cell in given),
-        opens=any(cell.opens for cell in given),
+        opens=any(row.opens(name) for row in page.rows for name in row.values),
         estimates={n for row in page.rows for n, cell in row.cells.items() if cell.spread},
         data=_data(page, folder),
-        style=_style(),
-        script=(PARTS / "page.js").read_text(encoding="utf-8"),
+        style=_part("page.css"),
+        script=_part("page.js"),
     )
 
 
 def embedded(data: Any) -> str:
-    """JSON that may stand in a script element: nothing in it can end the element."""
+    """JSON for a script element: no character in it can end the element."""
     found = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         found = found.replace(character, f"\\u{ord(character):04x}")
@@ -207,38 +180,30 @@ def embedded(data: Any) -> str:
 
 def _data(page: Page, folder: Path) -> str:
     records = [
-        {
-            "name": record.name,
-            "path": record.path,
-            "link": Path(os.path.relpath(record.path, folder)).as_posix(),
-            "facts": record.facts,
-            "sections": record.sections,
+        asdict(record) | {"link": Path(os.path.relpath(record.path, folder)).as_posix()}
+        for record in page.records.records
+    ]
+    rows = []
+    for row in page.rows:
+        values = {
+            name: [None if value is None else round(value, 6) for value in found]
+            for name, found in row.values.items()
         }
-        for record in page.records
-    ]
-    rows = [
-        {"r": row.records, "v": {name: _rounded(found) for name, found in row.values.items()}}
-        for row in page.rows
-    ]
-    return embedded({"records": records, "sections": page.sections, "rows": rows})
+        rows.append({"r": row.records, "v": values})
+    return embedded({"records": records, "sections": page.records.sections, "rows": rows})
 
 
-def _rounded(values: Iterable[float | None]) -> list[float | None]:
-    return [None if value is None else round(value, 6) for value in values]
+def _choices(rows: Sequence[PageRow], name: str) -> list[str]:
+    """Texts of a column in the order of the rows; numbers are sorted."""
+    found = {row.cells[name].text: row.cells[name].value for row in rows if name in row.cells}
+    found.pop("", None)
+    if all(isinstance(value, int | float) for value in found.values()):
+        return sorted(found, key=lambda shown: float(found[shown] or 0))
+    return list(found)
 
 
-def _choices(rows: Sequence[Row], name: str) -> list[str]:
-    """Values of a column as they are read, in the order of the rows, numbers by size."""
-    cells = {row.cells[name].text: row.cells[name].value for row in rows if name in row.cells}
-    found = [shown for shown in cells if shown]
-    sizes = {shown: cells[shown] for shown in found}
-    if all(isinstance(size, int | float) for size in sizes.values()):
-        found.sort(key=lambda shown: float(sizes[shown] or 0))
-    return found
-
-
-def _style() -> str:
-    return (PARTS / "page.css").read_text(encoding="utf-8")
+def _part(name: str) -> str:
+    return (PARTS / name).read_text(encoding="utf-8")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Runs and other files as what lies behind the cells of the pages."""
+"""Records: the runs and other files behind the cells of the pages, with facts about them."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,34 +6,62 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from fairser.config.schema import Config
 from fairser.core.files import read_json
-from fairser.report.pages import Facts, Record
 from fairser.report.settings import changes, said
 
 Run = dict[str, Any]  # the content of a metrics.json
+Facts = Sequence[tuple[str, str]]  # pairs of name and value
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run or another file.
+
+    Attributes:
+        name: such as ``RW annotated, fold 1, seed 0``.
+        path: of the file, as the configuration names the results.
+        facts: about it alone.
+        sections: numbers of the sections of facts that it shares with other records.
+    """
+
+    name: str
+    path: str
+    facts: Facts
+    sections: Sequence[int]
 
 
 class Records:
-    """Records of a page, and the sections of facts that they share, each of which is kept once."""
+    """Records of a page, and their sections of facts, each of which is kept once."""
 
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.sections: list[tuple[str, Facts]] = []
-        self._numbers: dict[str, int] = {}
 
-    def add(self, name: str, path: str, facts: Facts, sections: Sequence[tuple[str, Facts]]) -> int:
+    def add(self, name: str, path: str, sections: Mapping[str, Facts], own: Facts = ()) -> int:
         """Number of a new record; sections without facts are left out."""
-        numbers = [self._number(section) for section in sections if section[1]]
-        self.records.append(Record(name, path, facts, numbers))
+        numbers = []
+        for section in sections.items():
+            if section[1] and section not in self.sections:
+                self.sections.append(section)
+            if section[1]:
+                numbers.append(self.sections.index(section))
+        self.records.append(Record(name, path, own, numbers))
         return len(self.records) - 1
 
-    def _number(self, section: tuple[str, Facts]) -> int:
-        key = json.dumps(section)
-        if key not in self._numbers:
-            self._numbers[key] = len(self.sections)
-            self.sections.append(section)
-        return self._numbers[key]
+    def add_run(self, name: str, path: str, run: Run, sections: Mapping[str, Facts]) -> int:
+        """Number of a new record of a run, with these sections after those of every run."""
+        best = {key: run[key] for key in ("best_epoch", "best_round") if run.get(key) is not None}
+        own = [(key.replace("_", " "), str(value)) for key, value in best.items()]
+        own += [(f"{stage}, s", f"{value:.1f}") for stage, value in run["seconds"].items()]
+        made = {"commit": run["commit"] or "unknown", "device": run["device"], **run["versions"]}
+        common = {
+            "Code and machine": facts(made),
+            "Configuration where it differs from the default": _changed(json.dumps(run["config"])),
+            "Features": origin(run.get("features"), run["versions"]),
+            "Groups": origin(run.get("groups"), run["versions"]),
+            "Settings of the run": facts(run.get("settings") or {}),
+        }
+        return self.add(name, path, {**common, **sections}, own)
 
 
 @dataclass(frozen=True)
@@ -42,7 +70,7 @@ class Runs:
 
     Attributes:
         paths: of their ``metrics.json``, as the configuration names the results.
-        metrics: what stands there.
+        metrics: the content of these files.
     """
 
     paths: Sequence[str]
@@ -54,54 +82,19 @@ class Runs:
         return cls(found, [read_json(path) for path in found])
 
     def where(self, **values: Any) -> list[int]:
-        """Numbers of the runs with these values; a list or tuple allows several."""
-        allowed = {
-            name: value if isinstance(value, list | tuple) else (value,)
-            for name, value in values.items()
-        }
+        """Numbers of the runs with these values; a tuple allows several values."""
         return [
             number
             for number, run in enumerate(self.metrics)
-            if all(run[name] in choice for name, choice in allowed.items())
+            if all(
+                run[name] in (value if isinstance(value, tuple) else (value,))
+                for name, value in values.items()
+            )
         ]
 
 
-def run_record(
-    records: Records,
-    name: str,
-    path: str,
-    run: Run,
-    config: Config,
-    more: Sequence[tuple[str, Facts]] = (),
-) -> int:
-    """Add a run.
-
-    Args:
-        records: of the page.
-        name: of the run.
-        path: of its ``metrics.json``.
-        run: what stands there.
-        config: the resolved configuration, for runs that do not record it.
-        more: sections of facts to add.
-    """
-    best = {key: run[key] for key in ("best_epoch", "best_round") if run.get(key) is not None}
-    own = [(key.replace("_", " "), str(value)) for key, value in best.items()]
-    own += [(f"{stage}, s", f"{value:.1f}") for stage, value in run["seconds"].items()]
-    made = {"commit": run["commit"] or "unknown", "device": run["device"]}
-    changed = _changed(json.dumps(run.get("config", config)))
-    sections = [
-        ("Code and machine", facts({**made, **run["versions"]})),
-        ("Configuration where it differs from the default", changed),
-        ("Features", origin(run.get("features"), run["versions"])),
-        ("Groups", origin(run.get("groups"), run["versions"])),
-        ("Settings of the run", facts(run.get("settings") or {})),
-        *more,
-    ]
-    return records.add(name, path, own, sections)
-
-
 def origin(made: Mapping[str, Any] | None, versions: Mapping[str, str]) -> Facts:
-    """How features were made, as their ``source.json`` has it; versions only where they differ."""
+    """A ``source.json`` as facts, with those of its versions that differ from ``versions``."""
     if made is None:
         return []
     other = {k: v for k, v in made.get("versions", {}).items() if versions.get(k) != v}
@@ -110,7 +103,7 @@ def origin(made: Mapping[str, Any] | None, versions: Mapping[str, str]) -> Facts
 
 def facts(data: Mapping[str, Any], prefix: str = "") -> Facts:
     """Nested values as pairs: ``{"model": {"commit": "1"}}`` is ``model commit``: ``1``."""
-    found: Facts = []
+    found: list[tuple[str, str]] = []
     for key, value in data.items():
         name = f"{prefix}{key.replace('_', ' ')}"
         if isinstance(value, Mapping):
@@ -122,7 +115,7 @@ def facts(data: Mapping[str, Any], prefix: str = "") -> Facts:
 
 @cache
 def _changed(config: str) -> Facts:
-    """Changed keys of a configuration in JSON: runs have the same one but for a few."""
+    """Changed keys of a configuration in JSON, which most runs share."""
     return [
         (key.name, f"{said(key.value)} (default {said(key.default)})")
         for key in changes(json.loads(config))

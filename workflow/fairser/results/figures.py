@@ -1,4 +1,4 @@
-"""The figures: data frames in, figures out; :mod:`fairser.results.style` says how they look."""
+"""The figures of the first study; :mod:`fairser.results.style` defines how they look."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,19 +11,20 @@ from matplotlib.figure import Figure
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.demographics import order_groups
 from fairser.evaluation.bootstrap import Gap
+from fairser.evaluation.metrics import is_better_low, metric_names
 from fairser.results import labels, style
 from fairser.results.summaries import ALL, CONFIGURATION, front
-from fairser.results.tables import PERFORMANCE, ordered
+from fairser.results.tables import configuration_name, ordered_methods
 
 
 @style.styled
 def tsne_figure(
     points: pl.DataFrame, table: ClipTable, grouping: pl.DataFrame, attribute: str
 ) -> Figure:
-    """t-SNE of train clips by a demographic attribute, where it is known, and by cluster.
+    """t-SNE of train clips by a demographic attribute, if it is known, and by cluster.
 
     Args:
-        points: what :func:`fairser.results.tsne.coordinates` gives.
+        points: what :func:`fairser.results.tsne.coordinates` returns.
         table: clip table of the fold.
         grouping: clusters of its clips.
         attribute: demographic column.
@@ -41,7 +42,7 @@ def tsne_figure(
         handles, values = axes.get_legend_handles_labels()
         handles_of = dict(zip(values, handles, strict=True))
         labels.legend(figure, handles_of, style.words(name), False, markerscale=2, handlelength=1)
-    # A cluster's number stands at the clip that is nearest to its median.
+    # A cluster's number is written at the clip nearest to its median.
     away = pl.sum_horizontal(
         (pl.col(c) - pl.col(c).median().over("group")) ** 2 for c in ("x", "y")
     )
@@ -54,7 +55,7 @@ def tsne_figure(
 
 
 def _scatter(axes: Axes, shown: pl.DataFrame, column: str) -> None:
-    """Points ``x``, ``y`` in the colour and marker of their value, rare values on top."""
+    """Draw points in the colour and marker of their value, rare values on top."""
     names = shown[column].drop_nulls().unique().to_list()
     if column == "group":
         names.sort(key=lambda name: (len(name), name))  # 2 before 10
@@ -76,21 +77,22 @@ def _scatter(axes: Axes, shown: pl.DataFrame, column: str) -> None:
 
 @style.styled
 def metrics_by_k(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
-    """Each metric against the number of clusters; ERM and annotated groups for comparison.
+    """Each metric against the number of clusters, with ERM and annotated groups for comparison.
 
     Args:
-        table: what :func:`fairser.results.summaries.summaries` gives; an empty column has no panel.
+        table: what :func:`fairser.results.summaries.summaries` returns; an empty column gets no
+            panel.
         gaps: gaps by the name of their column.
     """
     clustered = table.filter(pl.col("source") == "kmeans").sort("k")
-    columns = [name for name in (*PERFORMANCE, *gaps) if clustered[name].count()]
+    columns = [name for name in (*metric_names("performance"), *gaps) if clustered[name].count()]
     if not columns:
         return style.notice("No run with clusters has a metric to show.")
-    methods = ordered(clustered["method"])
+    methods = ordered_methods(clustered["method"])
     annotated = table.filter(pl.col("method").is_in(methods), pl.col("source") == "annotated")
     x = np.log2(clustered["k"].unique().sort().to_numpy())
-    last = x[-1] + max(1.0, 0.2 * (x[-1] - x[0]))  # where annotated groups stand
-    width = min(0.4 * min(np.diff(x), default=1.0), 0.14 * (last - x[0]))  # of a K's points
+    last = x[-1] + max(1.0, 0.2 * (x[-1] - x[0]))  # position of annotated groups
+    width = min(0.4 * min(np.diff(x), default=1.0), 0.14 * (last - x[0]))  # of the points of a K
     figure, panels = style.new_panels(len(columns), 2.6)
     for axes, name in zip(panels, columns, strict=True):
         for row in table.filter(pl.col("method") == "erm").drop_nulls(name).to_dicts():
@@ -105,26 +107,25 @@ def metrics_by_k(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
             mine = annotated.filter(pl.col("method") == method)
             look |= {"markerfacecolor": "white", "label": None, "linestyle": "none"}
             style.interval_line(axes, np.full(mine.height, last + shift), mine, name, **look)
-        ticks = labels.spread(x, 0.06 * (last - x[0]))
-        ks = [f"{2**v:.0f}" for v in ticks]
+        ticks, ks = labels.k_ticks(x, last - x[0])
         if annotated[name].count():
             axes.axvline((x[-1] + last) / 2, color=style.GREY, linewidth=0.6, linestyle=":")
             ticks, ks = [*ticks, last], [*ks, "annotated"]
         axes.set_xticks(ticks, ks)
         axes.set(title=style.metric_name(name, gaps), xlabel="Number of clusters K")
-        axes.set_ylabel("higher is better" if name in PERFORMANCE else "lower is better")
+        axes.set_ylabel("lower is better" if is_better_low(name) else "higher is better")
     labels.merged_legend(figure, panels, "", 3.5)
     return figure
 
 
 @style.styled
 def tradeoff(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
-    """F1 against each gap: a point per configuration, the Pareto front and its names.
+    """F1 against each gap: a point per configuration, and the Pareto front with names.
 
-    Random, far from the others, is told in a line and not drawn, unless it is alone.
+    Random is far from the others: its numbers are written above the panel, unless it is alone.
 
     Args:
-        table: what :func:`fairser.results.summaries.summaries` gives.
+        table: what :func:`fairser.results.summaries.summaries` returns.
         gaps: gaps by the name of their column.
     """
     table, random = table.drop_nulls("f1"), pl.col("method") == "random"
@@ -132,7 +133,7 @@ def tradeoff(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
     columns = [name for name in gaps if drawn[name].count()]
     if not columns:
         named = " or ".join(sorted({style.words(gap.attribute) for gap in gaps.values()}))
-        return style.notice(f"No gap exists: the test clips do not show two groups of {named}.")
+        return style.notice(f"There is no gap: the test clips lack two known groups of {named}.")
     figure, panels = style.new_panels(len(columns), 4.0)
     fronts = []
     for axes, name in zip(panels, columns, strict=True):
@@ -150,16 +151,16 @@ def tradeoff(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
             if drawn is not table:
                 text = f"Random, not drawn: F1 {row['f1']:.3f}, gap {row[name]:.3f}"
                 axes.set_title(text, loc="right", color=style.DARK)
-    labels.point_legends(figure, ordered(drawn["method"]), set(drawn["source"]))
+    labels.point_legends(figure, ordered_methods(drawn["method"]), drawn["source"])
     for axes, best, points in fronts:
-        names = [style.configuration_name(*row[2:]) for row in best.iter_rows()]
+        names = [configuration_name(*row[2:]) for row in best.iter_rows()]
         ends = [row[:2] for row in best.iter_rows()]
         labels.place_labels(axes, ends, names, [*points.rows(), *_along_steps(ends)])
     return figure
 
 
 def _along_steps(ends: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Many points of the front's line, which labels should not cover."""
+    """Many points on the line of the front, which labels should not cover."""
     shares = np.linspace(0, 1, 25)
     found: list[tuple[float, float]] = []
     for (x, y), (right, top) in pairwise(ends):
@@ -172,10 +173,10 @@ def _along_steps(ends: Sequence[tuple[float, float]]) -> list[tuple[float, float
 def tpr_by_class(rates: pl.DataFrame, attribute: str) -> Figure:
     """True positive rate by class and group, a panel per configuration.
 
-    Bars are means over folds, dots the folds; a cross stands for a group without positive clips.
+    Bars are means over folds, dots are folds, a cross marks a group without positive clips.
 
     Args:
-        rates: what :func:`fairser.results.summaries.class_rates` gives.
+        rates: what :func:`fairser.results.summaries.class_rates` returns.
         attribute: demographic column, for the legend.
     """
     classes = rates["class"].unique(maintain_order=True).to_list()
@@ -198,7 +199,7 @@ def tpr_by_class(rates: pl.DataFrame, attribute: str) -> Figure:
             axes.scatter(fold["class"].to_numpy() + shift, fold["tpr"].to_numpy(), **style.DOT)
             if none.size:
                 axes.scatter(none + shift, np.full(none.shape, 0.02), **style.CROSS)
-        axes.set(title=style.configuration_name(*head), ylim=(0, 1.03))
+        axes.set(title=configuration_name(*head), ylim=(0, 1.03))
         axes.set(xlabel="Class", ylabel="True positive rate")
         labels.name_ticks(axes, classes, len(heads))
     labels.merged_legend(figure, panels, "" if groups == [ALL] else style.words(attribute), 2.0)

@@ -1,4 +1,4 @@
-"""Texts around the data: names of points that cover nothing, legends that fit, names at ticks."""
+"""Text in figures: names of points that do not overlap, legends that fit, names at ticks."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,11 +9,11 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from fairser.results import style
-from fairser.results.tables import SOURCES
+from fairser.results.tables import method_name, ordered_sources
 
-LETTER = 0.07  # inches: width of a letter
-ROOM = (1.1, 1.5)  # of a label, across and up, relative to its text: keeps it off the markers
-ITERATIONS = 1000  # of the placing of labels; a limit of time would give other pictures
+LETTER = 0.07  # width of a letter in inches
+ROOM = (1.1, 1.5)  # width and height of a label relative to its text, to keep it off the markers
+ITERATIONS = 1000  # of the label placement; a time limit would make the figure vary
 
 
 def place_labels(
@@ -23,20 +23,20 @@ def place_labels(
     avoid: Sequence[tuple[float, float]] = (),
     **look: Any,
 ) -> list[Text]:
-    """Write each text near its point, clear of the other texts and of what is to be avoided.
+    """Write each text near its point, so that it covers neither other texts nor markers.
 
-    Call it last: it measures the figure as it is then.
+    Call this after everything else is drawn, because it measures the figure.
 
     Args:
         axes: where to write.
         points: data coordinates.
         texts: one for each point.
-        avoid: data coordinates of markers that should stay free.
+        avoid: data coordinates of the markers.
         **look: further properties of the texts.
     """
-    from adjustText import adjust_text  # takes a second; most figures do without
+    from adjustText import adjust_text  # takes a second to import
 
-    # A box, not a stroke: text with a stroke becomes a path in svg.
+    # A box, because text with a white outline would become a path in svg.
     box = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75}
     placed = [
         axes.text(x, y, text, bbox=box, zorder=5, ha="center", va="center", **look)
@@ -63,13 +63,13 @@ def place_labels(
 def legend(
     figure: Figure, handles: dict[str, Any], title: str, above: bool = True, **look: Any
 ) -> None:
-    """A legend above or below all panels, with as many columns as fit.
+    """Draw a legend above or below all panels, with as many columns as fit.
 
     Args:
-        figure: where to write.
-        handles: what is drawn, by its name.
-        title: what the names are of; may be empty.
-        above: or below.
+        figure: where to draw.
+        handles: drawn objects by their names.
+        title: of the legend; may be empty.
+        above: above the panels, else below.
         **look: further properties of the legend.
     """
     room = (max(map(len, handles)) + look.get("handlelength", 2.0) + 3) * LETTER
@@ -85,7 +85,7 @@ def legend(
 
 
 def merged_legend(figure: Figure, panels: Iterable[Axes], title: str, length: float) -> None:
-    """One legend above all panels, each name once, marks that explain the others last."""
+    """Draw one legend for all panels, with each name once and the marks of folds last."""
     handles: dict[str, Any] = {}
     for axes in panels:
         for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
@@ -96,17 +96,17 @@ def merged_legend(figure: Figure, panels: Iterable[Axes], title: str, length: fl
 
 
 def point_legends(figure: Figure, methods: Sequence[str], sources: Iterable[str]) -> None:
-    """Legends of points (:func:`fairser.results.style.point_look`): methods, and sources."""
-    found = set(sources)
-    colours = {style.method_name(m): Line2D([], [], **style.point_look(m, "none")) for m in methods}
-    shapes = {s: Line2D([], [], **style.point_look("random", s)) for s in SOURCES if s in found}
+    """Draw the legends of points: colours of the methods and markers of the group sources."""
+    colours = {method_name(m): Line2D([], [], **style.point_look(m, "none")) for m in methods}
+    found = ordered_sources(sources)
+    shapes = {s: Line2D([], [], **style.point_look("random", s)) for s in found}
     legend(figure, colours, "Method", handlelength=1.0)
     legend(figure, shapes, "Groups from", above=False, handlelength=1.0)
 
 
 def name_ticks(axes: Axes, names: Sequence[str], columns: int) -> None:
-    """Names at places 0, 1, ..., slanted where they would touch in one of so many columns."""
-    room = (style.WIDTH / min(columns, 2) - 0.7) / len(names)  # inches for a name
+    """Write names at 0, 1, ..., slanted where they would touch in a figure of so many panels."""
+    room = (style.WIDTH / min(columns, 2) - 0.7) / len(names)  # inches of a name
     axes.set_xticks(range(len(names)), names)
     if max(map(len, names)) * LETTER > room:
         axes.tick_params(axis="x", rotation=30)
@@ -114,10 +114,15 @@ def name_ticks(axes: Axes, names: Sequence[str], columns: int) -> None:
             label.set(ha="right", rotation_mode="anchor")
 
 
-def spread(values: Iterable[float], apart: float) -> list[float]:
-    """Those of ascending values that are so far apart from the one kept before."""
+def k_ticks(x: Sequence[float], width: float) -> tuple[list[float], list[str]]:
+    """Ticks at some of the ascending binary logarithms of K, so that their names do not touch.
+
+    Args:
+        x: binary logarithms.
+        width: of the axis.
+    """
     kept: list[float] = []
-    for value in values:
-        if not kept or value - kept[-1] >= apart:
+    for value in x:
+        if not kept or value - kept[-1] >= 0.06 * width:
             kept.append(value)
-    return kept
+    return kept, [f"{2**value:.0f}" for value in kept]

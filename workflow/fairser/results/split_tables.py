@@ -1,4 +1,4 @@
-"""Tables A3 and A4 of the Interspeech 2025 paper: what the biased splits hold."""
+"""Tables A3 and A4 of the Interspeech 2025 paper: numbers of clips in the biased splits."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from fairser.corpora.demographics import order_groups
 
 
 def table_a3(table: ClipTable, attribute: str) -> pl.DataFrame:
-    """Table A3: majority-class clips of one fold by emotion, group and split.
+    """Table A3: clips of one fold with a majority emotion, by emotion, group and split.
 
     Args:
         table: biased clip table of one fold.
@@ -41,7 +41,7 @@ def table_a4(tables: dict[int, ClipTable], shown: Iterable[str]) -> pl.DataFrame
 
     Args:
         tables: biased clip tables by fold.
-        shown: attributes to count, those that the corpus lacks are left out.
+        shown: attributes to count; those that the corpus lacks are skipped.
     """
     first = next(iter(tables.values()))
     attributes = [name for name in shown if name in first.attributes]
@@ -49,7 +49,7 @@ def table_a4(tables: dict[int, ClipTable], shown: Iterable[str]) -> pl.DataFrame
         name: sorted({v for t in tables.values() for v in t.frame[name].drop_nulls().unique()})
         for name in attributes
     }
-    # A group that is named as another or as a class carries its attribute in front.
+    # A group with the name of another group or of a class is prefixed by its attribute.
     taken = Counter([*first.classes, *(group for groups in values.values() for group in groups)])
     rows = []
     for fold, table in tables.items():

@@ -1,7 +1,7 @@
-"""How the figures look: sizes, colours, markers, words, and how they are saved.
+"""How figures look and how they are saved: sizes, colours, markers, names.
 
-Colours are those of Okabe and Ito (2008), which the colour-blind tell apart; each goes with a
-marker, a line style or a hatch, so that a grey print says the same.
+The colours are those of Okabe and Ito (2008), which readers with colour blindness can distinguish.
+Each comes with a marker, a line style or a hatch, so that figures can be read without colours.
 """
 
 import textwrap
@@ -14,53 +14,27 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fairser.config.extensions import extensions
 from fairser.core.files import complete
 from fairser.evaluation.bootstrap import Gap
 from fairser.evaluation.metrics import Floats
-from fairser.results.tables import NAMES, SOURCES
+from fairser.results.tables import method_name
 
 WIDTH = 7.0  # inches: the text width of a page
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, RED, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 GREY, DARK = "#8C8C8C", "#555555"
-COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK)  # yellow is too pale for small points
+COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK)  # small yellow points are hard to see
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
-PANEL_LETTERS = 48  # above a panel of half the width
+PANEL_LETTERS = 48  # of a line above a panel of half the width
 HATCHES = ("", "////", "xxxx", "----", "\\\\\\\\", "....")
-OWN = "#7F4F24"  # brown: MinMaxGAP, and methods that have no colour here
-METHOD_COLOURS = {
-    "erm": BLACK,
-    "random": GREY,
-    "lff": SKY,
-    "disent": YELLOW,
-    "pgdro": PURPLE,
-    "ds": ORANGE,
-    "rw": BLUE,
-    "gdro": GREEN,
-    "gadro": RED,
-    "minmaxgap": OWN,
-}
-# Halves that are filled: what looks alike in grey differs by them.
-FILLS = {"gdro": "left", "gadro": "right", "pgdro": "top", "lff": "bottom"}
-SOURCE_MARKERS = dict(zip(SOURCES, ("o", "s", "^", "D"), strict=True))
+OWN = "#7F4F24"  # brown: methods that declare no colour
 PLURALS = {"gender": "genders", "race": "races", "age": "age groups", "ethnicity": "ethnicities"}
-DOT: dict[str, Any] = {
-    "s": 9,
-    "color": "white",
-    "edgecolors": BLACK,
-    "linewidths": 0.7,
-    "zorder": 3,
-    "label": "one fold",
-    "clip_on": False,
-}
-CROSS: dict[str, Any] = {
-    "s": 16,
-    "color": BLACK,
-    "marker": "x",
-    "linewidths": 0.9,
-    "label": "no positive clip",
-}
+DOT: dict[str, Any] = {"s": 9, "color": "white", "edgecolors": BLACK, "linewidths": 0.7}
+DOT |= {"zorder": 3, "clip_on": False, "label": "one fold"}
+CROSS: dict[str, Any] = {"s": 16, "color": BLACK, "marker": "x", "linewidths": 0.9}
+CROSS |= {"label": "no positive clip"}
 RATES = {
     "tpr": "true positive rate",
     "ppr": "predicted positive rate",
@@ -84,16 +58,23 @@ SETTINGS = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "fair-ser",  # the same names of parts in every run
 }
-# Decorator of what draws: its settings, whatever the user's own of matplotlib are.
+# A decorator: drawing does not depend on the user's settings of matplotlib.
 styled = style.context(["default", SETTINGS])
 
 
 def method_colour(method: str) -> str:
-    return METHOD_COLOURS.get(method, OWN)
+    """The colour that a method declares; :data:`OWN` for the others."""
+    return str(_declared("METHOD", method, "colour") or OWN)
+
+
+def _declared(constant: str, name: str, key: str) -> Any:
+    """What an extension declares; None for one that is not there, such as in older results."""
+    known = extensions(constant)
+    return known[name][key] if name in known else None
 
 
 def line_look(method: str, number: int) -> dict[str, Any]:
-    """Keywords of the line of a method, the ``number``-th of a figure."""
+    """Keywords of the line of a method, the ``number``-th line of a figure."""
     return {
         "color": method_colour(method),
         "marker": MARKERS[number % len(MARKERS)],
@@ -103,22 +84,23 @@ def line_look(method: str, number: int) -> dict[str, Any]:
 
 
 def group_look(number: int | None) -> dict[str, Any]:
-    """Colour and marker of the points of the ``number``-th of many groups; None is unknown."""
+    """Colour and marker of the points of the ``number``-th group; None stands for unknown."""
     if number is None:
         return {"color": GREY, "marker": "h"}
-    turn, colour = divmod(number, len(COLOURS))  # no pair comes again before the 57th
+    turn, colour = divmod(number, len(COLOURS))  # 56 different pairs
     return {"color": COLOURS[colour], "marker": MARKERS[(colour + turn) % len(MARKERS)]}
 
 
 def point_look(method: str, source: str) -> dict[str, Any]:
-    """Keywords of the point of a configuration; how it is filled tells like colours apart."""
+    """Keywords of the point of a configuration."""
     return {
         "linestyle": "none",
-        "marker": SOURCE_MARKERS[source],
+        "marker": _declared("SOURCE", source, "marker") or "v",
         "markersize": 5.5,
         "markerfacecolor": method_colour(method),
         "markerfacecoloralt": "white",
-        "fillstyle": FILLS.get(method, "full"),
+        # The half that is filled distinguishes colours that look alike in grey.
+        "fillstyle": _declared("METHOD", method, "fill") or "full",
         "markeredgecolor": BLACK,
         "markeredgewidth": 0.5,
     }
@@ -130,23 +112,14 @@ def bar_look(number: int) -> dict[str, Any]:
 
 
 def words(attribute: str) -> str:
+    """The name of a demographic column, with spaces."""
     return attribute.replace("_", " ")
 
 
-def method_name(method: str) -> str:
-    return NAMES.get(method, method)
-
-
-def configuration_name(method: str, source: str, k: int) -> str:
-    """Such as ``ERM``, ``RW annotated`` or ``RW kmeans 16``."""
-    parts = [method_name(method), *([source] if source != "none" else [])]
-    return " ".join([*parts, str(k)] if source == "kmeans" else parts)
-
-
 def metric_name(column: str, gaps: dict[str, Gap]) -> str:
-    """A column of a table in words, such as ``Gap in true positive rate between genders``."""
+    """The name of a table's column, such as ``Gap in true positive rate between genders``."""
     if column not in gaps:
-        return {"f1": "Macro F1", "acc": "Accuracy"}.get(column, column)
+        return str(_declared("METRICS", column, "title") or column)
     gap = gaps[column]
     name = words(gap.attribute)
     text = f"Gap in {RATES[gap.rate]} between {PLURALS.get(name, f'groups of {name}')}"
@@ -169,7 +142,7 @@ def new_panels(number: int, height: float) -> tuple[Figure, list[Axes]]:
 
 
 def interval_line(axes: Axes, x: Floats, part: pl.DataFrame, name: str, **look: Any) -> None:
-    """A line with thin bars from ``_low`` to ``_high``; nothing where no number exists."""
+    """A line with thin bars from ``_low`` to ``_high``; nothing if there is no number."""
     ends = [part[f"{name}{end}"].cast(pl.Float64).to_numpy() for end in ("", "_low", "_high")]
     y, low, high = (np.asarray(end, dtype=np.float64) for end in ends)
     if not np.isnan(y).all():
@@ -179,7 +152,7 @@ def interval_line(axes: Axes, x: Floats, part: pl.DataFrame, name: str, **look: 
 
 @styled
 def notice(text: str) -> Figure:
-    """A figure that says in a sentence why there is nothing to draw."""
+    """A figure with a sentence that says why there is nothing to draw."""
     figure = new_figure(1.0)
     figure.text(0.5, 0.5, text, ha="center", va="center", wrap=True)
     return figure
@@ -187,8 +160,7 @@ def notice(text: str) -> Figure:
 
 @styled
 def save(figure: Figure, svg: str | Path, png: str | Path) -> None:
-    """Write a figure as svg and as png of 300 dpi, with the same bytes whenever it is drawn."""
-    with complete(svg) as path:
-        figure.savefig(path, format="svg", metadata={"Date": None})
-    with complete(png) as path:
-        figure.savefig(path, format="png", metadata={"Software": None})
+    """Write a figure as svg and as png of 300 dpi, with the same bytes in every run."""
+    for file, kind, varying in ((svg, "svg", "Date"), (png, "png", "Software")):
+        with complete(file) as path:
+            figure.savefig(path, format=kind, metadata={varying: None})

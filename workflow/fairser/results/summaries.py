@@ -1,4 +1,4 @@
-"""The numbers behind the figures: configurations with intervals, the Pareto front, class rates."""
+"""The numbers of the figures: configurations with intervals, the Pareto front, class rates."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from fairser.evaluation.bootstrap import Bootstrap, RunCounts, estimate
-from fairser.results.tables import PERFORMANCE
+from fairser.evaluation.metrics import metric_names
 
 CONFIGURATION = ("method", "source", "k")
 ALL = "all clips"
@@ -19,14 +19,14 @@ def summaries(runs: Sequence[RunCounts], bootstrap: Bootstrap) -> pl.DataFrame:
         runs: runs of the grid.
         bootstrap: resamples, with the gaps to show.
     """
-    by_row: dict[tuple[str, str, int], list[RunCounts]] = {}
+    by_head: dict[tuple[str, str, int], list[RunCounts]] = {}
     for run in runs:
-        by_row.setdefault((run.method, run.source, run.k), []).append(run)
+        by_head.setdefault((run.method, run.source, run.k), []).append(run)
     rows = []
-    for head, found in by_row.items():
+    for head, found in by_head.items():
         values = {run: bootstrap.values(run) for run in found}
         row: dict[str, Any] = dict(zip(CONFIGURATION, head, strict=True))
-        for name in (*PERFORMANCE, *bootstrap.gaps):
+        for name in (*metric_names("performance"), *bootstrap.gaps):
             one = estimate(found, {run: value[name] for run, value in values.items()})
             row[name] = one.value
             row[f"{name}_low"], row[f"{name}_high"] = one.interval
@@ -35,15 +35,15 @@ def summaries(runs: Sequence[RunCounts], bootstrap: Bootstrap) -> pl.DataFrame:
 
 
 def chosen(table: pl.DataFrame, method: str, source: str, k: int) -> pl.DataFrame:
-    """ERM and the wanted configuration, a row each, of those that there are.
+    """The rows of ERM and of a configuration.
 
-    For a wanted one that is missing stands the one with the smallest ``tpr_gap``, Random aside.
+    If the configuration is missing, the one with the smallest ``tpr_gap`` replaces it.
 
     Args:
-        table: what :func:`summaries` gives.
-        method: of the wanted configuration.
-        source: of the wanted configuration.
-        k: number of clusters, for the source kmeans.
+        table: what :func:`summaries` returns.
+        method: of the configuration.
+        source: of the configuration.
+        k: number of clusters of the source kmeans.
     """
     others = table.filter(~pl.col("method").is_in(["erm", "random"]))
     wanted = others.filter(pl.col("method") == method, pl.col("source") == source)
@@ -55,7 +55,7 @@ def chosen(table: pl.DataFrame, method: str, source: str, k: int) -> pl.DataFram
 
 
 def front(performance: Sequence[float], gap: Sequence[float]) -> list[int]:
-    """Positions of the Pareto front, by gap: nothing has more performance and no more gap."""
+    """Positions of the points that no other point beats in both numbers, sorted by gap."""
     found: list[int] = []
     for i in sorted(range(len(gap)), key=lambda i: (gap[i], -performance[i])):
         last = found[-1] if found else i
@@ -66,11 +66,13 @@ def front(performance: Sequence[float], gap: Sequence[float]) -> list[int]:
 
 
 def class_rates(runs: Sequence[RunCounts], attribute: str) -> pl.DataFrame:
-    """TPR by configuration, ``class``, ``group`` and ``fold``, the mean over seeds; null is none.
+    """``tpr`` by configuration, ``class``, ``group`` and ``fold``: means over seeds.
+
+    It is null for a group without positive clips.
 
     Args:
         runs: runs of the grid.
-        attribute: demographic column; all clips are one group where it is not known.
+        attribute: demographic column; if it is unknown, all clips are one group.
     """
     known = any(attribute in run.counts.columns and run.counts[attribute].count() for run in runs)
     parts = []

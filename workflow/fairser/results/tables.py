@@ -1,4 +1,4 @@
-"""The tables of results: rows and columns of the Interspeech 2025 paper, then their uncertainty.
+"""Tables 1 and 2 of the Interspeech 2025 paper, with the uncertainty of each number.
 
 After the paper's columns come, for each number x: ``x_std`` (over folds), ``x_seed_std`` (over
 seeds, where there are several), ``x_low`` and ``x_high`` (95 % bootstrap interval over speakers)
@@ -6,14 +6,17 @@ and ``x_p`` (two-sided p-value of the difference to ERM, Holm-corrected over the
 then ``folds`` and ``seeds``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from fairser.config.extensions import extensions
 from fairser.core.errors import InputError
+from fairser.core.text import SIGNIFICANT
+from fairser.core.text import estimate as written
 from fairser.evaluation.bootstrap import (
     Bootstrap,
     Estimate,
@@ -23,51 +26,68 @@ from fairser.evaluation.bootstrap import (
     holm,
     p_value,
 )
-from fairser.evaluation.metrics import Floats
+from fairser.evaluation.metrics import Floats, is_better_low, metric_names
 
-# Names and order of the methods in Table 1; methods of the user's own follow by name.
-NAMES = {
-    "erm": "ERM",
-    "random": "Random",
-    "lff": "LfF",
-    "disent": "DisEnt",
-    "pgdro": "PGDRO",
-    "ds": "DS",
-    "rw": "RW",
-    "gdro": "GDRO",
-    "gadro": "GADRO",
-    "minmaxgap": "MinMaxGAP",
-}
-SOURCES = ("none", "annotated", "pseudo", "kmeans")
-DEBIASING = ("ds", "rw", "gdro", "gadro")  # what Overall and Gain summarise
-TABLE2_METHODS = ("ds", "rw", "gadro", "gdro")
+TABLE2_ORDER = ("ds", "rw", "gadro", "gdro")  # the paper's; other methods follow
 TABLE2_ATTRIBUTES = ("race", "age")
-PERFORMANCE = ("f1", "acc")
-SIGNIFICANT = 0.05
 LEGEND = (
     "value (standard deviation over folds) [95 % interval, bootstrap over speakers]; "
-    "* differs from ERM, Holm-corrected p < 0.05"
+    f"* differs from ERM, Holm-corrected p < {SIGNIFICANT:g}"
 )
-
-Head = dict[str, str | int | None]
+NAN = float("nan")
 
 
 @dataclass(frozen=True)
-class Row:
-    """A row of a table: what its first columns say, and the runs that it is the mean of.
+class TableRow:
+    """A row of a table.
 
-    ``gain`` marks a row of the runs' relative improvement over ERM; ``tested`` one whose
-    difference to ERM is tested.
+    Attributes:
+        head: its first columns.
+        runs: the runs that it is the mean of.
+        gain: whether it shows their relative improvement over ERM.
+        tested: whether its difference to ERM is tested.
     """
 
-    head: Head
+    head: Mapping[str, str | int | None]
     runs: Sequence[RunCounts]
     gain: bool = False
     tested: bool = False
 
 
+def method_name(method: str) -> str:
+    """The name of a method in tables and figures, such as ``ERM`` for ``erm``."""
+    known = extensions("METHOD")
+    return str(known[method]["title"]) if method in known else method
+
+
+def method_of(name: str) -> str:
+    """The method with a name: the inverse of :func:`method_name`."""
+    return next((m for m, one in extensions("METHOD").items() if one["title"] == name), name)
+
+
+def summarised_methods() -> list[str]:
+    """Methods that the rows Overall and Gain summarise."""
+    return [name for name, one in extensions("METHOD").items() if one["summary"]]
+
+
+def ordered_methods(methods: Iterable[str]) -> list[str]:
+    """Methods in the order that their files declare, then unknown ones, sorted."""
+    return _ordered(methods, extensions("METHOD"))
+
+
+def ordered_sources(sources: Iterable[str]) -> list[str]:
+    """Group sources in the order that their files declare, then unknown ones, sorted."""
+    return _ordered(sources, extensions("SOURCE"))
+
+
+def configuration_name(method: str, source: str, k: int) -> str:
+    """Such as ``ERM``, ``RW annotated`` or ``RW kmeans 16``."""
+    parts = [method_name(method), *([source] if source != "none" else [])]
+    return " ".join([*parts, str(k)] if source == "kmeans" else parts)
+
+
 def table_gaps(attributes: Sequence[str], variants: dict[str, str]) -> dict[str, Gap]:
-    """Gaps of a table by column, prefixed by the attribute where there are several.
+    """Gaps of a table by column, with the attribute in front where there are several.
 
     Args:
         attributes: demographic columns.
@@ -82,53 +102,47 @@ def table_gaps(attributes: Sequence[str], variants: dict[str, str]) -> dict[str,
 
 
 def table1(runs: Sequence[RunCounts], bootstrap: Bootstrap, k: int) -> pl.DataFrame:
-    """Table 1: a row per method and source, ``Overall`` and ``Gain`` of each source.
+    """Table 1: a row per method and source, then ``Overall`` and ``Gain`` of each source.
 
     Args:
-        runs: runs of the grid; those of kmeans with other numbers of clusters are left out.
+        runs: runs of the grid; kmeans with another number of clusters than ``k`` is left out.
         bootstrap: resamples, with the gaps to show.
         k: number of clusters of the source kmeans.
     """
     shown = [run for run in runs if run.source != "kmeans" or run.k == k]
+    sources = ordered_sources(run.source for run in shown)
     rows = []
-    for method in ordered({run.method for run in shown}):
-        for source in SOURCES:
+    for method in ordered_methods(run.method for run in shown):
+        for source in sources:
             found = [r for r in shown if (r.method, r.source) == (method, source)]
-            if found:
-                head: Head = {"method": NAMES.get(method, method), "source": source}
-                rows.append(Row(head, found, tested=method not in ("erm", "random")))
-    debiased = {source: _debiased(shown, source) for source in SOURCES}
-    for name, gain in (("Overall", False), ("Gain", True)):
-        rows += [
-            Row({"method": name, "source": source}, found, gain)
-            for source, found in debiased.items()
-            if found
-        ]
+            head = {"method": method_name(method), "source": source}
+            rows.append(TableRow(head, found, tested=method not in ("erm", "random")))
+    for name in ("Overall", "Gain"):
+        for source in sources:
+            found = _debiased(shown, source)
+            rows.append(TableRow({"method": name, "source": source}, found, name == "Gain"))
     return _table(rows, shown, bootstrap)
 
 
 def table2(runs: Sequence[RunCounts], bootstrap: Bootstrap, ks: Sequence[int]) -> pl.DataFrame:
-    """Table 2: the debiasing methods with the source kmeans, a row per method and K.
+    """Table 2: the methods with the source kmeans, a row per method and K.
 
     Args:
-        runs: runs of the grid; only ERM and those of kmeans with one of the Ks are shown.
+        runs: runs of the grid; only ERM and kmeans with one of the Ks are shown.
         bootstrap: resamples, with the gaps to show.
         ks: numbers of clusters.
     """
-    rows = []
-    erm = [run for run in runs if run.method == "erm"]
-    if erm:
-        rows.append(Row({"method": NAMES["erm"], "k": None}, erm))
     clustered = [run for run in runs if run.source == "kmeans"]
-    for method in TABLE2_METHODS:
+    erm = [run for run in runs if run.method == "erm"]
+    rows = [TableRow({"method": method_name("erm"), "k": None}, erm)]
+    others = [m for m in ordered_methods(r.method for r in clustered) if m not in TABLE2_ORDER]
+    for method in (*TABLE2_ORDER, *others):
         for k in ks:
             found = [r for r in clustered if (r.method, r.k) == (method, k)]
-            if found:
-                rows.append(Row({"method": NAMES[method], "k": k}, found, tested=True))
+            rows.append(TableRow({"method": method_name(method), "k": k}, found, tested=True))
     for k in ks:
         found = _debiased([run for run in clustered if run.k == k], "kmeans")
-        if found:
-            rows.append(Row({"method": "Gain", "k": k}, found, gain=True))
+        rows.append(TableRow({"method": "Gain", "k": k}, found, gain=True))
     shown = [run for run in runs if any(run in row.runs for row in rows)]
     return _table(rows, shown, bootstrap)
 
@@ -137,101 +151,75 @@ def readable(table: pl.DataFrame) -> pl.DataFrame:
     """A table of this module with each number and its uncertainty in one cell (:data:`LEGEND`)."""
     numbers = [name for name in table.columns if f"{name}_low" in table.columns]
     head = table.columns[: table.columns.index(numbers[0])]
-    cells = {name: [_with_uncertainty(row, name) for row in table.to_dicts()] for name in numbers}
-    merged = [pl.Series(name, values) for name, values in cells.items()]
-    return table.select(*head, *merged, "folds", "seeds")
+    lines = table.to_dicts()
+    cells = [pl.Series(name, [written(line, name) for line in lines]) for name in numbers]
+    return table.select(*head, *cells, "folds", "seeds")
 
 
-def _with_uncertainty(row: dict[str, Any], name: str) -> str:
-    if row[name] is None:
-        return ""
-    text = f"{row[name]:.3f}"
-    p = row[f"{name}_p"]
-    text += "*" if p is not None and p < SIGNIFICANT else ""
-    if row[f"{name}_std"] is not None:
-        text += f" ({row[f'{name}_std']:.3f})"
-    if row[f"{name}_low"] is not None:
-        text += f" [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]"
-    return text
+def _ordered(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    found = set(names)
+    return [name for name in known if name in found] + sorted(found.difference(known))
 
 
 def _debiased(runs: Sequence[RunCounts], source: str) -> list[RunCounts]:
-    """Runs of the four debiasing methods with a source; none if a method is missing."""
-    found = [run for run in runs if run.source == source and run.method in DEBIASING]
-    return found if {run.method for run in found} == set(DEBIASING) else []
+    """Runs of the summarised methods with a source; none if a built-in one is missing."""
+    summarised = summarised_methods()
+    found = [run for run in runs if run.source == source and run.method in summarised]
+    needed = {name for name in summarised if not extensions("METHOD")[name].own}
+    return found if needed <= {run.method for run in found} else []
 
 
-def ordered(methods: Iterable[str]) -> list[str]:
-    """Methods in the order of Table 1; those that it does not know by name."""
-    found = set(methods)
-    return [m for m in NAMES if m in found] + sorted(found - set(NAMES))
-
-
-def _table(rows: Sequence[Row], runs: Sequence[RunCounts], bootstrap: Bootstrap) -> pl.DataFrame:
+def _table(
+    candidates: Sequence[TableRow], runs: Sequence[RunCounts], bootstrap: Bootstrap
+) -> pl.DataFrame:
+    """The rows that have runs, with their numbers."""
+    rows = [row for row in candidates if row.runs]
     if not rows:
         raise InputError(
-            "No run of the grid belongs to this table; mend 'grid.methods', 'grid.sources' or the "
-            "numbers of clusters in 'tables'."
+            "No run of the grid belongs to this table. Change 'grid.methods', 'grid.sources' or "
+            "the numbers of clusters in 'tables'."
         )
-    columns = [*PERFORMANCE, *bootstrap.gaps]
     values = {run: bootstrap.values(run) for run in runs}
-    by_column = {name: {run: found[name] for run, found in values.items()} for name in columns}
-    reference = [run for run in runs if run.method == "erm"]
-    estimates: dict[str, list[Estimate]] = {}
-    p_values: dict[str, list[float]] = {}
-    for name in columns:
-        erm = estimate(reference, by_column[name]) if reference else None
-        found = [
-            _gain(row.runs, reference, by_column[name], name)
-            if row.gain
-            else estimate(row.runs, by_column[name])
-            for row in rows
+    erm = [run for run in runs if run.method == "erm"]
+    numbers: dict[str, list[Any]] = {
+        name: [row.head[name] for row in rows] for name in rows[0].head
+    }
+    uncertainty: dict[str, list[float]] = {}
+    for name in (*metric_names("performance"), *bootstrap.gaps):
+        measured = {run: found[name] for run, found in values.items()}
+        reference = estimate(erm, measured) if erm else None
+        found = []
+        for row in rows:
+            one = estimate(row.runs, measured)
+            found.append(_gain(one, reference, not is_better_low(name)) if row.gain else one)
+        tests = [
+            p_value(one, reference) if row.tested and reference else NAN
+            for row, one in zip(rows, found, strict=True)
         ]
-        estimates[name] = found
-        tests = [row.tested and erm is not None for row in rows]
-        p_values[name] = holm(
-            [
-                p_value(ours, erm) if tested and erm else float("nan")
-                for ours, tested in zip(found, tests, strict=True)
-            ]
-        )
-    lines = []
-    for number, row in enumerate(rows):
-        line: dict[str, str | int | float | None] = dict(row.head)
-        line |= {name: estimates[name][number].value for name in columns}
-        for name in columns:
-            one = estimates[name][number]
-            low, high = one.interval
-            line |= {f"{name}_std": one.std, f"{name}_seed_std": one.seed_std}
-            line |= {f"{name}_low": low, f"{name}_high": high}
-            line[f"{name}_p"] = p_values[name][number]
-        line["folds"] = len({run.fold for run in row.runs})
-        line["seeds"] = len({run.seed for run in row.runs})
-        lines.append(line)
-    table = pl.DataFrame(lines, infer_schema_length=None).fill_nan(None)
-    if len({run.seed for run in runs}) <= 1:
-        table = table.drop([f"{name}_seed_std" for name in columns])
-    return table
+        numbers[name] = [one.value for one in found]
+        uncertainty[f"{name}_std"] = [one.std for one in found]
+        if len({run.seed for run in runs}) > 1:
+            uncertainty[f"{name}_seed_std"] = [one.seed_std for one in found]
+        uncertainty[f"{name}_low"] = [one.interval[0] for one in found]
+        uncertainty[f"{name}_high"] = [one.interval[1] for one in found]
+        uncertainty[f"{name}_p"] = holm(tests)
+    numbers |= uncertainty
+    numbers["folds"] = [len({run.fold for run in row.runs}) for row in rows]
+    numbers["seeds"] = [len({run.seed for run in row.runs}) for row in rows]
+    return pl.DataFrame(numbers).fill_nan(None)
 
 
-def _gain(
-    runs: Sequence[RunCounts],
-    reference: Sequence[RunCounts],
-    values: dict[RunCounts, Floats],
-    column: str,
-) -> Estimate:
-    """Relative improvement over ERM: (x - ERM) / ERM of performance, (ERM - x) / ERM of a gap.
+def _gain(ours: Estimate, erm: Estimate | None, higher: bool) -> Estimate:
+    """Relative improvement over ERM: (x - ERM) / ERM where higher is better, else (ERM - x) / ERM.
 
     A ratio of means over folds has no spread over folds: its ``std`` is NaN.
     """
-    nan = float("nan")
-    if not reference:
-        return Estimate(nan, nan, nan, np.array([nan]), signed=True)
-    ours, erm = estimate(runs, values), estimate(reference, values)
-    sign = 1 if column in PERFORMANCE else -1
+    if erm is None:
+        return Estimate(NAN, NAN, NAN, np.array([NAN]), signed=True)
+    sign = 1 if higher else -1
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = np.float64(ours.value - erm.value) / erm.value
-        resampled = (ours.resampled - erm.resampled) / erm.resampled
-    finite = np.where(np.isfinite(resampled), resampled, nan)
-    gain = float(sign * value) if np.isfinite(value) else nan
-    return Estimate(gain, nan, nan, sign * finite, signed=True)
+        value = sign * np.float64(ours.value - erm.value) / erm.value
+        resampled: Floats = sign * (ours.resampled - erm.resampled) / erm.resampled
+    gain = float(value) if np.isfinite(value) else NAN
+    finite = np.where(np.isfinite(resampled), resampled, NAN)
+    return Estimate(gain, NAN, NAN, finite, signed=True)

@@ -6,7 +6,7 @@ import polars as pl
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.store import FeatureStore, train_statistics
 
-LARGEST = 5000  # clips; more make the picture no clearer
+LARGEST = 5000  # clips; more do not make the figure clearer
 PERPLEXITY = 40.0
 SEED = 42
 
@@ -16,13 +16,13 @@ def coordinates(
 ) -> pl.DataFrame:
     """t-SNE of the embeddings of the train clips: ``clip``, ``x``, ``y``.
 
-    The perplexity is 40, or a third of the number of other clips where that is less.
+    The perplexity is 40, or a third of the number of other clips if that is less.
 
     Args:
         table: clip table of one fold.
         store: embeddings of all clips.
         standardise: whether to give each dimension mean 0 and standard deviation 1.
-        largest: of more clips than this, so many are drawn at random, always the same.
+        largest: number of clips to draw at random if there are more.
     """
     from sklearn.manifold import TSNE
 

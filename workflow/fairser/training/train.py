@@ -15,7 +15,7 @@ from fairser.core.errors import InputError
 from fairser.corpora.clips import SPLITS, ClipTable
 from fairser.extraction.batches import Statistics
 from fairser.extraction.features import Inputs
-from fairser.groups.grouping import encode_groups
+from fairser.groups.base import encode_groups
 from fairser.methods.base import FoldData, Method, find_method
 from fairser.training.checkpoints import Checkpoint
 from fairser.training.fitting import (
@@ -135,7 +135,7 @@ def train_and_predict(job: TrainingJob, checkpoint: Checkpoint | None = None) ->
             "fill in the attribute that it comes from."
         )
     kind = find_method(job.method)
-    method = kind(data, torch.Generator().manual_seed(job.seed), kind.Options(**job.hyper))
+    method = kind(data, torch.Generator().manual_seed(job.seed), **job.hyper)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.seed)
         model = method.build()

@@ -1,0 +1,13 @@
+"""Rule clip_table: read the corpus into the clip table."""
+
+from fairser.core.jobs import job, logger
+from fairser.corpora.readers import read_corpus
+
+with job(snakemake.log[0]):
+    table = read_corpus(snakemake.params.corpus)
+    table.write(snakemake.output[0])
+    clips = table.clips()
+    logger.info(
+        "%d clips, %d speakers, folds %s", clips.height, clips["speaker"].n_unique(), table.folds
+    )
+    logger.info("classes %s; attributes %s", table.classes, table.attributes)

@@ -1,0 +1,18 @@
+"""Rule infer_groups: groups of a fold's clips, and how they agree with the annotation."""
+
+from fairser.core.files import complete, read_json, write_json
+from fairser.core.jobs import job
+from fairser.corpora.clips import ClipTable
+from fairser.groups.agreement import quality
+from fairser.groups.base import Fold, infer_groups
+
+with job(snakemake.log[0]):
+    files, cell = dict(snakemake.input.items()), snakemake.wildcards
+    table = ClipTable.read(files["split"])
+    fold = Fold(table, int(cell.k), files=files, **snakemake.params.settings)
+    groups = infer_groups(cell.source, fold)
+    with complete(snakemake.output.groups) as path:
+        groups.write_parquet(path)
+    origin = read_json(files["source"]) if "source" in files else None
+    record = {"source": cell.source, "k": fold.k, "fold": int(cell.fold), "origin": origin}
+    write_json(snakemake.output.quality, {**record, "quality": quality(groups, table)})

@@ -1,0 +1,131 @@
+"""Extensions: what a file declares, files of the user's own, and what is refused."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fairser.config.configuration import resolve
+from fairser.config.extensions import KEYS, ROOMS, extension, extensions, use
+from fairser.config.grid import configurations, usable
+from fairser.core.errors import InputError
+
+SETTING = '{"power": {"type": "number", "default": 2.0, "description": "Exponent."}}'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder of plugins that is in use."""
+    made = tmp_path / "plugins"
+    made.mkdir()
+    use([str(made)])
+    yield made
+    use([])
+
+
+def declare(folder: Path, name: str, text: str) -> Path:
+    file = folder / f"{name}.py"
+    file.write_text(text, encoding="utf-8")
+    # What is known of a folder is kept; another name of it is read anew.
+    use([f"{folder}/./" + "./" * len(list(folder.iterdir()))])
+    return file
+
+
+def refused(folder: Path, name: str, text: str) -> str:
+    declare(folder, name, text)
+    with pytest.raises(InputError) as caught:
+        extensions("METHOD")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("constant", ROOMS)
+def test_built_in_ones_define_what_they_declare(constant: str) -> None:
+    known = extensions(constant)
+    assert len(known) >= 4
+    orders = [one["order"] for one in known.values()]
+    assert orders == sorted(orders)
+    for name, one in known.items():
+        assert one["description"]
+        assert one.name == name and not one.own
+        assert set(one.values) == set(KEYS[constant])
+
+
+def test_a_file_of_ones_own_is_found(folder: Path) -> None:
+    declare(folder, "powered", f'"""A power of the loss."""\nMETHOD = {{"settings": {SETTING}}}\n')
+    one = extension("METHOD", "powered")
+    assert one.own
+    assert (one["title"], one["description"]) == ("powered", "A power of the loss.")
+    assert list(extensions("METHOD"))[-1] == "powered"
+    assert usable("powered") == ["none"]
+
+
+def test_the_configuration_knows_its_settings(folder: Path) -> None:
+    declare(folder, "powered", f'METHOD = {{"groups": "any", "settings": {SETTING}}}\n')
+    given = {"plugins": [str(folder)], "grid": {"methods": ["powered"], "k": [2]}}
+    config = resolve(given | {"methods": {"powered": {"power": "3"}}})
+    assert config["methods"]["powered"] == {"power": 3.0}
+    assert {c.source for c in configurations(config)} == {"annotated", "pseudo", "kmeans"}
+    with pytest.raises(InputError, match=r"methods\.powered\.pwer.*power"):
+        resolve(given | {"methods": {"powered": {"pwer": 3}}})
+
+
+def test_settings_are_taken_over(folder: Path) -> None:
+    declare(folder, "mine", f'METHOD = {{"extends": "gdro", "settings": {SETTING}}}\n')
+    assert extension("METHOD", "mine").defaults() == {
+        "eta": 0.01,
+        "groups": "attribute",
+        "power": 2.0,
+    }
+    assert extension("METHOD", "gadro").defaults() == {
+        "eta": 0.01,
+        "groups": "attribute",
+        "adjustment": 4.0,
+    }
+
+
+def test_a_file_without_a_declaration_is_no_extension(folder: Path) -> None:
+    declare(folder, "helper", "VALUE = 1\n")
+    assert "helper" not in extensions("METHOD")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("erm", "METHOD = {}", "another method 'erm'"),
+        ("Mine", "METHOD = {}", "'Mine'"),
+        ("mine", "METHOD = {", "not valid Python"),
+        ("mine", "METHOD = 3", "must be a dict"),
+        ("mine", "\nMETHOD = {'title': str(3)}", "line 2"),
+        ("mine", "METHOD = {'titel': 'x'}", "Did you mean 'title'?"),
+        ("mine", "METHOD = {'settings': {'x': {'default': 1}}}", "'x' lacks description"),
+        ("mine", "METHOD = {'extends': 'nothing'}", "'nothing'"),
+    ],
+)
+def test_faulty_declarations(name: str, text: str, told: str, folder: Path) -> None:
+    message = refused(folder, name, text)
+    assert f"{name}.py" in message
+    assert told in message
+
+
+def test_a_folder_that_is_not_there() -> None:
+    with pytest.raises(InputError, match="nowhere"):
+        resolve({"plugins": ["nowhere"]})
+    use([])
+
+
+def test_an_unknown_name(folder: Path) -> None:
+    with pytest.raises(InputError, match="Did you mean 'gdro'"):
+        extension("METHOD", "gdor")
+
+
+def test_a_file_that_cannot_be_imported(folder: Path) -> None:
+    file = declare(folder, "broken", "SOURCE = {}\nimport nothing_of_this_name\n")
+    with pytest.raises(InputError, match="nothing_of_this_name") as caught:
+        extension("SOURCE", "broken").function("infer_groups")
+    assert str(file.name) in str(caught.value)
+
+
+def test_a_function_that_is_missing(folder: Path) -> None:
+    declare(folder, "empty", "SOURCE = {}\n")
+    with pytest.raises(InputError, match="infer_groups"):
+        extension("SOURCE", "empty").function("infer_groups")

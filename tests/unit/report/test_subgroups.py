@@ -1,0 +1,181 @@
+"""The pages of the first study: which runs lie behind a cell, and with which numbers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from fairser.config.configuration import resolve
+from fairser.report.inputs import counts_page, groups_page
+from fairser.report.pages import Page
+from fairser.report.records import Runs
+from fairser.report.subgroups import Subgroups
+
+GRID = {"methods": ["erm", "ds", "rw", "gdro", "gadro"], "k": [4, 16], "folds": [1, 2]}
+CONFIG = resolve({"corpus": {"kind": "demo"}, "grid": {**GRID, "seeds": [0, 1]}})
+VERSIONS = {"fairser": "0.1.0", "python": "3.11"}
+
+
+def metrics(method: str, source: str, k: int, fold: int, seed: int) -> dict[str, Any]:
+    """A run whose numbers say which one it is."""
+    f1 = fold / 10 + seed / 100 + k / 1000
+    line = {"clips": 10 * fold, "positives": 5, "predicted": 4, "hits": 3}
+    line |= {"tpr": f1, "ppr": 0.4, "fpr": None, "f1": 0.5}
+    gap = {name: {"rms": f1 + 0.001} for name in ("pairwise", "max_deviation")}
+    attributes = {
+        name: {"gaps": {"tpr": gap, "ppr": gap}, "rates": {"angry": {"a": line, "b": line}}}
+        for name in ("gender", "race", "age")
+    }
+    groups = {"settings": {"kind": source}, "versions": VERSIONS, "commit": "c2"}
+    return {
+        "method": method,
+        "source": source,
+        "k": k,
+        "fold": fold,
+        "seed": seed,
+        "best_epoch": fold,
+        "seconds": {"train": 1.0},
+        "device": "cpu",
+        "clips": 20,
+        "features": {"settings": {"kind": "fbank"}, "versions": {**VERSIONS, "python": "3.12"}},
+        "groups": None if source == "none" else groups,
+        "versions": VERSIONS,
+        "commit": "c1",
+        "config": CONFIG,
+        "f1": f1,
+        "acc": f1,
+        "attributes": attributes,
+    }
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Subgroups:
+    folder = tmp_path_factory.mktemp("runs")
+    cells = [("erm", "none", 1)]
+    cells += [(m, "kmeans", k) for m in ("ds", "rw", "gdro", "gadro") for k in (4, 16)]
+    paths = []
+    for i, (cell, fold, seed) in enumerate(
+        (cell, fold, seed) for cell in cells for fold in (1, 2) for seed in (0, 1)
+    ):
+        paths.append(str(folder / f"{i}.json"))
+        Path(paths[-1]).write_text(json.dumps(metrics(*cell, fold, seed)))
+    return Subgroups(Runs.read(paths), CONFIG)
+
+
+def table(folder: Path, heads: list[dict[str, Any]], columns: list[str]) -> str:
+    """A csv with these first columns and numbers that stand for others."""
+    rows = []
+    for head in heads:
+        row = dict(head)
+        for name in columns:
+            row |= {name: 0.5, f"{name}_std": 0.1, f"{name}_low": 0.4, f"{name}_high": 0.6}
+            row[f"{name}_p"] = None
+        rows.append(row | {"folds": 2, "seeds": 2})
+    path = folder / "table.csv"
+    pl.DataFrame(rows, infer_schema_length=None).write_csv(path)
+    return str(path)
+
+
+def behind(page: Page, **head: Any) -> dict[str, set[str]]:
+    """Names of the runs behind a row without fold and seed, and what the page knows of them."""
+    for row in page.rows:
+        if all(row.cells[name].value == value for name, value in head.items()):
+            names = [page.records.records[i].name for i in row.records]
+            return {name.split(", fold")[0] for name in names}, len(names)
+    raise AssertionError(f"no row {head}")
+
+
+def test_the_runs_behind_table_1(grid: Subgroups, tmp_path: Path) -> None:
+    heads = [("ERM", "none"), ("RW", "kmeans"), ("Overall", "kmeans"), ("Gain", "kmeans")]
+    columns = ["f1", "acc", "tpr_gap", "dp_gap"]
+    path = table(tmp_path, [{"method": m, "source": s} for m, s in heads], columns)
+    page = grid.table1_page(path, None)
+    four = {f"{name} kmeans 16" for name in ("DS", "RW", "GDRO", "GADRO")}
+    assert behind(page, method="ERM") == ({"ERM"}, 4)
+    assert behind(page, method="RW") == ({"RW kmeans 16"}, 4)  # K as in Table 1
+    assert behind(page, method="Overall") == (four, 16)
+    assert behind(page, method="Gain") == (four | {"ERM"}, 20)
+    row = page.rows[1]
+    assert row.values["f1"] == pytest.approx([0.116, 0.126, 0.216, 0.226])
+    assert row.values["tpr_gap"] == pytest.approx([0.117, 0.127, 0.217, 0.227])
+    assert [row.summary for row in page.rows] == [False, False, True, True]
+    assert page.rows[3].cells["f1"].scale == {}  # a gain is on no scale with the rest
+
+
+def test_the_runs_behind_table_2(grid: Subgroups, tmp_path: Path) -> None:
+    heads = [("ERM", None), ("RW", 4), ("RW", 16), ("Gain", 4)]
+    columns = ["f1", "acc"] + [f"{a}_{g}_gap" for a in ("race", "age") for g in ("tpr", "dp")]
+    path = table(tmp_path, [{"method": m, "k": k} for m, k in heads], columns)
+    page = grid.table2_page(path, None)
+    assert behind(page, method="ERM") == ({"ERM"}, 4)
+    assert behind(page, method="RW", k=4) == ({"RW kmeans 4"}, 4)
+    found, number = behind(page, method="Gain", k=4)
+    assert (len(found), number) == (5, 20) and "DS kmeans 4" in found
+    labels = [column.label for column in page.columns]
+    assert labels[-2:] == ["TPR gap, age", "DP gap, age"]
+
+
+def test_what_a_run_tells_of_itself(grid: Subgroups) -> None:
+    page = grid.runs_page("")
+    record = next(r for r in page.records.records if r.name == "RW kmeans 16, fold 2, seed 1")
+    assert record.facts == [("best epoch", "2"), ("train, s", "1.0")]
+    sections = dict(page.records.sections[i] for i in record.sections)
+    assert ("commit", "c1") in sections["Code and machine"]
+    changed = sections["Configuration where it differs from the default"]
+    assert ("grid.folds", "1, 2 (default 1, 2, 3, 4, 5)") in changed
+    # Versions only where they differ from the run's.
+    assert sections["Features"] == [("settings kind", "fbank"), ("versions python", "3.12")]
+    assert sections["Groups"] == [("settings kind", "kmeans"), ("commit", "c2")]
+    erm = next(record for record in page.records.records if record.name.startswith("ERM"))
+    assert "Groups" not in dict(page.records.sections[i] for i in erm.sections)
+    assert len(page.records.sections) == 4  # each kept once
+
+
+def test_rates_are_means_over_folds_of_means_over_seeds(grid: Subgroups) -> None:
+    page = grid.rates_page("")
+    row = next(
+        row
+        for row in page.rows
+        if [row.cells[n].value for n in ("method", "attribute", "group")] == ["ERM", "gender", "a"]
+    )
+    assert row.cells["tpr"].value == pytest.approx(((0.101 + 0.111) / 2 + (0.201 + 0.211) / 2) / 2)
+    assert (row.cells["clips"].value, row.cells["positives"].value) == (30, 10)
+    assert row.cells["fpr"].text == "" and not row.opens("fpr")
+    assert len(page.rows) == 9 * 3 * 2
+
+
+def test_counts_beside_published_ones(tmp_path: Path) -> None:
+    ours, paper = tmp_path / "tableA4.csv", tmp_path / "tableA4_vs_paper.csv"
+    ours.write_text("fold,split,angry,male\n1,Train,5,6\n2,Train,7,8\n")
+    paper.write_text(
+        "fold,split,column,ours,published,difference\n"
+        "1,Train,angry,5.0,5.0,0.0\n1,Train,male,6.0,9.0,-3.0\n"
+    )
+    splits = {1: "fold1.parquet", 2: "fold2.parquet"}
+    page = counts_page(str(ours), str(paper), ["fold", "split"], splits, CONFIG)
+    assert page.rows[0].cells["angry"].published == ""
+    assert page.rows[0].cells["male"].published == "published 9"
+    assert [page.records.records[row.records[0]].path for row in page.rows] == list(splits.values())
+    assert page.rows[1].values == {"angry": [7], "male": [8]}
+
+
+def test_group_quality_names_the_file_of_each_row(tmp_path: Path) -> None:
+    files = []
+    for fold in (1, 2):
+        files.append(str(tmp_path / f"fold{fold}.json"))
+        origin = {"settings": {"kind": "mfcc"}, "versions": VERSIONS}
+        made = {"source": "kmeans", "k": 4, "fold": fold, "origin": origin if fold == 1 else None}
+        Path(files[-1]).write_text(json.dumps(made))
+    path = tmp_path / "groups.csv"
+    path.write_text(
+        "source,k,fold,split,groups,unknown,smallest,largest,attribute,clips,accuracy,purity,nmi,"
+        "ari\nkmeans,4,2,train,4,0,1,9,gender,20,0.5,0.6,0.1,\nkmeans,4,1,train,4,0,1,9,gender,20,"
+        "0.5,0.6,0.1,0.2\n"
+    )
+    page = groups_page(str(path), files)
+    assert [page.records.records[row.records[0]].path for row in page.rows] == files[::-1]
+    assert page.rows[0].cells["ari"].text == ""
+    assert dict(page.records.sections)["Made from"][0] == ("settings kind", "mfcc")
+    assert page.records.records[1].sections == []

@@ -1,0 +1,206 @@
+"""The finished runs of a results folder, and what differs between those of two folders."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from fairser.core.errors import InputError
+from fairser.core.files import read_json
+from fairser.core.text import joined
+from fairser.evaluation.bootstrap import RunCounts
+
+# Names of what makes a cell, by study; each cell has several folds and seeds.
+CELLS = {
+    "subgroups": ("method", "source", "k"),
+    "minmaxgap": ("languages", "modality", "objective", "p", "weighting"),
+}
+COUNTS = {"speaker", "class", "clips", "positives", "predicted", "hits"}
+# Parts of a record that the numbers can depend on.
+ORIGINS = ("commit", "device", "features", "groups", "versions", "config", "settings")
+# Keys within these that change no number, or that repeat another key.
+NEUTRAL = (
+    *(f"config.{name}" for name in ("results", "study", "download", "device", "grid", "figures")),
+    *(f"config.{name}" for name in ("tables", "choose_k", "statistics", "metrics", "llm")),
+    *(f"config.extraction.{name}" for name in ("shards", "threads")),
+    *(f"config.train.{name}" for name in ("memory_mb", "checkpoint_seconds")),
+    *(f"{part}.{name}" for part in ("features", "groups") for name in ("seconds", "versions")),
+    *(f"{part}.{name}" for part in ("features", "groups") for name in ("commit", "settings")),
+)
+IDENTICAL, SAME = "identical byte for byte", "same counts"
+SHOWN_LETTERS = 40  # of a value
+Cell = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class StoredRun:
+    """A finished run.
+
+    Attributes:
+        folder: with its files.
+        study: a key of :data:`CELLS`.
+        cell: values of the names that :data:`CELLS` has for the study.
+        record: its metrics.json.
+        counts: its counts on test; a run of minmaxgap is of fold 1, the corpus' own.
+    """
+
+    folder: Path
+    study: str
+    cell: Cell
+    record: dict[str, Any]
+    counts: RunCounts
+
+    @property
+    def speakers(self) -> set[str]:
+        return set(self.counts.counts["speaker"])
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.counts.fold, self.counts.seed
+
+
+RunPair = tuple[list[StoredRun], list[StoredRun]]  # the runs of a cell in a and in b
+
+
+def read_folder(results: str | Path) -> list[StoredRun]:
+    """All finished runs of a results folder, ordered by path.
+
+    Raises:
+        InputError: no such folder, no run in it, runs of both studies, or a file that is broken.
+    """
+    root = Path(results)
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder. Name a results folder of this workflow.")
+    files = sorted((root / "runs").rglob("metrics.json"))
+    if not files:
+        raise InputError(
+            f"{root}: no finished run (runs/**/metrics.json). Name a results folder of this "
+            "workflow, as 'results' in its configuration does."
+        )
+    runs = [_read(path) for path in files]
+    if len({run.study for run in runs}) > 1:
+        raise InputError(f"{root}: runs of both studies; give each study its own folder.")
+    return runs
+
+
+def _read(path: Path) -> StoredRun:
+    again = "delete it, and run the same snakemake command again"
+    try:
+        record = read_json(path)
+        study = "minmaxgap" if "objective" in record else "subgroups"
+        cell = tuple(record[name] for name in CELLS[study])
+        place = (record["fold"] if study == "subgroups" else 1, record["seed"])
+        if study == "subgroups":
+            record["attributes"], record["config"]["metrics"]  # which gaps there are
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"{path}: not a record of a run ({reason}); {again}.") from error
+    table = path.with_name("counts.parquet")
+    try:
+        counts = pl.read_parquet(table)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputError(f"{table}: can't be read ({error}); {again}.") from error
+    if lost := COUNTS - set(counts.columns):
+        raise InputError(f"{table}: missing columns {joined(sorted(lost))}; {again}.")
+    method, source, k = cell if study == "subgroups" else (cell[2], cell[1], cell[3])
+    return StoredRun(path.parent, study, cell, record, RunCounts(method, source, k, *place, counts))
+
+
+def check_comparable(a: Sequence[StoredRun], b: Sequence[StoredRun]) -> None:
+    """Refuse folders whose numbers do not mean the same."""
+    if a[0].study != b[0].study:
+        raise InputError(f"The first folder is of the study {a[0].study}, the second {b[0].study}.")
+    classes = [sorted({name for r in runs for name in r.counts.counts["class"]}) for runs in (a, b)]
+    if classes[0] != classes[1]:
+        first, second = map(joined, classes)
+        raise InputError(
+            f"The first folder has the classes {first}, the second {second}, so no metric means "
+            "the same in both. Compare runs with the same 'corpus.classes'."
+        )
+    if not set().union(*(r.speakers for r in a)) & set().union(*(r.speakers for r in b)):
+        raise InputError(
+            "No test speaker is in both folders, so they are of different corpora and can't be "
+            "compared."
+        )
+
+
+def by_cell(a: Sequence[StoredRun], b: Sequence[StoredRun]) -> dict[Cell, RunPair]:
+    """Runs of each cell in a and in b; one of the two may be empty."""
+    cells: dict[Cell, RunPair] = {}
+    for side, runs in enumerate((a, b)):
+        for run in runs:
+            cells.setdefault(run.cell, ([], []))[side].append(run)
+    return cells
+
+
+def folds_of(runs: Sequence[StoredRun]) -> set[int]:
+    return {run.counts.fold for run in runs}
+
+
+def partners(
+    one: Sequence[StoredRun], other: Sequence[StoredRun]
+) -> list[tuple[StoredRun, StoredRun]]:
+    """Runs of a cell with the same fold, and with the same seed where both sides have it."""
+    theirs = {run.place: run for run in other}
+    by_fold = {run.counts.fold: run for run in reversed(other)}
+    found = [(run, theirs.get(run.place, by_fold.get(run.counts.fold))) for run in one]
+    return [(run, partner) for run, partner in found if partner]
+
+
+def equal(one: Sequence[StoredRun], other: Sequence[StoredRun]) -> str | None:
+    """What is the same in all folds and seeds of a cell: predictions, counts or nothing."""
+    pairs = partners(one, other)
+    if {run.place for run in one} != {run.place for run in other}:
+        return None
+    if not all(x.counts.counts.equals(y.counts.counts) for x, y in pairs):
+        return None
+    paths = [[run.folder / "predictions.parquet" for run in pair] for pair in pairs]
+    there = all(path.is_file() for pair in paths for path in pair)
+    same = there and all(x.read_bytes() == y.read_bytes() for x, y in paths)
+    return IDENTICAL if same else SAME
+
+
+def what_differs(pairs: Sequence[tuple[StoredRun, StoredRun]]) -> list[str]:
+    """``key: a -> b`` for each key of the records that may have changed the numbers.
+
+    Args:
+        pairs: runs of the same cell and fold in a and in b.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for one, other in pairs:
+        for key, ours, theirs in _changes(one.record, other.record):
+            found.setdefault(key, {})[f"{_shown(ours)} -> {_shown(theirs)}"] = None
+    return [f"{key}: {', '.join(changes)}" for key, changes in found.items()]
+
+
+def _changes(one: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Key and both values where two records differ in a way that can change numbers."""
+    for name in ORIGINS:
+        ours, theirs = one.get(name), other.get(name)
+        if isinstance(ours, dict) and isinstance(theirs, dict):
+            left, right = (dict(_flat(part, name)) for part in (ours, theirs))
+            for key in dict.fromkeys([*left, *right]):
+                if left.get(key) != right.get(key):
+                    yield key.removeprefix("config."), left.get(key), right.get(key)
+        elif ours != theirs:
+            known = ["recorded" if isinstance(part, dict) else part for part in (ours, theirs)]
+            yield name, known[0], known[1]
+
+
+def _flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+    """Values below a key by their key with dots, without those in :data:`NEUTRAL`."""
+    if key in NEUTRAL:
+        return
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _flat(part, f"{key}.{name}")
+    else:
+        yield key, value
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= SHOWN_LETTERS else f"{text[: SHOWN_LETTERS - 3]}..."

@@ -1,0 +1,16 @@
+"""CREMA-D with the labels of EMO-SUPERB; the workflow downloads both."""
+
+from typing import Any
+
+from fairser.corpora.clips import ClipTable
+from fairser.corpora.emosuperb import read_emosuperb
+
+CORPUS = {"title": "CREMA-D", "lists": "labels", "made": True, "order": 1}
+
+# Recordings with faulty audio or without a full set of ratings.
+FAULTY = ("1064_IEO_DIS_MD", "1064_TIE_SAD_XX", "1076_MTI_NEU_XX", "1076_MTI_SAD_XX")
+
+
+def read(corpus: dict[str, Any]) -> ClipTable:
+    """The clip table, without the faulty recordings."""
+    return read_emosuperb(corpus["labels"], corpus["demographics"], corpus["classes"], FAULTY)

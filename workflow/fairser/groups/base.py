@@ -1,0 +1,72 @@
+"""What a group source is given, and what becomes of its groups.
+
+The groups of a fold are a table with a row per clip: ``clip``, ``split``, ``group`` (text, or null
+where it is unknown) and, where the source has them, probabilities ``p_{group}``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from fairser.config.extensions import extension
+from fairser.corpora.clips import ClipTable
+from fairser.extraction.store import FeatureStore, open_store
+from fairser.groups.probabilities import PREFIX, read_probabilities
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What a group source infers the groups of a fold's clips from.
+
+    Attributes:
+        table: clip table of the fold, with its biased splits.
+        k: number of groups, for a source with ``"k": "grid"``.
+        settings: of the source, complete.
+        files: by name, those that the source declares to need: ``features`` and ``clips`` with
+            ``"needs": "embedding"``, ``probabilities`` with ``"needs": "pseudo"``.
+        standardise: whether each dimension of the embeddings gets mean 0 and standard deviation 1
+            over train.
+    """
+
+    table: ClipTable
+    k: int = 1
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    standardise: bool = False
+
+    def embeddings(self) -> FeatureStore:
+        """Speaker embeddings of all clips of the corpus."""
+        return open_store(self.files["features"], self.files["clips"])
+
+    def probabilities(self) -> pl.DataFrame:
+        """Columns ``clip``, ``p_female`` and ``p_male`` of all clips of the corpus.
+
+        Raises:
+            InputError: a clip is missing or a value is not a probability.
+        """
+        return read_probabilities(self.files["probabilities"], self.table)
+
+
+def infer_groups(source: str, fold: Fold) -> pl.DataFrame:
+    """Groups of the clips of a fold from a source.
+
+    Raises:
+        InputError: there is no such source, or it can't infer groups from this fold.
+    """
+    groups: pl.DataFrame = extension("SOURCE", source).function("infer_groups")(fold)
+    return groups
+
+
+def encode_groups(grouping: pl.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
+    """Numbers of the groups [N], int64, -1 where unknown, in the order of their names; and the
+    probabilities [N, G], float32, in the same order, or None where the source has none."""
+    names = sorted(grouping["group"].drop_nulls().unique().to_list())
+    columns = sorted(name for name in grouping.columns if name.startswith(PREFIX))
+    if columns:
+        names = [name.removeprefix(PREFIX) for name in columns]
+    number = grouping["group"].replace_strict(names, range(len(names)), default=-1)
+    shares = grouping.select(columns).to_numpy().astype(np.float32) if columns else None
+    return number.cast(pl.Int64).to_numpy().copy(), shares

@@ -1,0 +1,126 @@
+"""The pages of the first study: its two tables of estimates, rates and runs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fairser.config.extensions import extensions
+from fairser.config.schema import Config
+from fairser.core.text import joined
+from fairser.evaluation.bootstrap import Gap
+from fairser.evaluation.metrics import is_better_low, metric_names
+from fairser.report.estimates import SUMMARIES, EstimateTable, Line
+from fairser.report.grids import Grid
+from fairser.report.pages import Column, Page, number_columns
+from fairser.report.records import Run, Runs
+from fairser.results.tables import (
+    TABLE2_ATTRIBUTES,
+    configuration_name,
+    method_name,
+    method_of,
+    summarised_methods,
+    table_gaps,
+)
+
+GAP_LABELS = {
+    "tpr_gap": ("TPR gap", "Gap between the groups in how often emotions are recognised."),
+    "dp_gap": ("DP gap", "Gap between the groups in how often emotions are predicted."),
+}
+GAPS = "A gap is the root mean square over the emotions; lower is better."
+METHOD = Column("method", "Method", choice=True)
+SOURCE = Column("source", "Groups from", choice=True)
+K = Column("k", "K", number=True, choice=True)
+
+
+class Subgroups(Grid):
+    """The runs of the first study."""
+
+    heads = (METHOD, SOURCE, K)
+    replicates = (
+        Column("fold", "Fold", number=True, choice=True),
+        Column("seed", "Seed", number=True, choice=True),
+    )
+    others = (
+        Column("best", "Best epoch", number=True, help="With the least loss on development."),
+        Column("clips", "Test clips", number=True),
+    )
+
+    def __init__(self, runs: Runs, config: Config) -> None:
+        super().__init__(runs, config, {})
+        self.gaps: dict[str, Gap] = {}
+        names = metric_names("performance")
+        self.higher = [name for name in names if not is_better_low(name)]
+        self.attribute = config["bias"]["attribute"]
+        self.scope = Column("attribute", "Attribute", choice=True, start=self.attribute)
+        self.measures = self._numbers([self.attribute])
+
+    def name(self, run: Run) -> str:
+        named = configuration_name(run["method"], run["source"], run["k"])
+        return f"{named}, fold {run['fold']}, seed {run['seed']}"
+
+    def facts(self, run: Run) -> dict[str, Any]:
+        same = {name: run[name] for name in ("source", "k", "fold", "seed", "clips")}
+        return {**same, "method": method_name(run["method"]), "best": run["best_epoch"]}
+
+    def measure(self, run: Run, column: str, line: Line) -> float | None:
+        if column not in self.gaps:
+            return run.get(column)
+        gap = self.gaps[column]
+        if gap.attribute not in run["attributes"]:
+            return None
+        return run["attributes"][gap.attribute]["gaps"][gap.rate][gap.variant]["rms"]
+
+    def rates(self, run: Run) -> dict[str, Any]:
+        return {name: found["rates"] for name, found in run["attributes"].items()}
+
+    def behind(self, line: Line) -> list[int]:
+        """Of Table 1, whose rows have a source, or of Table 2, whose rows have a K or none."""
+        k = line.get("k", self.config["tables"]["table1_k"])
+        source = line.get("source", "none" if k is None else "kmeans")
+        same = {"source": source, "k": k} if source == "kmeans" else {"source": source}
+        if line["method"] not in SUMMARIES:
+            return self.runs.where(method=method_of(line["method"]), **same)
+        found = self.runs.where(method=summarised_methods(), **same)
+        return found + (self.runs.where(method="erm") if line["method"] == "Gain" else [])
+
+    def legend(self, table: EstimateTable | None) -> list[str]:
+        if table is None:
+            return [GAPS]
+        folds, seeds = (max(line[name] for line in table.lines) for name in ("folds", "seeds"))
+        means = f"Means over {folds} test folds" + (f" and {seeds} seeds." if seeds != 1 else ".")
+        return [means, GAPS, *table.legend("(standard deviation over folds)")]
+
+    def table1_page(self, path: str, paper: str | None) -> Page:
+        """Table 1.
+
+        Args:
+            path: of ``table1.csv``.
+            paper: of ``table1_vs_paper.csv``, if there is one.
+        """
+        lede = (
+            f"Gaps are between the groups of {self.attribute.replace('_', ' ')}; the source kmeans "
+            f"has K = {self.config['tables']['table1_k']}. Overall is the mean of "
+            f"{joined([method_name(m) for m in summarised_methods()])}, Gain is its relative "
+            "improvement over ERM."
+        )
+        table = EstimateTable(path, (METHOD, SOURCE), self.measures, self.higher, paper=paper)
+        return self.estimates_page("table1", lede, table)
+
+    def table2_page(self, path: str, paper: str | None) -> Page:
+        """Table 2; arguments as of :meth:`table1_page`."""
+        lede = "Groups come from k-means of speaker embeddings, without demographic labels."
+        numbers = self._numbers(TABLE2_ATTRIBUTES)
+        table = EstimateTable(path, (METHOD, K), numbers, self.higher, paper=paper)
+        return self.estimates_page("table2", lede, table)
+
+    def _numbers(self, attributes: Sequence[str]) -> list[Column]:
+        """Columns of performance and of the gaps of some attributes."""
+        gaps = table_gaps(attributes, self.config["metrics"])
+        self.gaps |= gaps
+        known = extensions("METRICS")
+        names = metric_names("performance")
+        named = {name: (known[name]["title"], known[name]["description"]) for name in names}
+        for name, gap in gaps.items():
+            label, meaning = GAP_LABELS[name.removeprefix(f"{gap.attribute}_")]
+            label += f", {gap.attribute.replace('_', ' ')}" if len(attributes) > 1 else ""
+            named[name] = (label, meaning)
+        return number_columns(named)

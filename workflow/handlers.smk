@@ -1,0 +1,68 @@
+# What happens before the first job and after the last one.
+import shlex
+import time
+
+from snakemake.logging import logger
+
+from fairser.cluster import leftovers
+from fairser.cluster.plugin_fix import fix_group_errors
+from fairser.core.closing import Failed, Made, failure, success
+from fairser.results.grid_state import read_state, write_state
+
+STARTED = time.time()
+
+
+def only_looks():
+    """Whether this run makes nothing, so that it may run beside another one."""
+    return {job.rule.name for job in workflow.dag.jobs} <= {"grid"}
+
+
+def prepare():
+    """Make the results folder and see that no job of an earlier run still writes to it."""
+    configuration.make_results(RESULTS)
+    fix_group_errors()
+    if only_looks() or not leftovers.has_queue():
+        return
+    try:
+        leftovers.cancel(os.getcwd(), logger.warning)
+    except InputError as error:
+        if not workflow.local_exec:
+            sys.exit(str(error))
+        reason = str(error).splitlines()[0]
+        logger.warning(f"Slurm does not answer; this local run goes on ({reason})")
+
+
+def finish(message):
+    """Write the state of the grid and print what the user needs to know."""
+    if only_looks():
+        return
+    write_state(read_state(STUDY_CELLS, RESULTS, STUDY_ORIGIN), RESULTS)
+    print(message(), file=sys.stderr, end="")
+
+
+def success_message():
+    files = [file for job in workflow.dag.finished_jobs for file in job.output]
+    given = shlex.join(os.path.relpath(file) for file in CONFIG_FILES)
+    command = f"snakemake report --configfile {given}"
+    made = Made(RESULTS, files, time.time() - STARTED, command)
+    return success(made, config["bias"]["attribute"], STUDY_CORPUS["kind"] == "demo")
+
+
+def failure_message():
+    failed = []
+    for job in sorted(workflow.scheduler.failed, key=lambda job: str(job.jobid)):
+        parts = getattr(job, "jobs", [job])  # of a group
+        failed.append(
+            [Failed(job_name(part), next(iter(part.log), None)) for part in parts]
+        )
+    done = sum(os.path.exists(file) for file in STUDY_METRICS)
+    command = shlex.join(["snakemake", *sys.argv[1:]])
+    return failure(failed, RESULTS, f"{done:,} of {len(STUDY_METRICS):,}", command)
+
+
+def job_name(job):
+    """Such as ``train erm: groups none, ...``; without a message, rule and wildcards."""
+    wildcards = ", ".join(f"{k} {v}" for k, v in job.wildcards_dict.items())
+    return job.message or (
+        f"{job.rule.name} ({wildcards})" if wildcards else job.rule.name
+    )

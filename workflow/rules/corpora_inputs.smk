@@ -1,0 +1,27 @@
+# What the clip table and the splits are made from.
+
+
+def label_files(_):
+    """Files that the clip table is read from."""
+    listed = configuration.list_key(CORPUS) == "manifest"
+    own = [CORPUS["manifest"]] if listed else configuration.label_files(CORPUS)
+    return own + ([CORPUS["demographics"]] if CORPUS["demographics"] else [])
+
+
+def reader_code(_):
+    """The file that the corpus' reader is found in by its name."""
+    return [extension("CORPUS", CORPUS["kind"]).code]
+
+
+def split_inputs(_):
+    """The clip table; and the clips that were left out, where that is allowed."""
+    extracted = [
+        section
+        for section in NEEDED
+        if config[section]["kind"] != "precomputed"
+        and not config[section].get("finetune")
+    ]
+    names = [store_name(config, section) for section in extracted]
+    faults = [f"{RESULTS}/features/{name}/faults.csv" for name in names]
+    allowed = config["extraction"]["failures"]
+    return {"table": f"{RESULTS}/clips.parquet", "faults": faults if allowed else []}

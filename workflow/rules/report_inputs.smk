@@ -1,0 +1,14 @@
+# What the pages of the report are made from.
+from fairser.report.shell import parts_hash
+
+
+def page_inputs(_):
+    files = {"metrics": STUDY_METRICS, "tables": STUDY_TABLES}
+    files |= {"figures": [file for file in STUDY_FIGURES if file.endswith(".svg")]}
+    if config["study"] == "minmaxgap":
+        return files | {"clips": f"{RESULTS}/meldst.parquet", "model": RECORDS["llm"]}
+    folds = sorted({1, *config["grid"]["folds"]})  # Table A3 is about the first
+    splits = [f"{RESULTS}/splits/fold{fold}.parquet" for fold in folds]
+    groups = [f"{RESULTS}/{cell}.json" for cell in GROUP_CELLS]
+    clips = f"{RESULTS}/clips.parquet"
+    return files | {"clips": clips, "splits": splits, "groups": groups}
