@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from fairser.corpora.clips import ClipTable
-from fairser.extraction.store import write_store
+from unit.builders import write_store
 from workflow.conftest import make_tones, overlay
 from workflow.runner import Workflow
 

@@ -122,6 +122,12 @@ def test_classes_can_be_chosen() -> None:
     assert_refused(told, select_classes, CLASSES, ["sad", "hapy"], "a.csv")
 
 
+def test_text_becomes_numbers() -> None:
+    frame = pl.DataFrame({"value": ["1", "0"], "name": ["0", "0.5"], "row": ["a", "b"]})
+    found = numeric(frame, ["name", "value"])
+    assert found.rows() == [(1.0, 0.0, "a"), (0.0, 0.5, "b")]
+
+
 @pytest.mark.parametrize("value", ["", "much", "nan", "inf", "0,5"])
 def test_value_that_is_no_number(value: str) -> None:
     frame = pl.DataFrame({"angry": ["1", value], "row": ["a.csv, row 2", "a.csv, row 3"]})

@@ -18,7 +18,7 @@ from fairser.audio.reading import Audio
 from fairser.config.extensions import extensions
 from fairser.corpora.clips import ClipTable
 from fairser.encoders.base import Settings, make_encoder
-from fairser.extraction.features import StoreInputs
+from fairser.extraction.inputs import StoreInputs
 from fairser.methods.base import ADAPTERS
 from fairser.methods.head import Head
 from fairser.training.checkpoints import Checkpoint

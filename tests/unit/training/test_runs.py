@@ -18,13 +18,12 @@ from fairser.config.configuration import resolve
 from fairser.core.files import read_json, write_json
 from fairser.core.jobs import INTERRUPTED
 from fairser.corpora.clips import ClipTable
-from fairser.extraction.features import StoreInputs
-from fairser.extraction.store import write_store
+from fairser.extraction.inputs import StoreInputs
 from fairser.training.checkpoints import Checkpoint
 from fairser.training.fitting import TrainOptions
 from fairser.training.runs import RunRecord, make_inputs, write_run
 from fairser.training.train import TrainingJob, TrainingResult, train_and_predict
-from unit.builders import assert_same_run, clip_table, feature_store
+from unit.builders import assert_same_run, clip_table, feature_store, write_store
 
 ROOT = Path(__file__).parents[3]
 SPLITS = ["train"] * 30 + ["development"] * 15 + ["test"] * 15

@@ -184,15 +184,14 @@ def numeric(frame: pl.DataFrame, columns: list[str], faults: Faults | None = Non
     """Text columns as float64, without rows whose value is not a finite number."""
     faults = faults or Faults(at_once=True)
     for name in columns:
-        number = pl.col(name).cast(pl.Float64, strict=False)
-        text = "column '{name}' holds '{value}', a number from 0 to 1 is needed."
-        frame = faults.without(
-            frame.with_columns(pl.col(name).alias("value")),
-            ~number.is_finite().fill_null(False),
-            text,
+        finite = pl.col(name).cast(pl.Float64, strict=False).is_finite().fill_null(False)
+        faults.note(
+            frame.filter(~finite).select("row", value=name),
+            "column '{name}' holds '{value}', a number from 0 to 1 is needed.",
             "value",
             name=name,
         )
+        frame = frame.filter(finite)
     return frame.with_columns(pl.col(columns).cast(pl.Float64, strict=False))
 
 
