@@ -24,7 +24,7 @@ from shared.made_up import write_corpus
 from shared.measuring import ROOT, Parser, Row, Table, seconds_of
 
 from fairser.core.files import read_json
-from fairser.core.text import counted
+from fairser.core.words import counted
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.readers import read_corpus
 from fairser.encoders.base import Settings, make_encoder

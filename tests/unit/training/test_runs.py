@@ -74,7 +74,7 @@ def given(tmp_path: Path) -> dict[str, Any]:
     return {
         "input": paths,
         "output": {name: str(run / file) for name, file in (made | {"run": "run.json"}).items()},
-        "params": {"settings": SETTINGS, "code": "0123", "made_from": "abcd"},
+        "params": {"settings": SETTINGS, "code": "0123", "made_from": "4567"},
         "wildcards": {"method": "lff", "source": "none", "k": "1", "fold": "1", "seed": "3"},
         "log": [str(tmp_path / "job.log")],
         "config": config,
@@ -108,7 +108,7 @@ def test_an_interrupted_job_goes_on_and_leaves_no_checkpoint(
     assert [path.name for path in folder.iterdir()] == ["checkpoint.pt"]
     run_script(given)
     log = Path(given["log"][0]).read_text(encoding="utf-8")
-    assert "fold 1, seed 3: resumed" in log
+    assert "method lff, fold 1, seed 3: resumed at epoch 4\n" in log
     assert {path.name for path in folder.iterdir()} == {path.name for path in outputs.values()}
 
     table = ClipTable.read(given["input"]["split"])

@@ -15,7 +15,7 @@ from fairser.audio import waveforms
 from fairser.audio.soundfiles import locate
 from fairser.core.errors import InputError
 from fairser.core.jobs import Progress
-from fairser.core.text import shortened
+from fairser.core.words import shortened
 
 AHEAD = 3  # batches that are read in advance
 SHOWN = 20  # faults listed in a message

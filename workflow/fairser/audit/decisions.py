@@ -20,7 +20,7 @@ from fairser.audit.inputs import (
     read_predictions,
 )
 from fairser.core.errors import InputError, nearest
-from fairser.core.text import counted
+from fairser.core.words import counted
 from fairser.evaluation.metrics import Labels, positive
 
 TEST = "test"

@@ -13,7 +13,7 @@ from fairser.audit.decisions import SHOWN, Decisions
 from fairser.audit.inputs import AuditInput
 from fairser.audit.wording import CROSS
 from fairser.core.errors import InputError, nearest
-from fairser.core.text import counted
+from fairser.core.words import counted
 from fairser.corpora.clips import clip_names
 from fairser.corpora.demographics import RESERVED, attribute_name, order_groups, tidy
 

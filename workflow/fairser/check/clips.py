@@ -5,7 +5,7 @@ from collections import defaultdict
 import polars as pl
 
 from fairser.check.report import FEW, Report
-from fairser.core.text import counted, joined, shortened
+from fairser.core.words import counted, joined, shortened
 from fairser.corpora.clips import AGE_YEARS, SPLITS, ClipTable
 from fairser.evaluation.metrics import positive
 

@@ -9,7 +9,7 @@ from fairser.check import sounds
 from fairser.check.report import Report
 from fairser.config.configuration import check_inputs
 from fairser.config.llm import DEMO
-from fairser.core.text import counted, joined, shortened
+from fairser.core.words import counted, joined, shortened
 from fairser.corpora.genders import GENDERS, unknown_speakers
 from fairser.corpora.meldst import read_meldst, statistics
 from fairser.llm.grid import LANGUAGES, llm_cells

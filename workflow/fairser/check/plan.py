@@ -10,7 +10,7 @@ from fairser.config import grid
 from fairser.config.configuration import OWN_FILES, check_audio
 from fairser.config.store_names import models_of
 from fairser.core.errors import InputError
-from fairser.core.text import counted, joined, shortened
+from fairser.core.words import counted, joined, shortened
 from fairser.corpora.clips import SPLITS, ClipTable
 from fairser.corpora.splits import bias_fold
 from fairser.extraction.store import check_finite, open_store

@@ -15,7 +15,7 @@ from fairser.audio.soundfiles import locate, read_header, read_samples
 from fairser.check.report import Report
 from fairser.core.errors import InputError
 from fairser.core.jobs import Progress
-from fairser.core.text import counted, joined, shortened
+from fairser.core.words import counted, joined, shortened
 
 READERS = 8  # threads; they mostly wait for the file system
 SHOWN, EXAMPLES = 10, 3  # faulty files in a message; other files in a message

@@ -11,7 +11,7 @@ import polars as pl
 
 from fairser.core.csv_files import read_csv
 from fairser.core.errors import InputError
-from fairser.core.text import joined
+from fairser.core.words import joined
 from fairser.corpora.clips import AGE_YEARS
 from fairser.corpora.faults import Faults
 

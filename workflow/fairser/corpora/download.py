@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from fairser.core.errors import InputError
 from fairser.core.files import sha256, write_text
-from fairser.core.text import counted, shortened
+from fairser.core.words import counted, shortened
 from fairser.corpora.repositories import PERIOD, Repository, Source, matches
 
 RERUN = "Rerun `snakemake download_cremad`: it fetches only what is missing or wrong"

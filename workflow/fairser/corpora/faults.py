@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from fairser.core.errors import InputError, nearest
-from fairser.core.text import joined
+from fairser.core.words import joined
 
 SHOWN = 5  # further rows that the message about a fault names
 

@@ -14,7 +14,7 @@ import torch
 from fairser.audio import torchaudio_cpu  # noqa: F401  before transformers
 from fairser.audio.waveforms import SAMPLE_RATE
 from fairser.core.errors import InputError
-from fairser.core.text import shortened
+from fairser.core.words import shortened
 from fairser.encoders.base import Settings, check_length, weights_folder
 from fairser.pretrained.devices import choose, precision
 

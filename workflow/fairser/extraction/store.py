@@ -16,7 +16,7 @@ import polars as pl
 from fairser.core.csv_files import read_csv
 from fairser.core.errors import InputError
 from fairser.core.files import complete
-from fairser.core.text import counted, shortened
+from fairser.core.words import counted, shortened
 from fairser.corpora.names import clip_name
 
 TENSOR = "features"

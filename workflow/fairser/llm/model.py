@@ -9,7 +9,7 @@ import torch
 from fairser.audio import torchaudio_cpu  # noqa: F401  before transformers and peft
 from fairser.audio.waveforms import SAMPLE_RATE
 from fairser.core.errors import InputError
-from fairser.core.text import shortened
+from fairser.core.words import shortened
 from fairser.corpora.meldst import EMOTIONS
 from fairser.llm.clips import Clips
 from fairser.llm.prompts import Prompts, answers

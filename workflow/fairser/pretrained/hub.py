@@ -14,7 +14,7 @@ from pathlib import Path
 from fairser.core.errors import InputError
 from fairser.core.files import is_lfs_pointer, read_json, sha256, write_text
 from fairser.core.jobs import logger
-from fairser.core.text import shortened
+from fairser.core.words import shortened
 from fairser.pretrained.records import (
     PATTERNS,
     RUN,

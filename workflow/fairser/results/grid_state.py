@@ -11,7 +11,8 @@ from statistics import fmean
 from typing import Any
 
 from fairser.core.files import complete, read_json
-from fairser.core.text import markdown, shortened
+from fairser.core.text import markdown
+from fairser.core.words import shortened
 
 DONE, STALE, MISSING = "done", "out of date", "missing"
 REPLICATES = ("fold", "seed")  # what the runs of one row of the table differ in
