@@ -1,6 +1,5 @@
 """Groups of speakers or clips: attributes, their crossings, and what is drawn in a resample."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,14 +7,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fairser.audit import files
 from fairser.audit.decisions import SHOWN, Decisions
-from fairser.audit.inputs import AuditInput
+from fairser.audit.inputs import AuditInput, is_free, listed, one_row_each, read_tables, refuse
 from fairser.audit.wording import CROSS
+from fairser.core.csv_files import require_columns
 from fairser.core.errors import InputError, nearest
 from fairser.core.words import counted
-from fairser.corpora.clips import clip_names
-from fairser.corpora.demographics import RESERVED, attribute_name, order_groups, tidy
+from fairser.corpora.demographics import attribute_name, order_groups, tidy
 
 MOST_GROUPS = 20  # of an attribute: more are no groups but names or measurements
 WAY_OUT = (
@@ -72,23 +70,20 @@ def read_groups(
         InputError: an attribute that does not exist, has one group or too many; a groups file
             that contradicts itself or fits no clip.
     """
+    notes: list[str] = []
     clips = decisions.clips
     used = [name for name in clips.columns if given.may_be_attribute(name)]
-    speaker = [files.text("speaker")] if "speaker" in clips.columns else []
-    clips, names = _attributes(
-        clips.select("clip", *speaker, *used, "row"), used, given.predictions[0]
-    )
-    notes: list[str] = []
+    keys = [name for name in ("clip", "speaker", "row") if name in clips.columns]
+    clips, names = _attributes(clips.select(*keys, *used), used, given.predictions[0])
     chosen = names
     if given.groups:
-        hint = nearest("speaker", [name for name in decisions.clips.columns if name != "row"])
-        clips, chosen, notes = _join(clips, given.groups, decisions.classes, hint)
+        clips, chosen = _join(clips, given.groups, decisions, notes)
         names = list(dict.fromkeys([*names, *chosen]))
     for name in given.wanted:
         if name not in names:
             raise InputError(
                 f"There is no attribute '{name}'.{nearest(name, names)} The attributes are: "
-                f"{files.listed(names) or 'none'}. {WAY_OUT}"
+                f"{listed(names) or 'none'}. {WAY_OUT}"
             )
     units = _units(clips)
     values = {name: clips[name] for name in given.attributes or chosen}
@@ -97,10 +92,12 @@ def read_groups(
         values[CROSS.join(parts)] = clips.select(crossed).to_series()
     attributes = []
     for name, column in values.items():
-        small = _small(column, units, given.smallest)
+        sizes = pl.DataFrame({"group": column, "unit": units.index}).group_by("group")
+        sizes = sizes.agg(pl.col("unit").n_unique()).drop_nulls("group").sort("group")
+        small = sizes.filter(pl.col("unit") < given.smallest)["group"].to_list()
         if small:
             few = f"fewer than {given.smallest} {units.name}"
-            notes.append(f"{name}: left out {files.listed(small)} with {few}.")
+            notes.append(f"{name}: left out {listed(small)} with {few}.")
         try:
             attributes.append(_grouped(name, column.replace(dict.fromkeys(small))))
         except InputError as error:
@@ -113,67 +110,52 @@ def read_groups(
 
 
 def _attributes(
-    frame: pl.DataFrame, columns: Sequence[str], path: Path
+    frame: pl.DataFrame, columns: list[str], path: Path
 ) -> tuple[pl.DataFrame, list[str]]:
     """Columns under the names of attributes, their values in the form of the clip table."""
-    names = [attribute_name(column) for column in columns]
-    for name in names:
-        same = [c for c, n in zip(columns, names, strict=True) if n == name]
-        if len(same) > 1 or (name != same[0] and name in frame.columns):
+    names = {column: attribute_name(column) for column in columns}
+    for name in names.values():
+        same = [column for column in frame.columns if attribute_name(column) == name]
+        if len(same) > 1:
             raise InputError(
-                f"{path}, row 1: the columns {files.listed(same)} mean the same ('{name}'); "
-                "leave one of them out."
+                f"{path}, row 1: the columns {listed(same)} mean the same ('{name}'); leave one "
+                "of them out."
             )
-    frame = frame.rename(dict(zip(columns, names, strict=True)))
-    frame = tidy(frame.with_columns(files.text(name) for name in names), names)
-    return frame, names
+    frame = frame.with_columns(pl.col(columns).cast(pl.String)).rename(names)
+    return tidy(frame, list(names.values())), list(names.values())
 
 
 def _join(
-    clips: pl.DataFrame, path: Path, classes: Sequence[str], hint: str
-) -> tuple[pl.DataFrame, list[str], list[str]]:
-    """Clips with the attributes of a groups file, their names, and a note on who lacks them.
-
-    ``hint`` names the column that may have been meant to hold the speakers.
-    """
-    groups = files.read_tables([path])
+    clips: pl.DataFrame, path: Path, decisions: Decisions, notes: list[str]
+) -> tuple[pl.DataFrame, list[str]]:
+    """Clips with the attributes of a groups file, and the names of these attributes."""
+    groups = read_tables([path])
     key = "clip" if "clip" in groups.columns else "speaker"
-    files.require(groups, key, path, "which says whose attributes a row has (nor 'clip')")
+    why = "which says whose attributes a row has (nor 'clip')"
+    require_columns(path, groups.columns, [key], why)
     if key not in clips.columns:
+        hint = nearest("speaker", [name for name in decisions.clips.columns if name != "row"])
         raise InputError(
             f"{path} has attributes by speaker, but neither predictions nor labels have a column "
             f"'speaker'.{hint} Add it, or give attributes by clip."
         )
-    groups = groups.with_columns(files.text(key))
-    if key == "clip":
-        groups = groups.with_columns(clip_names("clip"))
-    taken = (*RESERVED, key, "speaker", "row", "label", "prediction", *classes)
-    starts = ("label_", "prediction_")
-    columns = [n for n in groups.columns if n not in taken and not n.startswith(starts)]
-    speaker = ["speaker"] if "speaker" in groups.columns and "speaker" not in clips.columns else []
-    groups, names = _attributes(groups.select(key, *speaker, *columns, "row"), columns, path)
-    groups = files.one_row_each(groups.select(key, *speaker, *names, "row"), key)
+    columns = [n for n in groups.columns if is_free(n) and n not in decisions.classes]
+    new = "speaker" in groups.columns and "speaker" not in clips.columns
+    keys = [key, "speaker"] if new else [key]
+    groups, names = _attributes(groups.select(*keys, *columns, "row"), columns, path)
+    groups = one_row_each(groups.select(*keys, *names, "row"), key)
     lost = clips.join(groups, on=key, how="anti", maintain_order="left")
-    who = lost[key].unique(maintain_order=True).to_list()
+    who = lost[key].unique(maintain_order=True)
     if lost.height == clips.height:
         raise InputError(
             f"{path}: no row for any {key} of the predictions, such as '{who[0]}'; the file has "
             f"'{groups[key][0]}'. Use the same names in both."
         )
-    notes = []
-    if who:
-        named = files.listed(who, SHOWN)
-        notes = [f"{path} has no row for {counted(len(who), key)} ({named}): no group is known."]
+    if len(who):
+        which = f"{counted(len(who), key)} ({listed(who, SHOWN)})"
+        notes.append(f"{path} has no row for {which}: no group is known.")
     clips = clips.drop(names, strict=False)
-    joined = clips.join(groups.drop("row"), on=key, how="left", maintain_order="left")
-    return joined, names, notes
-
-
-def _small(values: pl.Series, units: Units, smallest: int) -> list[str]:
-    """The groups with fewer units than ``smallest``."""
-    frame = pl.DataFrame({"group": values, "unit": units.index}).drop_nulls()
-    sizes = frame.group_by("group").agg(pl.col("unit").n_unique()).sort("group")
-    return sizes.filter(pl.col("unit") < smallest)["group"].to_list()
+    return clips.join(groups.drop("row"), on=key, how="left", maintain_order="left"), names
 
 
 def _grouped(name: str, values: pl.Series) -> Attribute:
@@ -193,10 +175,9 @@ def _grouped(name: str, values: pl.Series) -> Attribute:
 def _units(clips: pl.DataFrame) -> Units:
     if "speaker" not in clips.columns:
         return Units(np.arange(clips.height), clips.height, speakers=False)
-    files.refuse(
+    refuse(
         clips.filter(pl.col("speaker").fill_null("") == ""),
         "clip '{clip}' has no speaker; give every clip one, or leave the column out.",
     )
-    names = clips["speaker"].unique().sort()
-    index = clips["speaker"].replace_strict(names, range(len(names)), return_dtype=pl.Int64)
-    return Units(index.to_numpy(), len(names), speakers=True)
+    index = clips["speaker"].rank("dense").cast(pl.Int64).to_numpy() - 1
+    return Units(index, int(index.max()) + 1, speakers=True)
