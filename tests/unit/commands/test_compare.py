@@ -40,7 +40,7 @@ def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(tmp_path / "a", ERM, counts(1))
     arguments = [str(tmp_path / "a"), str(tmp_path / "no"), "--out", str(tmp_path / "out")]
     assert main(arguments) == BAD_INPUT
-    assert "no: no such folder" in capsys.readouterr().err
+    assert "no: no finished run" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

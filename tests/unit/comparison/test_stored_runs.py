@@ -17,7 +17,7 @@ def test_runs_are_found_with_their_cells(tmp_path: Path) -> None:
         write_run(tmp_path, ERM, counts(fold), fold, seed)
     write_run(tmp_path / "nested", ERM, counts(1))  # another results folder within this one
     found = read_folder(tmp_path)
-    assert [(run.cell, run.counts.fold, run.counts.seed) for run in found] == [
+    assert [(run.cell, run.fold, run.seed) for run in found] == [
         (ERM, 1, 0),
         (ERM, 1, 1),
         (ERM, 2, 0),
@@ -26,7 +26,7 @@ def test_runs_are_found_with_their_cells(tmp_path: Path) -> None:
 
 
 def test_folders_without_runs(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="missing: no such folder"):
+    with pytest.raises(InputError, match="missing: no finished run"):
         read_folder(tmp_path / "missing")
     with pytest.raises(InputError, match="no finished run"):
         read_folder(tmp_path)
@@ -57,7 +57,7 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"counts\.parquet: can't be read"):
         read_folder(tmp_path)
     counts(1).write_parquet(table)
-    assert pl.read_parquet(table).equals(read_folder(tmp_path)[0].counts.counts)
+    assert pl.read_parquet(table).equals(read_folder(tmp_path)[0].counts)
 
 
 def test_runs_of_both_studies_are_refused(tmp_path: Path) -> None:

@@ -21,11 +21,11 @@ from sklearn.metrics import f1_score, hamming_loss
 from fairser.evaluation.metrics import (
     RATES,
     class_counts,
-    f1_by_class,
     fairness,
     or_none,
     performance,
     positive,
+    rates,
 )
 
 # Eleven clips: four of f, four of m, two of x, one without a group.
@@ -74,7 +74,7 @@ def result(truth: np.ndarray, predicted: np.ndarray, group: list[str | None]) ->
 def test_performance_by_hand() -> None:
     # All 11 clips: class a 8 positives, 6 predicted, 5 hits, F1 10/14; class b 3, 4, 1, F1 2/7.
     # Wrong cells: 3 + 1 in a and 2 + 3 in b, 9 of 22.
-    assert f1_by_class(TRUTH, PREDICTED) == pytest.approx([5 / 7, 2 / 7])
+    assert rates(class_counts(TRUTH, PREDICTED))["f1"] == pytest.approx([5 / 7, 2 / 7])
     assert measured(TRUTH, PREDICTED) == pytest.approx({"f1": 1 / 2, "acc": 13 / 22})
 
 

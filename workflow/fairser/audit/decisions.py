@@ -56,12 +56,7 @@ class Decisions:
 
 
 def read_decisions(given: AuditInput) -> Decisions:
-    """Read labels and predictions, match them by clip and decide on the classes.
-
-    Raises:
-        InputError: missing columns, several rows of a clip, names that are no class, values that
-            are no probabilities, or no clip with both a label and a prediction.
-    """
+    """Read labels and predictions, match them by clip and decide on the classes."""
     notes: list[str] = []
     frame = _of_split(read_clips(given.predictions), given.split, given.predictions[0], notes)
     check_unique(frame, "clip", "keep one prediction for each clip")
@@ -95,8 +90,8 @@ def read_decisions(given: AuditInput) -> Decisions:
         predicted = _above(values, given.threshold, notes)
     clips = predictions.frame
     if given.labels:  # they win over the predictions in what both files have
-        own = [n for n in labels.frame.columns if n == "speaker" or given.may_be_attribute(n)]
-        clips = clips.drop(own, strict=False).hstack(labels.frame.select(own))
+        own = labels.frame.drop("clip", "row", *labels.columns)
+        clips = clips.drop(own.columns, strict=False).hstack(own)
     return Decisions(clips, tuple(classes), single, truth, predicted, thresholds, notes)
 
 
@@ -120,11 +115,7 @@ def _of_split(frame: pl.DataFrame, split: str | None, path: Path, notes: list[st
 
 
 def _classes(labels: ClipValues, predictions: ClipValues, named: Sequence[str]) -> list[str]:
-    """The classes, which labels and predictions must agree on unless they are named.
-
-    Raises:
-        InputError: a column of a class that the other side lacks.
-    """
+    """The classes, which labels and predictions must agree on unless they are named."""
     if named:
         return list(dict.fromkeys(named))
     if not predictions.by_class:

@@ -5,7 +5,9 @@ as many units as there are, with replacement; a permutation shuffles the groups 
 are vectors of weights, so all of them together are a matrix product.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from fairser.evaluation.metrics import (
     Floats,
     acc,
     class_mean,
+    divide,
     f1,
     group_counts,
     rates,
@@ -31,12 +34,10 @@ ALL = "all clips"
 
 @dataclass(frozen=True)
 class GroupCounts:
-    """Counts of one attribute.
+    """Counts of one attribute's clips, positives, predicted and hits.
 
-    Attributes:
-        attribute: its groups.
-        table: counts [S, G, C, 4] by unit, group and class: clips, positives, predicted, hits.
-        resampled: counts [1 + R, G, C, 4]: as measured, then by resample.
+    ``table`` has them by unit, group and class [S, G, C, 4]; ``resampled`` by group and class, as
+    measured and by resample [1 + R, G, C, 4].
     """
 
     attribute: Attribute
@@ -63,23 +64,19 @@ def count(
     Each of the R resamples draws ``units``, the same ones for all attributes.
     """
     everyone = Attribute("", (ALL,), np.zeros(len(decisions.truth), np.int64))
-    shape = units.count, -1, len(decisions.classes), 4
+    every = [everyone, *attributes]
     tables = []
-    for one in (everyone, *attributes):
+    for one in every:
         groups = len(one.groups)
         cell = np.where(one.index < 0, -1, units.index * groups + one.index)
-        known = group_counts(decisions.truth, decisions.predicted, cell)
-        table = np.zeros((units.count * groups, *known.shape[1:]))
-        table[: len(known)] = known  # it ends with the last unit and group that have clips
-        tables.append(table.reshape(shape))
+        table = group_counts(decisions.truth, decisions.predicted, cell, units.count * groups)
+        tables.append(table.reshape(units.count, groups, *table.shape[1:]))
+    whole = np.concatenate(tables, axis=1)
     generator = np.random.default_rng([seed, 0])
-    sums = [[table.sum(axis=0, keepdims=True)] for table in tables]
-    for part in _parts(resamples, units.count):
-        weights = draw_weights(generator, units.count, part).astype(np.float64)
-        for found, table in zip(sums, tables, strict=True):
-            found.append(np.tensordot(weights, table, axes=1))
-    resampled = map(np.concatenate, sums)
-    return list(map(GroupCounts, (everyone, *attributes), tables, resampled))
+    drawn = (draw_weights(generator, units.count, n) for n in _parts(resamples, units.count))
+    resampled = np.concatenate([whole.sum(axis=0, keepdims=True), _weighted(drawn, whole)])
+    ends = np.cumsum([len(one.groups) for one in every])[:-1]
+    return list(map(GroupCounts, every, tables, np.split(resampled, ends, axis=1)))
 
 
 def permute(table: Floats, permutations: int, seed: list[int]) -> Floats:
@@ -89,31 +86,31 @@ def permute(table: Floats, permutations: int, seed: list[int]) -> Floats:
     left out. All counts are NaN where a unit has clips in two groups: groups of clips can't be
     shuffled among speakers.
 
-    Args:
-        table: counts [S, G, C, 4] by unit and group.
-        permutations: R.
-        seed: of the draws.
+    ``table`` has the counts [S, G, C, 4] by unit and group.
     """
     member = table[:, :, 0, 0] > 0
     if (member.sum(axis=1) > 1).any():
         return np.full((permutations, *table.shape[1:]), np.nan)
     known = member.any(axis=1)
     group = member[known].argmax(axis=1)
-    by_unit = table[known].sum(axis=1)
     numbers = np.arange(table.shape[1])[:, None]
     generator = np.random.default_rng(seed)
-    found = []
-    for part in _parts(permutations, len(group) * len(numbers)):
-        shuffled = generator.permuted(np.tile(group, (part, 1)), axis=1)
-        weights = (shuffled[:, None, :] == numbers).astype(np.float64)
-        found.append(np.tensordot(weights, by_unit, axes=1))
-    return np.concatenate(found)
+    shuffled = (
+        generator.permuted(np.tile(group, (n, 1)), axis=1)[:, None, :] == numbers
+        for n in _parts(permutations, len(group) * len(numbers))
+    )
+    return _weighted(shuffled, table[known].sum(axis=1))
 
 
 def _parts(total: int, width: int) -> list[int]:
     """Sizes of parts of so many rows of a width that each stay below :data:`CHUNK` numbers."""
     size = max(1, CHUNK // width)
     return [min(size, total - start) for start in range(0, total, size)]
+
+
+def _weighted(weights: Iterable[NDArray[Any]], table: Floats) -> Floats:
+    """Sums [R, ..., C, 4] of counts [S, ..., C, 4] with weights [R, ..., S] in parts."""
+    return np.concatenate([np.tensordot(w.astype(np.float64), table, axes=1) for w in weights])
 
 
 def performance(counts: Floats, single: bool) -> dict[str, Floats]:
@@ -123,9 +120,7 @@ def performance(counts: Floats, single: bool) -> dict[str, Floats]:
     """
     found = {"f1": f1(counts), "acc": acc(counts)}
     if single:
-        clips, hits = counts[..., 0, 0], counts[..., 3].sum(axis=-1)
-        right = np.full(clips.shape, np.nan)
-        found["accuracy"] = np.divide(hits, clips, out=right, where=clips > 0)
+        found["accuracy"] = divide(counts[..., 3].sum(axis=-1), counts[..., 0, 0])
         found["uar"] = class_mean(rates(counts)["tpr"])
     return found
 
@@ -148,9 +143,8 @@ def standard_error(both: Floats, units: tuple[int, int]) -> float:
     group's. Where that is zero too, the rate gets the variance of a share with two more units, one
     of either kind (after Agresti and Caffo, 2000).
 
-    Args:
-        both: rates of the two groups [1 + R, 2], as measured and by resample.
-        units: n of the two groups that have such clips.
+    ``both`` has the two rates as measured and by resample [1 + R, 2]; ``units`` are the n of the
+    two groups that have such clips.
     """
     found = both[1:][~np.isnan(both[1:]).any(axis=1)]
     smaller = min(units)
@@ -174,27 +168,19 @@ def difference_p(difference: float, error: float, units: int) -> float:
     A share of the resamples could not go below 1 / R, which is too large for a correction for
     hundreds of differences; with few speakers it is also too small.
 
-    Args:
-        difference: of the two rates.
-        error: its standard error; NaN has no p-value.
-        units: n of the smaller group.
+    ``error`` is the standard error of the difference, ``units`` are the n of the smaller group.
     """
     from scipy.special import stdtr
 
-    if np.isnan(error) or np.isnan(difference):
-        return float("nan")
     if error == 0:
         return 1.0 if difference == 0 else float("nan")
     return float(2 * stdtr(units - 1, -abs(difference) / error))
 
 
 def smallest_detected(error: float, units: int, tests: int) -> float:
-    """The difference that Holm's first step detects with a probability of :data:`POWER`.
+    """The difference that Holm's first step of so many tests detects with :data:`POWER`.
 
-    Args:
-        error: its standard error.
-        units: n of the smaller group.
-        tests: number of differences that are tested.
+    ``error`` and ``units`` are those of :func:`difference_p`.
     """
     from scipy.special import stdtrit
 

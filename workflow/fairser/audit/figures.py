@@ -11,19 +11,14 @@ from matplotlib.lines import Line2D
 from fairser.audit.estimates import FEWEST
 from fairser.audit.grouping import Attribute
 from fairser.audit.tables import Audit
-from fairser.audit.wording import class_words, group_words, unsigned, words
+from fairser.audit.wording import class_words, group_words, largest_first
 from fairser.evaluation.metrics import Floats
 from fairser.results import labels, style
 
 RATES = {"tpr": "Recall", "fpr": "False alarms"}
 ROWS = {"tpr": 16, "fpr": 8}  # differences that are shown, of hundreds
 ROW = 0.17  # inches: height of a difference or of a line in a legend
-SURE: dict[str, Any] = {
-    "markersize": 4,
-    "marker": "o",
-    "color": style.BLUE,
-    "markerfacecolor": style.BLUE,
-}
+SURE: dict[str, Any] = {"markersize": 4, "marker": "o", "color": style.BLUE}
 UNSURE = SURE | {"color": style.GREY, "markerfacecolor": "white"}
 
 
@@ -38,12 +33,12 @@ def rates_figure(audit: Audit, rate: str) -> Figure:
     lines = max(-(-len(a.groups) // _columns(a, many)) for a in audit.attributes)
     figure, panels = style.new_panels(many, 2.6 + ROW * lines)
     for axes, attribute in zip(panels, audit.attributes, strict=True):
-        mine = audit.rates.filter(pl.col("attribute") == attribute.name)
+        mine = audit.rates.filter(attribute=attribute.name)
         width = 0.7 / len(attribute.groups)
         for number, group in enumerate(attribute.groups):
             x = np.arange(len(classes), dtype=np.float64) + ((number + 0.5) * width - 0.35)
             look = {"label": group_words(attribute.name, group), **style.group_look(number)}
-            _points(axes, x, mine.filter(pl.col("group") == group), rate, look)
+            _points(axes, x, mine.filter(group=group), rate, look)
         axes.set(xlim=(-0.5, len(classes) - 0.5), ylabel=RATES[rate])
         axes.set_ylim(0, 1.03 if rate == "tpr" else None)
         axes.grid(axis="x", visible=False)
@@ -53,7 +48,7 @@ def rates_figure(audit: Audit, rate: str) -> Figure:
         axes.legend(
             loc="lower center",
             bbox_to_anchor=(0.5, 1.0),
-            title=words(attribute.name).capitalize(),
+            title=style.words(attribute.name).capitalize(),
             ncols=_columns(attribute, many),
             handlelength=1.0,
             columnspacing=1.2,
@@ -88,10 +83,10 @@ def differences_figure(audit: Audit) -> Figure:
 
     Filled points are significant after Holm's correction.
     """
-    tested = audit.differences.drop_nulls("p").sort(
-        "stands_out", pl.col("difference").abs(), descending=True, maintain_order=True
-    )
-    shown = {rate: tested.filter(pl.col("rate") == rate).head(ROWS[rate]) for rate in RATES}
+    tested = largest_first(audit.differences.drop_nulls("p"))
+    tested = tested.sort("stands_out", descending=True, maintain_order=True)
+    by_rate = {rate: tested.filter(rate=rate) for rate in RATES}
+    shown = {rate: part.head(ROWS[rate]) for rate, part in by_rate.items()}
     if not any(part.height for part in shown.values()):
         return style.notice("No difference could be tested: the groups have too few speakers.")
     heights = [max(1, part.height) for part in shown.values()]
@@ -99,7 +94,7 @@ def differences_figure(audit: Audit) -> Figure:
     panels = figure.subplots(2, 1, height_ratios=heights)
     for axes, (rate, part) in zip(panels, shown.items(), strict=True):
         _forest(axes, part)
-        number = tested.filter(pl.col("rate") == rate).height
+        number = by_rate[rate].height
         which = f"{part.height} of" if number > part.height else "all"
         which = f"{which} {number} differences" if number else "no difference could be tested"
         axes.set_title(f"{RATES[rate]}: {which}")
@@ -113,10 +108,9 @@ def differences_figure(audit: Audit) -> Figure:
 def _forest(axes: Axes, part: pl.DataFrame) -> None:
     names = []
     for y, row in enumerate(part.iter_rows(named=True)):
-        sign = 1 if row["difference"] >= 0 else -1
-        groups = [group_words(row["attribute"], row[key]) for key in ("group", "other")][::sign]
-        names.append(f"{class_words(row['class'])}: {' above '.join(groups)}")
-        value, low, high = (100 * number for number in unsigned(row))
+        more, less = (group_words(row["attribute"], row[key]) for key in ("group", "other"))
+        names.append(f"{class_words(row['class'])}: {more} above {less}")
+        value, low, high = (100 * row[f"difference{end}"] for end in ("", "_low", "_high"))
         bars = np.maximum([[value - low], [high - value]], 0)
         look = SURE if row["stands_out"] else UNSURE
         axes.errorbar([value], [y], xerr=bars, elinewidth=0.8, **look)

@@ -24,12 +24,9 @@ WAY_OUT = (
 
 @dataclass(frozen=True)
 class Attribute:
-    """Groups by one attribute or crossing.
+    """Groups by one attribute or crossing, such as ``gender x race``.
 
-    Attributes:
-        name: such as ``gender`` or ``gender x race``.
-        groups: names of the G groups.
-        index: number of each clip's group [N], -1 where it is unknown.
+    ``index`` has the number of each clip's group [N], -1 where it is unknown.
     """
 
     name: str
@@ -46,10 +43,7 @@ class Attribute:
 class Units:
     """What is drawn in a resample: the speakers or, without a column of speakers, the clips.
 
-    Attributes:
-        index: number of each clip's unit [N]; speakers are numbered by name.
-        count: S, their number.
-        speakers: whether they are speakers.
+    ``index`` has the number of each clip's unit [N]; speakers are numbered by name.
     """
 
     index: NDArray[np.int64]
@@ -64,12 +58,7 @@ class Units:
 def read_groups(
     decisions: Decisions, given: AuditInput
 ) -> tuple[list[Attribute], Units, list[str]]:
-    """The attributes to compare, the units of resampling, and notes on what was left out.
-
-    Raises:
-        InputError: an attribute that does not exist, has one group or too many; a groups file
-            that contradicts itself or fits no clip.
-    """
+    """The attributes to compare, the units of resampling, and notes on what was left out."""
     notes: list[str] = []
     clips = decisions.clips
     used = [name for name in clips.columns if given.may_be_attribute(name)]

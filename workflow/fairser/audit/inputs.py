@@ -75,13 +75,10 @@ class AuditInput:
 
 @dataclass(frozen=True)
 class ClipValues:
-    """Labels or predictions of clips.
+    """Labels or predictions (``role``) in a frame with a row per clip.
 
-    Attributes:
-        role: ``label`` or ``prediction``.
-        path: the (first) file, for messages.
-        frame: a row per clip, ``clip`` and ``row`` among the columns.
-        by_class: column of each class; empty where the column ``role`` names the class.
+    ``by_class`` has the column of each class; it is empty where the column ``role`` names the
+    class.
     """
 
     role: str
@@ -104,11 +101,7 @@ class ClipValues:
         return replace(self, frame=self.frame.filter(filled))
 
     def array(self, classes: Sequence[str]) -> np.ndarray:
-        """Whether each row names a class, or its shares or probabilities [N, C].
-
-        Raises:
-            InputError: an unknown class, a class without a column, a value that is no share.
-        """
+        """Whether each row names a class, or its shares or probabilities [N, C]."""
         if not self.by_class:
             wrong = self.frame.filter(~pl.col(self.role).is_in(classes))
             refuse(
@@ -154,10 +147,6 @@ def read_tables(paths: Sequence[Path]) -> pl.DataFrame:
     Text has no blanks around it and no null (a missing value is empty), ``row`` locates each row
     for messages, ``SpkrID`` or ``ActorID`` becomes ``speaker``, and clips have no ending of an
     audio file.
-
-    Raises:
-        InputError: a file that can't be read, has no rows or names a column twice; files with
-            different columns.
     """
     frames = [_read(path) for path in paths]
     for path, frame in zip(paths, frames, strict=True):

@@ -1,5 +1,6 @@
 """The folder of an audit: tables, figures, the verdict, and the record of how it was made."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,19 +13,17 @@ from fairser.audit.inputs import AuditInput
 from fairser.audit.tables import Audit
 from fairser.audit.verdict import METRICS, Verdict, judge
 from fairser.audit.wording import (
-    by_size,
     class_words,
     group_words,
     largest_first,
     p_words,
-    unsigned,
-    words,
+    people,
 )
 from fairser.core.errors import InputError
 from fairser.core.files import read_json, sha256, write_json, write_text
 from fairser.core.provenance import commit, versions
-from fairser.core.text import estimate, interval, markdown, number
-from fairser.results.style import save
+from fairser.core.text import estimate, markdown, number
+from fairser.results.style import save, words
 
 RECORD = "audit.json"
 KIND = "fair-ser audit"
@@ -50,11 +49,10 @@ def check_folder(folder: Path) -> None:
     """Refuse to write into a folder that holds anything but an earlier audit."""
     if folder.is_file():
         raise InputError(f"{folder} is a file; name a folder by --out.")
-    try:
+    known = set()
+    with suppress(OSError, ValueError, KeyError, TypeError):
         record = read_json(folder / RECORD)
         known = {*record["files"], RECORD} if record["kind"] == KIND else set()
-    except (OSError, ValueError, KeyError, TypeError):
-        known = set()
     foreign = sorted({path.name for path in folder.glob("*")} - known)
     if foreign:
         raise InputError(
@@ -64,15 +62,9 @@ def check_folder(folder: Path) -> None:
 
 
 def write_audit(folder: Path, audit: Audit, given: AuditInput) -> tuple[str, list[str]]:
-    """Write everything; if writing fails, the folder stays as it was.
+    """Write everything; the verdict as text, and the names of the files.
 
-    Args:
-        folder: new, empty or of an earlier audit (:func:`check_folder`).
-        audit: the numbers.
-        given: the files that they come from.
-
-    Returns:
-        The verdict as text, and the names of the files.
+    The folder passed :func:`check_folder`. If writing fails, it stays as it was.
     """
     verdict = judge(audit)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +112,7 @@ def _document(audit: Audit, verdict: Verdict) -> str:
 
 
 def _recall_table(audit: Audit, attribute: str) -> str:
-    mine = audit.rates.filter(pl.col("attribute") == attribute)
+    mine = audit.rates.filter(attribute=attribute)
     groups = mine["group"].unique(maintain_order=True)
     cells = [
         [class_words(name), *(estimate(row, "tpr") for row in part.to_dicts())]
@@ -130,32 +122,30 @@ def _recall_table(audit: Audit, attribute: str) -> str:
 
 
 def _gap_table(audit: Audit, attribute: str) -> str:
-    gaps = audit.gaps.filter(
-        pl.col("attribute") == attribute,
-        pl.col("variant") == "pairwise",
-        pl.col("class").is_null(),
-    )
+    mine = audit.gaps.filter(pl.col("class").is_null(), attribute=attribute, variant="pairwise")
     rows = [
         [name, estimate(row, "gap"), number(row["chance"]), number(row["p"])]
-        for name, row in zip(GAPS, gaps.to_dicts(), strict=True)
+        for name, row in zip(GAPS, mine.to_dicts(), strict=True)
     ]
     return markdown(["Gap in", "gap", "by chance", "p"], rows)
 
 
 def _difference_table(audit: Audit) -> str:
     found = largest_first(audit.differences.filter("stands_out"))
-    if not found:
+    if not found.height:
         return "None."
     rows = []
-    for row in found[:MOST_ROWS]:
-        groups = [f"{name} ({rate:.3f})" for name, rate in by_size(row["attribute"], row)]
-        value, low, high = unsigned(row)
-        difference = f"{number(value)} {interval(low, high)}"
+    for row in found.head(MOST_ROWS).to_dicts():
+        groups = [
+            f"{people(row['attribute'], row[name])} ({number(row[f'{name}_rate'])})"
+            for name in ("group", "other")
+        ]
+        difference = estimate(row, "difference")
         p = p_words(row["p_holm"]).removeprefix("p ").removeprefix("= ")
         rate = RATES.get(row["rate"], "Predicted")
         rows.append([rate, class_words(row["class"]), *groups, difference, p])
     head = ["rate", "class", "higher for", "than for", "difference", "p"]
-    more = len(found) - len(rows)
+    more = found.height - len(rows)
     rest = f"\n\nThe file differences.csv has {more} more." if more > 0 else ""
     return markdown(head, rows) + rest
 

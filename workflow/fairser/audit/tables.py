@@ -33,19 +33,11 @@ SHOWN_RATES = (*RATES, "f1")
 
 @dataclass(frozen=True)
 class Audit:
-    """All numbers of an audit.
+    """What was audited, with all numbers and notes on what was left out or assumed.
 
-    Attributes:
-        decisions: what was audited.
-        attributes: the groups that were compared.
-        units: what was resampled.
-        performance: over all clips and in each group.
-        rates: by group and class.
-        gaps: by attribute, rate and variant, over the classes (``class`` null) and for each.
-        differences: of every two groups, by rate and class.
-        notes: what was left out or assumed, in sentences.
-        resamples: R.
-        seed: of the draws.
+    ``performance`` is over all clips and in each group; ``rates`` are by group and class; ``gaps``
+    by attribute, rate and variant, over the classes (``class`` null) and for each; ``differences``
+    are of every two groups, by rate and class.
     """
 
     decisions: Decisions
@@ -83,7 +75,7 @@ def make_audit(given: AuditInput, resamples: int = 1000, seed: int = 0) -> Audit
 def _with_ends(
     name: str, values: Floats, units: int, signed: bool = False, limit: float = 1.0
 ) -> dict[str, float]:
-    """A number [1 + R] and its interval, within the limit; empty with fewer than FEWEST units."""
+    """A number [1 + R] and its interval, within the limit; none with fewer than FEWEST units."""
     ends = interval(float(values[0]), values[1:], signed) if units >= FEWEST else (np.nan, np.nan)
     low, high = np.clip(ends, -limit, limit)
     return {name: float(values[0]), f"{name}_low": float(low), f"{name}_high": float(high)}
@@ -111,15 +103,14 @@ def _rates(counts: list[GroupCounts], classes: tuple[str, ...]) -> pl.DataFrame:
     for one in counts:
         values = rates(one.resampled)
         units = {rate: one.units(rate) for rate in SHOWN_RATES}
-        for g, group in enumerate(one.attribute.groups):
-            for c, label in enumerate(classes):
-                row: Row = {"attribute": one.attribute.name, "group": group, "class": label}
-                row |= dict(zip(COUNTS, one.resampled[0, g, c].astype(int).tolist(), strict=True))
-                for rate in SHOWN_RATES:
-                    row |= _with_ends(rate, values[rate][:, g, c], units[rate][g, c])
-                    if rate == "tpr":
-                        row["tpr_units"] = int(units[rate][g, c])
-                rows.append(row)
+        for (g, group), (c, label) in product(enumerate(one.attribute.groups), enumerate(classes)):
+            row: Row = {"attribute": one.attribute.name, "group": group, "class": label}
+            row |= dict(zip(COUNTS, one.resampled[0, g, c].astype(int).tolist(), strict=True))
+            for rate in SHOWN_RATES:
+                row |= _with_ends(rate, values[rate][:, g, c], units[rate][g, c])
+                if rate == "tpr":
+                    row["tpr_units"] = int(units[rate][g, c])
+            rows.append(row)
     return _frame(rows)
 
 
@@ -127,40 +118,35 @@ def _gaps(
     counts: list[GroupCounts], chance: list[Floats], classes: tuple[str, ...]
 ) -> pl.DataFrame:
     rows = []
-    for one, permuted in zip(counts, chance, strict=True):
-        smallest = min(one.sizes)
-        for rate in RATES:
-            by_chance = class_gaps(permuted, rate)
-            for variant, by_class in class_gaps(one.resampled, rate).items():
-                limit = np.inf if variant == "sum_deviation" else 1.0
-                measured, expected = (
-                    [rms(values), *np.moveaxis(values, -1, 0)]
-                    for values in (by_class, by_chance[variant])
-                )
-                for label, values, drawn in zip((None, *classes), measured, expected, strict=True):
-                    row: Row = {"attribute": one.attribute.name, "rate": rate, "variant": variant}
-                    row["class"] = label
-                    row |= _with_ends("gap", values, smallest, limit=limit)
-                    row["chance"] = np.nan if np.isnan(drawn).all() else float(np.nanmean(drawn))
-                    rows.append(row | {"p": chance_p(values[0], drawn)})
+    for (one, permuted), rate in product(zip(counts, chance, strict=True), RATES):
+        by_chance = class_gaps(permuted, rate)
+        for variant, by_class in class_gaps(one.resampled, rate).items():
+            limit = np.inf if variant == "sum_deviation" else 1.0
+            measured, expected = (
+                [rms(values), *values.T] for values in (by_class, by_chance[variant])
+            )
+            for label, values, drawn in zip((None, *classes), measured, expected, strict=True):
+                row: Row = {"attribute": one.attribute.name, "rate": rate, "variant": variant}
+                row["class"] = label
+                row |= _with_ends("gap", values, min(one.sizes), limit=limit)
+                row["chance"] = np.nan if np.isnan(drawn).all() else float(np.nanmean(drawn))
+                rows.append(row | {"p": chance_p(values[0], drawn)})
     return _frame(rows)
 
 
 def _differences(counts: list[GroupCounts], classes: tuple[str, ...]) -> pl.DataFrame:
     rows = []
-    for one in counts:
-        groups = one.attribute.groups
-        for rate in RATES:
-            units, values = one.units(rate), rates(one.resampled)[rate]
-            for (g, other), c in product(combinations(range(len(groups)), 2), range(len(classes))):
-                n, both = (int(units[g, c]), int(units[other, c])), values[:, [g, other], c]
-                error = standard_error(both, n)
-                row: Row = {"attribute": one.attribute.name, "rate": rate}
-                row |= {"class": classes[c], "group": groups[g], "other": groups[other]}
-                row |= {"group_rate": both[0, 0], "other_rate": both[0, 1]}
-                row |= _with_ends("difference", both[:, 0] - both[:, 1], min(n), signed=True)
-                row |= {"error": error, "units": min(n)}
-                rows.append(row | {"p": difference_p(row["difference"], error, min(n))})
+    for one, rate in product(counts, RATES):
+        groups, units, values = one.attribute.groups, one.units(rate), rates(one.resampled)[rate]
+        for (g, other), c in product(combinations(range(len(groups)), 2), range(len(classes))):
+            n, both = (int(units[g, c]), int(units[other, c])), values[:, [g, other], c]
+            error = standard_error(both, n)
+            row: Row = {"attribute": one.attribute.name, "rate": rate}
+            row |= {"class": classes[c], "group": groups[g], "other": groups[other]}
+            row |= {"group_rate": both[0, 0], "other_rate": both[0, 1]}
+            row |= _with_ends("difference", both[:, 0] - both[:, 1], min(n), signed=True)
+            row |= {"error": error, "units": min(n)}
+            rows.append(row | {"p": difference_p(row["difference"], error, min(n))})
     for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row |= {"p_holm": p, "stands_out": is_significant(p)}  # False where there is no p
     return _frame(rows)

@@ -16,7 +16,6 @@ from fairser.audit.grouping import Attribute
 from fairser.audit.tables import Audit
 from fairser.audit.wording import (
     CROSS,
-    by_size,
     class_words,
     group_words,
     largest_first,
@@ -24,12 +23,11 @@ from fairser.audit.wording import (
     people,
     percent,
     points,
-    unsigned,
-    words,
 )
 from fairser.core.text import SIGNIFICANT, estimate, is_significant
 from fairser.core.words import counted, joined
 from fairser.evaluation.bootstrap import holm
+from fairser.results.style import words
 
 FEW = 10  # units: below it a group's intervals and p-values are rough
 METRICS = {"accuracy": "accuracy", "uar": "UAR", "f1": "macro F1", "acc": "Hamming accuracy"}
@@ -43,12 +41,7 @@ NO_SPEAKERS = (
 
 @dataclass(frozen=True)
 class Finding:
-    """What is found of one attribute.
-
-    Attributes:
-        stands_out: whether the gap as a whole or a single difference is significant.
-        sentences: the verdict.
-    """
+    """The sentences on one attribute, and whether its gap or a single difference is significant."""
 
     stands_out: bool
     sentences: list[str]
@@ -56,14 +49,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """An audit in words.
-
-    Attributes:
-        warnings: what a reader must know before any number.
-        headline: how much was audited, and how well the classifier does over all clips.
-        summary: one sentence for all attributes.
-        attributes: the finding on each.
-    """
+    """An audit in words: how much was audited and how well, a summary, and the findings."""
 
     warnings: list[str]
     headline: str
@@ -73,10 +59,8 @@ class Verdict:
 
 def judge(audit: Audit) -> Verdict:
     """The verdict on an audit."""
-    gaps = audit.gaps.filter(
-        pl.col("class").is_null(), pl.col("rate") == "tpr", pl.col("variant") == "pairwise"
-    ).to_dicts()
-    corrected = holm([float("nan") if gap["p"] is None else gap["p"] for gap in gaps])
+    gaps = audit.gaps.filter(pl.col("class").is_null(), rate="tpr", variant="pairwise").to_dicts()
+    corrected = holm([gap["p"] for gap in gaps])
     tested = sum(p == p for p in corrected)
     note = f", corrected for {tested} attributes" if tested > 1 else ""
     findings = {
@@ -114,15 +98,11 @@ def _summary(findings: dict[str, Finding]) -> str:
 
 
 def _finding(audit: Audit, attribute: Attribute, gap: dict[str, Any], corrected: str) -> Finding:
-    mine = audit.differences.filter(pl.col("attribute") == attribute.name)
+    mine = audit.differences.filter(attribute=attribute.name)
     found = mine.filter("stands_out")
     whole = is_significant(gap["p"])
-    sentences = [_compared(audit, attribute)]
-    if gap["gap"] is None:
-        sentences.append("No class has clips of two of these groups, so no recall can be compared.")
-    else:
-        sentences.append(_gap(attribute, gap, corrected))
-    sentences += _recalls(attribute.name, found.filter(pl.col("rate") == "tpr"))
+    sentences = [_compared(audit, attribute), _gap(attribute, gap, corrected)]
+    sentences += _recalls(attribute.name, largest_first(found.filter(pl.col("rate") == "tpr")))
     sentences += _others(attribute.name, found)
     if not found.height:
         sentences.append(_nothing(audit, mine, whole))
@@ -133,14 +113,13 @@ def _finding(audit: Audit, attribute: Attribute, gap: dict[str, Any], corrected:
 
 def _compared(audit: Audit, attribute: Attribute) -> str:
     """The groups with their sizes, and which of them are small."""
-    rows = audit.performance.filter(pl.col("attribute") == attribute.name).to_dicts()
-    unit, named = audit.units.name, []
+    rows = audit.performance.filter(attribute=attribute.name).to_dicts()
+    unit = audit.units.name
+    named = []
     for row in rows:
-        speakers = f"{counted(row['speakers'], 'speaker')}, " if audit.units.speakers else ""
-        name = group_words(attribute.name, row["group"])
-        named.append(f"{name} ({speakers}{counted(row['clips'], 'clip')})")
-    unknown = attribute.unknown
-    rest = f"; group unknown: {counted(unknown, 'clip')}" if unknown else ""
+        sizes = [counted(row[kind], kind[:-1]) for kind in dict.fromkeys((unit, "clips"))]
+        named.append(f"{group_words(attribute.name, row['group'])} ({', '.join(sizes)})")
+    rest = f"; group unknown: {counted(attribute.unknown, 'clip')}" if attribute.unknown else ""
     sentences = [f"Compared: {joined(named)}{rest}."]
     tiny = [people(attribute.name, row["group"]) for row in rows if row[unit] < FEWEST]
     rough = [people(attribute.name, r["group"]) for r in rows if FEWEST <= r[unit] < FEW]
@@ -161,6 +140,8 @@ def _compared(audit: Audit, attribute: Attribute) -> str:
 
 def _gap(attribute: Attribute, gap: dict[str, Any], corrected: str) -> str:
     """The gap in recall beside the one that chance gives."""
+    if gap["gap"] is None:
+        return "No class has clips of two of these groups, so no recall can be compared."
     names = [people(attribute.name, group) for group in attribute.groups]
     between = joined(names) if len(names) == 2 else f"the {len(names)} groups"
     ends = ""
@@ -185,13 +166,13 @@ def _recalls(attribute: str, found: pl.DataFrame) -> list[str]:
     """The largest significant difference in recall, and what all of them have in common."""
     if not found.height:
         return []
-    rows = largest_first(found)
+    rows = found.to_dicts()
     name = class_words(rows[0]["class"])
     largest = _largest(attribute, rows[0], "recognised")
     sentences = [f"Largest difference in one class: of the clips labelled {name}, {largest}."]
     if len(rows) > 1:
-        worse = {by_size(attribute, row)[1][0] for row in rows}
-        always = f", each time lower for {worse.pop()}" if len(worse) == 1 else ""
+        worse = found["other"].unique()
+        always = f", each time lower for {people(attribute, worse[0])}" if len(worse) == 1 else ""
         sentences.append(
             f"In all, {len(rows)} differences in recall are significant "
             f"({_classes(row['class'] for row in rows)}){always}."
@@ -202,12 +183,13 @@ def _recalls(attribute: str, found: pl.DataFrame) -> list[str]:
 def _others(attribute: str, found: pl.DataFrame) -> list[str]:
     """Significant differences in false alarms and in how often classes are predicted."""
     sentences = []
-    alarms = found.filter(pl.col("rate") == "fpr")
+    alarms = largest_first(found.filter(pl.col("rate") == "fpr"))
     if alarms.height:
-        row, *others = largest_first(alarms)
+        row = alarms.row(0, named=True)
         name = class_words(row["class"])
         largest = _largest(attribute, row, f"predicted as {name}")
-        more = f" (the largest of {1 + len(others)} that are significant)" if others else ""
+        many = alarms.height > 1
+        more = f" (the largest of {alarms.height} that are significant)" if many else ""
         sentences.append(f"False alarms: of the clips not labelled {name}, {largest}{more}.")
     shares = found.filter(pl.col("rate") == "ppr")
     if shares.height:
@@ -218,10 +200,11 @@ def _others(attribute: str, found: pl.DataFrame) -> list[str]:
 
 def _largest(attribute: str, row: dict[str, Any], what: str) -> str:
     """Such as ``89 % are recognised for women and 26 % for men, a difference of 63 points``."""
-    more, less = by_size(attribute, row)
+    more, less = (people(attribute, row[name]) for name in ("group", "other"))
+    difference = points(*(row[f"difference{end}"] for end in ("", "_low", "_high")))
     return (
-        f"{percent(more[1])} are {what} for {more[0]} and {percent(less[1])} for {less[0]}, a "
-        f"difference of {points(*unsigned(row))}, {p_words(row['p_holm'])}"
+        f"{percent(row['group_rate'])} are {what} for {more} and {percent(row['other_rate'])} for "
+        f"{less}, a difference of {difference}, {p_words(row['p_holm'])}"
     )
 
 

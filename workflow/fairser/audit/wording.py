@@ -1,10 +1,9 @@
 """Names of groups and classes, percentages and p-values as a sentence has them."""
 
-from typing import Any
-
 import polars as pl
 
 from fairser.core.text import interval, number
+from fairser.results.style import words
 
 CROSS = " x "  # between the parts of a crossing, as in the groups of training
 NOUNS = {"female": "women", "male": "men"}
@@ -31,11 +30,6 @@ def group_words(attribute: str, group: str) -> str:
     return people(attribute, group).removesuffix(" speakers")
 
 
-def words(name: str) -> str:
-    """A name with blanks in place of underscores."""
-    return name.replace("_", " ")
-
-
 def class_words(name: str) -> str:
     return f"class {name}" if name.replace(".", "").isdigit() else words(name)
 
@@ -57,20 +51,18 @@ def p_words(p: float) -> str:
     return f"p = {p:.3f}" if p < 0.0995 else f"p = {p:.2f}"
 
 
-def largest_first(differences: pl.DataFrame) -> list[dict[str, Any]]:
-    """Rows of the table of differences, the largest first."""
-    return differences.sort(pl.col("difference").abs(), descending=True).to_dicts()
-
-
-def by_size(attribute: str, row: dict[str, Any]) -> tuple[tuple[str, float], tuple[str, float]]:
-    """The two groups of a difference with their rates, the higher one first."""
-    one = (people(attribute, row["group"]), row["group_rate"])
-    other = (people(attribute, row["other"]), row["other_rate"])
-    return (one, other) if one[1] >= other[1] else (other, one)
-
-
-def unsigned(row: dict[str, Any]) -> tuple[float, float, float]:
-    """A difference and its interval, the other way round where it is negative."""
-    low, high = row["difference_low"], row["difference_high"]
-    value = row["difference"]
-    return (value, low, high) if value >= 0 else (-value, -high, -low)
+def largest_first(differences: pl.DataFrame) -> pl.DataFrame:
+    """Differences by size; ``group`` is the one with the higher rate, so none is negative."""
+    swaps = {"group": "other", "other": "group"}
+    swaps |= {"group_rate": "other_rate", "other_rate": "group_rate"}
+    swaps |= {"difference_low": "difference_high", "difference_high": "difference_low"}
+    ends = ("difference", "difference_low", "difference_high")
+    turned = pl.col("difference") < 0
+    return (
+        differences.with_columns(
+            pl.when(turned).then(pl.col(other)).otherwise(name).alias(name)
+            for name, other in swaps.items()
+        )
+        .with_columns(pl.when(turned).then(-pl.col(end)).otherwise(end).alias(end) for end in ends)
+        .sort("difference", descending=True, maintain_order=True)
+    )

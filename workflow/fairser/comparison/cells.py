@@ -18,9 +18,8 @@ def values_of(study: str, gaps: dict[str, Gap], resamples: int, seed: int) -> Va
     """Metrics of a run under the data as they are and under each resample, [1 + R] each."""
     if study == "minmaxgap":
         drawn = Resamples(resamples, seed)
-        return lambda run: drawn.values(run.counts, ALL)
-    bootstrap = Bootstrap(resamples, seed, gaps)
-    return lambda run: bootstrap.values(run.counts)
+        return lambda run: drawn.values(run, ALL)
+    return Bootstrap(resamples, seed, gaps).values
 
 
 def compare_cell(
@@ -32,23 +31,18 @@ def compare_cell(
 ) -> list[dict[str, Any]]:
     """Rows of a cell in the table of :func:`fairser.comparison.comparing.compare`, without keys.
 
-    Args:
-        one: runs of the cell in a.
-        other: runs of the cell in b, with a fold in common with those.
-        paired: values of a run under the resamples that a and b share.
-        independent: the same under resamples of its own, for folds with other test speakers.
-        metrics: their names, a row each.
+    Values in b are ``independent`` where a fold has other test speakers than in a.
     """
     folds = folds_of(one) & folds_of(other)
-    one, other = ([run for run in runs if run.counts.fold in folds] for runs in (one, other))
-    speakers = {run.counts.fold: run.speakers for run in one}
-    mixed = {r.counts.fold for r in (*one, *other) if r.speakers != speakers[r.counts.fold]}
-    ours = {run.counts: paired(run) for run in one}
-    theirs = {r.counts: (independent if r.counts.fold in mixed else paired)(r) for r in other}
+    one, other = ([run for run in runs if run.fold in folds] for runs in (one, other))
+    speakers = {run.fold: run.speakers for run in one}
+    mixed = {r.fold for r in (*one, *other) if r.speakers != speakers[r.fold]}
+    ours = {run: paired(run) for run in one}
+    theirs = {run: (independent if run.fold in mixed else paired)(run) for run in other}
     same = {
         "folds": len(folds),
-        "a_seeds": len({run.counts.seed for run in one}),
-        "b_seeds": len({run.counts.seed for run in other}),
+        "a_seeds": len({run.seed for run in one}),
+        "b_seeds": len({run.seed for run in other}),
         "paired": len(folds - mixed),
     }
     rows = []
@@ -74,23 +68,16 @@ def training_noise(
 
     Student's t with the spread over seeds. A folder with one seed gets the spread of the other;
     both numbers are NaN where both folders have one seed.
-
-    Args:
-        estimates: of a and b, means over folds of means over seeds.
-        runs: that they are of.
     """
     from scipy.stats import t
 
-    spread, error, freedom = [one.seed_std for one in estimates], 0.0, 0
-    known = [value for value in spread if value == value]
+    known = [one.seed_std for one in estimates if one.seed_std == one.seed_std]
     if not known:
         return np.nan, np.nan
-    for found, part in zip(spread, runs, strict=True):
-        # The mean over F folds of means over n seeds has the variance s^2 / (F n).
-        error += (found if found == found else known[0]) ** 2 / len(part)
-        freedom += len(part) - len(folds_of(part))
-    margin = float(t.ppf((1 + LEVEL) / 2, freedom) * error**0.5)
+    # The mean over F folds of means over n seeds has the variance s^2 / (F n).
+    spread = [one.seed_std if one.seed_std == one.seed_std else known[0] for one in estimates]
+    error = sum(s**2 / len(part) for s, part in zip(spread, runs, strict=True)) ** 0.5
+    freedom = sum(len(part) - len(folds_of(part)) for part in runs)
+    margin = float(t.ppf((1 + LEVEL) / 2, freedom) * error)
     difference = abs(estimates[1].value - estimates[0].value)
-    if not error:
-        return margin, float(difference == 0)
-    return margin, float(2 * t.sf(difference / error**0.5, freedom))
+    return margin, float(2 * t.sf(difference / error, freedom) if error else difference == 0)

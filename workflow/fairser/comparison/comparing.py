@@ -10,7 +10,6 @@ Holm corrects over all differences.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -57,7 +56,9 @@ class Comparison:
 
     Attributes:
         keys: names of what makes a cell.
-        table: a row per compared cell and metric (:func:`compare`).
+        table: by cell and metric, :data:`COLUMNS`. ``low``, ``high`` and ``p_value`` are over
+            speakers; ``seed_margin`` (half a 95 % interval) and ``p_training`` over trainings,
+            with several seeds; ``p_holm`` is of the larger p-value; ``paired`` counts folds.
         differences: what differs in the runs' records, ``key: a -> b``.
         equal: cells with the same predictions, and those with other probabilities but the same
             counts of every speaker and class.
@@ -108,14 +109,6 @@ def compare(
             detect smaller differences.
         resamples: of the speakers; at least :data:`RESAMPLES` for each test are drawn.
         seed: of the draw.
-
-    Returns:
-        With a table of the cell's keys and :data:`COLUMNS`. ``low``, ``high`` and ``p_value`` are
-        over speakers; ``seed_margin`` (half a 95 % interval) and ``p_training`` over trainings,
-        where there are several seeds; ``p_holm`` is of the larger p-value; ``paired`` counts folds.
-
-    Raises:
-        InputError: other studies, classes or corpora, no cell in common, an unknown attribute.
     """
     check_comparable(a, b)
     keys, cells = CELLS[a[0].study], by_cell(a, b)
@@ -144,8 +137,16 @@ def compare(
     for cell in tested:
         head = dict(zip(keys, cell, strict=True))
         rows += [head | row for row in compare_cell(*shared[cell], paired, independent, metrics)]
-    result.table = _finished(rows, keys)
-    result.notes += _notes({cell: shared[cell] for cell in tested}, result.table)
+    larger = [float(np.fmax(row["p_value"], row["p_training"])) for row in rows]
+    for row, p in zip(rows, holm(larger), strict=True):
+        row |= {"p_holm": p, "beyond_noise": is_significant(p)}
+    columns = (*keys, *COLUMNS)
+    if rows:
+        result.table = pl.DataFrame(rows, infer_schema_length=None).select(columns).fill_nan(None)
+    else:
+        schema = dict.fromkeys(columns, pl.String) | {"beyond_noise": pl.Boolean}
+        result.table = pl.DataFrame(schema=schema)
+    result.notes += _notes([shared[cell] for cell in tested], result.table)
     return result
 
 
@@ -175,22 +176,11 @@ def _metrics(
     return [*metric_names("performance"), *gaps], gaps
 
 
-def _finished(rows: list[dict[str, Any]], keys: Sequence[str]) -> pl.DataFrame:
-    """The table with Holm's correction and the decision of each row."""
-    if not rows:
-        names = [*keys, *COLUMNS]
-        return pl.DataFrame(schema=dict.fromkeys(names, pl.String) | {"beyond_noise": pl.Boolean})
-    larger = [float(np.fmax(row["p_value"], row["p_training"])) for row in rows]
-    for row, p in zip(rows, holm(larger), strict=True):
-        row |= {"p_holm": p, "beyond_noise": is_significant(p)}
-    return pl.DataFrame(rows, infer_schema_length=None).select(*keys, *COLUMNS).fill_nan(None)
-
-
-def _notes(tested: dict[Cell, RunPair], table: pl.DataFrame) -> list[str]:
+def _notes(tested: list[RunPair], table: pl.DataFrame) -> list[str]:
     if not tested:
         return []
     notes = []
-    if fewer := sum(folds_of(one) != folds_of(other) for one, other in tested.values()):
+    if fewer := sum(folds_of(one) != folds_of(other) for one, other in tested):
         notes.append(f"Cells whose folds differ between a and b: {fewer}; common folds count.")
     apart = table.filter(pl.col("paired") < pl.col("folds"))
     if apart.height:
@@ -213,13 +203,7 @@ def _notes(tested: dict[Cell, RunPair], table: pl.DataFrame) -> list[str]:
 
 
 def text(found: Comparison, a: str, b: str) -> str:
-    """The verdict, what differs in the runs' records, the differences beyond noise, the rest.
-
-    Args:
-        found: the comparison.
-        a: name of the first folder.
-        b: name of the second.
-    """
+    """The verdict, what differs in the records of folders a and b, the differences, the rest."""
     lines = [found.verdict, "", f"a is {a}, b is {b}."]
     if found.differences:
         lines += ["Their settings, code or versions differ:", *_list(found.differences)]

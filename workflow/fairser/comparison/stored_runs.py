@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ from fairser.core.errors import InputError
 from fairser.core.files import read_json
 from fairser.core.words import joined
 from fairser.evaluation.bootstrap import RunCounts
+from fairser.evaluation.metrics import COUNTS
 
 # Names of what makes a cell, by study; each cell has several folds and seeds.
 CELLS = {
     "subgroups": ("method", "source", "k"),
     "minmaxgap": ("languages", "modality", "objective", "p", "weighting"),
 }
-COUNTS = {"speaker", "class", "clips", "positives", "predicted", "hits"}
 # Parts of a record that the numbers can depend on.
 ORIGINS = ("commit", "device", "features", "groups", "versions", "config", "settings")
 # Keys within these that change no number, or that repeat another key.
@@ -36,53 +37,39 @@ Cell = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class StoredRun:
-    """A finished run.
+class StoredRun(RunCounts):
+    """A finished run with its study and cell (:data:`CELLS`), and metrics.json as ``record``.
 
-    Attributes:
-        folder: with its files.
-        study: a key of :data:`CELLS`.
-        cell: values of the names that :data:`CELLS` has for the study.
-        record: its metrics.json.
-        counts: its counts on test; a run of minmaxgap is of fold 1, the corpus' own.
+    A run of minmaxgap is of fold 1, the corpus' own.
     """
 
     folder: Path
     study: str
     cell: Cell
     record: dict[str, Any]
-    counts: RunCounts
 
     @property
     def speakers(self) -> set[str]:
-        return set(self.counts.counts["speaker"])
+        return set(self.counts["speaker"])
 
     @property
     def place(self) -> tuple[int, int]:
-        return self.counts.fold, self.counts.seed
+        return self.fold, self.seed
 
 
 RunPair = tuple[list[StoredRun], list[StoredRun]]  # the runs of a cell in a and in b
 
 
 def read_folder(results: str | Path) -> list[StoredRun]:
-    """All finished runs of a results folder, ordered by path.
-
-    Raises:
-        InputError: no such folder, no run in it, runs of both studies, or a file that is broken.
-    """
-    root = Path(results)
-    if not root.is_dir():
-        raise InputError(f"{root}: no such folder. Name a results folder of this workflow.")
-    files = sorted((root / "runs").rglob("metrics.json"))
-    if not files:
+    """All finished runs of a results folder, ordered by path."""
+    runs = [_read(path) for path in sorted(Path(results, "runs").rglob("metrics.json"))]
+    if not runs:
         raise InputError(
-            f"{root}: no finished run (runs/**/metrics.json). Name a results folder of this "
-            "workflow, as 'results' in its configuration does."
+            f"{results}: no finished run in such a folder (runs/**/metrics.json). Name a results "
+            "folder of this workflow, as 'results' in its configuration does."
         )
-    runs = [_read(path) for path in files]
     if len({run.study for run in runs}) > 1:
-        raise InputError(f"{root}: runs of both studies; give each study its own folder.")
+        raise InputError(f"{results}: runs of both studies; give each study its own folder.")
     return runs
 
 
@@ -103,17 +90,17 @@ def _read(path: Path) -> StoredRun:
         counts = pl.read_parquet(table)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise InputError(f"{table}: can't be read ({error}); {again}.") from error
-    if lost := COUNTS - set(counts.columns):
+    if lost := {"speaker", "class", *COUNTS} - set(counts.columns):
         raise InputError(f"{table}: missing columns {joined(sorted(lost))}; {again}.")
     method, source, k = cell if study == "subgroups" else (cell[2], cell[1], cell[3])
-    return StoredRun(path.parent, study, cell, record, RunCounts(method, source, k, *place, counts))
+    return StoredRun(method, source, k, *place, counts, path.parent, study, cell, record)
 
 
 def check_comparable(a: Sequence[StoredRun], b: Sequence[StoredRun]) -> None:
     """Refuse folders whose numbers do not mean the same."""
     if a[0].study != b[0].study:
         raise InputError(f"The first folder is of the study {a[0].study}, the second {b[0].study}.")
-    classes = [sorted({name for r in runs for name in r.counts.counts["class"]}) for runs in (a, b)]
+    classes = [sorted({name for r in runs for name in r.counts["class"]}) for runs in (a, b)]
     if classes[0] != classes[1]:
         first, second = map(joined, classes)
         raise InputError(
@@ -137,7 +124,7 @@ def by_cell(a: Sequence[StoredRun], b: Sequence[StoredRun]) -> dict[Cell, RunPai
 
 
 def folds_of(runs: Sequence[StoredRun]) -> set[int]:
-    return {run.counts.fold for run in runs}
+    return {run.fold for run in runs}
 
 
 def partners(
@@ -145,49 +132,37 @@ def partners(
 ) -> list[tuple[StoredRun, StoredRun]]:
     """Runs of a cell with the same fold, and with the same seed where both sides have it."""
     theirs = {run.place: run for run in other}
-    by_fold = {run.counts.fold: run for run in reversed(other)}
-    found = [(run, theirs.get(run.place, by_fold.get(run.counts.fold))) for run in one]
+    by_fold = {run.fold: run for run in reversed(other)}
+    found = [(run, theirs.get(run.place, by_fold.get(run.fold))) for run in one]
     return [(run, partner) for run, partner in found if partner]
 
 
 def equal(one: Sequence[StoredRun], other: Sequence[StoredRun]) -> str | None:
     """What is the same in all folds and seeds of a cell: predictions, counts or nothing."""
     pairs = partners(one, other)
-    if {run.place for run in one} != {run.place for run in other}:
-        return None
-    if not all(x.counts.counts.equals(y.counts.counts) for x, y in pairs):
+    places = [{run.place for run in runs} for runs in (one, other)]
+    if places[0] != places[1] or not all(x.counts.equals(y.counts) for x, y in pairs):
         return None
     paths = [[run.folder / "predictions.parquet" for run in pair] for pair in pairs]
-    there = all(path.is_file() for pair in paths for path in pair)
+    there = all(path.is_file() for path in chain(*paths))
     same = there and all(x.read_bytes() == y.read_bytes() for x, y in paths)
     return IDENTICAL if same else SAME
 
 
 def what_differs(pairs: Sequence[tuple[StoredRun, StoredRun]]) -> list[str]:
-    """``key: a -> b`` for each key of the records that may have changed the numbers.
-
-    Args:
-        pairs: runs of the same cell and fold in a and in b.
-    """
+    """``key: a -> b`` for each key of the records that may have changed the numbers."""
     found: dict[str, dict[str, None]] = {}
-    for one, other in pairs:
-        for key, ours, theirs in _changes(one.record, other.record):
-            found.setdefault(key, {})[f"{_shown(ours)} -> {_shown(theirs)}"] = None
+    for (one, other), name in product(pairs, ORIGINS):
+        parts = one.record.get(name), other.record.get(name)
+        if all(isinstance(part, dict) for part in parts):
+            ours, theirs = (dict(_flat(part, name)) for part in parts)
+        else:
+            ours, theirs = ({name: "recorded" if isinstance(p, dict) else p} for p in parts)
+        for key in dict.fromkeys([*ours, *theirs]):
+            if ours.get(key) != theirs.get(key):
+                change = f"{_shown(ours.get(key))} -> {_shown(theirs.get(key))}"
+                found.setdefault(key.removeprefix("config."), {})[change] = None
     return [f"{key}: {', '.join(changes)}" for key, changes in found.items()]
-
-
-def _changes(one: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Key and both values where two records differ in a way that can change numbers."""
-    for name in ORIGINS:
-        ours, theirs = one.get(name), other.get(name)
-        if isinstance(ours, dict) and isinstance(theirs, dict):
-            left, right = (dict(_flat(part, name)) for part in (ours, theirs))
-            for key in dict.fromkeys([*left, *right]):
-                if left.get(key) != right.get(key):
-                    yield key.removeprefix("config."), left.get(key), right.get(key)
-        elif ours != theirs:
-            known = ["recorded" if isinstance(part, dict) else part for part in (ours, theirs)]
-            yield name, known[0], known[1]
 
 
 def _flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:

@@ -71,12 +71,9 @@ def draw_weights(generator: np.random.Generator, speakers: int, resamples: int) 
 
 
 class Bootstrap:
-    """Values of every run for the test speakers as they are and for each resample of them.
+    """Values of every run for the test speakers as they are and for R resamples of them.
 
-    Args:
-        resamples: R, their number.
-        seed: of the draw; folds draw independently.
-        gaps: gaps by the name of their column.
+    Folds draw independently. ``gaps`` are by the name of their column.
     """
 
     def __init__(self, resamples: int, seed: int, gaps: dict[str, Gap]) -> None:
@@ -147,15 +144,10 @@ class Estimate:
 
 
 def interval(value: float, resampled: Floats, signed: bool = False) -> tuple[float, float]:
-    """Percentile interval of 95 % over the resamples, shifted by their bias.
+    """Percentile interval of 95 % over the resamples [R], shifted by their bias; they may be NaN.
 
     A gap is a difference of extremes, which drawing speakers anew widens: the resamples lie
     above the measured gap on average. The shift removes this bias and keeps their spread.
-
-    Args:
-        value: the number as measured; without it there is no interval.
-        resampled: the number by resample [R]; NaN where a resample lacks it.
-        signed: whether it can be negative.
     """
     found = resampled[~np.isnan(resampled)]
     if np.isnan(value) or not found.size:
@@ -166,11 +158,9 @@ def interval(value: float, resampled: Floats, signed: bool = False) -> tuple[flo
 
 
 def estimate(runs: Iterable[RunCounts], values: dict[RunCounts, Floats]) -> Estimate:
-    """One number from the runs of a table's row.
+    """One number from the runs of a table's row, which has any folds, seeds and methods.
 
-    Args:
-        runs: runs of any folds, seeds and, for a row over several methods, methods.
-        values: the metric of each run [1 + R].
+    ``values`` hold the metric of each run [1 + R].
     """
     by_fold: dict[int, dict[int, list[Floats]]] = {}
     for run in runs:
@@ -211,8 +201,8 @@ def p_value(ours: Estimate, reference: Estimate) -> float:
     return float(min(1.0, 2 * (rarer + 1) / (difference.size + 1)))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction of p-values; NaN stays NaN and is not counted."""
+def holm(p_values: Sequence[float | None]) -> list[float]:
+    """Holm's step-down correction of p-values; None and NaN become NaN and are not counted."""
     p = np.asarray(p_values, dtype=np.float64)
     known = np.flatnonzero(~np.isnan(p))
     order = known[np.argsort(p[known], kind="stable")]

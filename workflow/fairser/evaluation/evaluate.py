@@ -10,11 +10,11 @@ from fairser.evaluation.metrics import (
     COUNTS,
     Labels,
     class_counts,
-    f1_by_class,
     fairness,
     or_none,
     performance,
     positive,
+    rates,
 )
 
 
@@ -23,24 +23,20 @@ def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -
 
     Args:
         predictions: columns clip, split and one per class with probabilities.
-        table: clip table of the fold, with the labels and demographics.
+        table: clip table of the fold.
         split: the split to evaluate.
 
     Returns:
         ``clips``, every metric of performance, ``f1_by_class`` and, by attribute, ``attributes``
         (see :func:`fairser.evaluation.metrics.fairness`).
-
-    Raises:
-        InputError: predictions for other clips than those of the split.
     """
     truth, labels, predicted = _decisions(predictions, table, split)
     classes = list(table.classes)
-    f1 = map(or_none, f1_by_class(labels, predicted))
-    measured = performance(class_counts(labels, predicted))
+    counts = class_counts(labels, predicted)
     return {
         "clips": truth.height,
-        **{name: or_none(value) for name, value in measured.items()},
-        "f1_by_class": dict(zip(classes, f1, strict=True)),
+        **{name: or_none(value) for name, value in performance(counts).items()},
+        "f1_by_class": dict(zip(classes, map(or_none, rates(counts)["f1"]), strict=True)),
         "attributes": {
             name: fairness(labels, predicted, truth[name].to_list(), classes)
             for name in table.attributes
@@ -53,21 +49,14 @@ def speaker_counts(
 ) -> pl.DataFrame:
     """Counts from which every metric and every resample of the speakers follows.
 
-    Args:
-        predictions: as for :func:`evaluate`.
-        table: clip table of the fold.
-        split: the split to count.
-
-    Returns:
-        A row per speaker, combination of attributes and class: ``speaker``, the attributes,
-        ``class``, ``clips``, ``positives``, ``predicted``, ``hits``.
+    They have a row per speaker, combination of attributes and class: ``speaker``, the attributes,
+    ``class``, ``clips``, ``positives``, ``predicted``, ``hits``. Arguments as for :func:`evaluate`.
     """
     truth, labels, predicted = _decisions(predictions, table, split)
     keys = ["speaker", *table.attributes]
-    parts = []
-    for column, name in enumerate(table.classes):
-        true, called = labels[:, column], predicted[:, column]
-        part = truth.select(
+    by_class = zip(table.classes, labels.T, predicted.T, strict=True)
+    parts = [
+        truth.select(
             *keys,
             pl.lit(name).alias("class"),
             pl.lit(1).alias("clips"),
@@ -75,7 +64,8 @@ def speaker_counts(
             pl.Series("predicted", called),
             pl.Series("hits", true & called),
         )
-        parts.append(part)
+        for name, true, called in by_class
+    ]
     sums = pl.col(COUNTS).sum().cast(pl.Int64)
     return pl.concat(parts).group_by(*keys, "class", maintain_order=True).agg(sums)
 

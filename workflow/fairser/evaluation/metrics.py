@@ -68,16 +68,17 @@ def positive(values: NDArray[Any], threshold: float | None = None) -> Labels:
     return np.asarray(values) > (1 / values.shape[1] if threshold is None else threshold)
 
 
-def group_counts(truth: Labels, predicted: Labels, group: NDArray[np.int64]) -> Floats:
+def group_counts(truth: Labels, predicted: Labels, group: NDArray[np.int64], groups: int) -> Floats:
     """Counts [G, C, 4] of n, P, Q, T by group.
 
     Args:
         truth: decisions of the labels [N, C].
         predicted: decisions of the model [N, C].
         group: number of each clip's group [N], from 0; clips with a negative one are left out.
+        groups: G, their number.
     """
     known = group >= 0
-    counts = np.zeros((int(group.max(initial=-1)) + 1, truth.shape[1], len(COUNTS)))
+    counts = np.zeros((groups, truth.shape[1], len(COUNTS)))
     cells = np.stack([np.ones_like(truth), truth, predicted, truth & predicted], axis=2)
     np.add.at(counts, group[known], cells[known].astype(np.float64))
     return counts
@@ -85,12 +86,7 @@ def group_counts(truth: Labels, predicted: Labels, group: NDArray[np.int64]) -> 
 
 def class_counts(truth: Labels, predicted: Labels) -> Floats:
     """Counts [C, 4] over all clips of decisions [N, C]."""
-    return group_counts(truth, predicted, np.zeros(len(truth), dtype=np.int64)).sum(axis=0)
-
-
-def f1_by_class(truth: Labels, predicted: Labels) -> Floats:
-    """F1 of each class [C]; NaN for a class that is neither true nor predicted anywhere."""
-    return rates(class_counts(truth, predicted))["f1"]
+    return group_counts(truth, predicted, np.zeros(len(truth), dtype=np.int64), 1)[0]
 
 
 def f1(counts: Floats) -> Floats:
@@ -102,7 +98,7 @@ def acc(counts: Floats) -> Floats:
     """Hamming accuracy [...] of counts [..., C, 4] over all clips."""
     n, true, called, hits = np.moveaxis(counts, -1, 0)
     right = n - true - called + 2 * hits
-    return _divide(right.sum(axis=-1), n.sum(axis=-1))
+    return divide(right.sum(axis=-1), n.sum(axis=-1))
 
 
 def pairwise(by_group: Floats, overall: Floats) -> Floats:
@@ -157,19 +153,17 @@ def rates(counts: Floats) -> dict[str, Floats]:
     """TPR, PPR, FPR and F1 of counts [..., 4], NaN where they do not exist."""
     n, true, called, hits = np.moveaxis(counts, -1, 0)
     return {
-        "tpr": _divide(hits, true),
-        "ppr": _divide(called, n),
-        "fpr": _divide(called - hits, n - true),
-        "f1": _divide(2 * hits, true + called),
+        "tpr": divide(hits, true),
+        "ppr": divide(called, n),
+        "fpr": divide(called - hits, n - true),
+        "f1": divide(2 * hits, true + called),
     }
 
 
 def class_gaps(counts: Floats, rate: str) -> dict[str, Floats]:
-    """Every variant of a rate's gap by class [..., C]; NaN where fewer than two groups have it.
+    """Every variant of the gap of one of :data:`RATES` by class [..., C], of counts [..., G, C, 4].
 
-    Args:
-        counts: counts [..., G, C, 4] of the groups.
-        rate: one of :data:`RATES`.
+    It is NaN where fewer than two groups have the rate.
     """
     by_group = rates(counts)[rate]
     overall = rates(counts.sum(axis=-3))[rate]
@@ -183,7 +177,7 @@ def class_gaps(counts: Floats, rate: str) -> dict[str, Floats]:
 def class_mean(values: Floats, axis: int = -1) -> Floats:
     """Mean over the classes [..., C], or another axis, where the value exists; else NaN."""
     exists = ~np.isnan(values)
-    return _divide(np.where(exists, values, 0.0).sum(axis=axis), exists.sum(axis=axis))
+    return divide(np.where(exists, values, 0.0).sum(axis=axis), exists.sum(axis=axis))
 
 
 def rms(values: Floats) -> Floats:
@@ -208,14 +202,14 @@ def fairness(
         ``by_class``).
     """
     names = sorted({name for name in group if name is not None})
-    number = {name: index for index, name in enumerate(names)}
-    index = np.array([-1 if name is None else number[name] for name in group], dtype=np.int64)
-    counts = group_counts(truth, predicted, index)
+    numbers = {name: index for index, name in enumerate(names)}
+    index = np.array([-1 if name is None else numbers[name] for name in group], dtype=np.int64)
+    counts = group_counts(truth, predicted, index, len(names))
     return {
-        "groups": {name: int((index == g).sum()) for name, g in number.items()},
+        "groups": {name: int((index == g).sum()) for name, g in numbers.items()},
         "unknown": int((index < 0).sum()),
         "rates": {
-            label: {name: _rate_row(counts[g, c]) for name, g in number.items()}
+            label: {name: _rate_row(counts[g, c]) for name, g in numbers.items()}
             for c, label in enumerate(classes)
         },
         "gaps": {
@@ -236,7 +230,8 @@ def _rate_row(counts: Floats) -> dict[str, float | int | None]:
     return row | {name: or_none(value) for name, value in rates(counts).items()}
 
 
-def _divide(numerator: Any, denominator: Any) -> Floats:
+def divide(numerator: Any, denominator: Any) -> Floats:
+    """A quotient, NaN where the denominator is 0."""
     numerator, denominator = np.asarray(numerator, float), np.asarray(denominator, float)
     empty = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
     return np.divide(numerator, denominator, out=empty, where=denominator > 0)
