@@ -81,8 +81,8 @@ def read_groups(
         values[CROSS.join(parts)] = clips.select(crossed).to_series()
     attributes = []
     for name, column in values.items():
-        sizes = pl.DataFrame({"group": column, "unit": units.index}).group_by("group")
-        sizes = sizes.agg(pl.col("unit").n_unique()).drop_nulls("group").sort("group")
+        frame = pl.DataFrame({"group": column, "unit": units.index}).drop_nulls()
+        sizes = frame.group_by("group").agg(pl.col("unit").n_unique()).sort("group")
         small = sizes.filter(pl.col("unit") < given.smallest)["group"].to_list()
         if small:
             few = f"fewer than {given.smallest} {units.name}"

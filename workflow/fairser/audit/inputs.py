@@ -9,6 +9,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -120,9 +121,9 @@ class ClipValues:
                 f"{nearest(lost[0], self.names)} There are: {listed(self.names)}."
             )
         columns = [self.by_class[name] for name in classes]
-        single = {self.frame.schema[name] for name in columns} == {pl.Float32}
         # Float32 stays float32: a share of 1/3 in it is above the float64 of 1/3.
-        kind = pl.Float32 if single else pl.Float64
+        kinds = {self.frame.schema[name] for name in columns}
+        kind = pl.Float32 if kinds == {pl.Float32} else pl.Float64
         numbers = self.frame.select(pl.col(columns).cast(kind, strict=False))
         for name in columns:
             fine = numbers[name].is_between(-ROUNDING, 1 + ROUNDING).fill_null(False)
@@ -198,9 +199,7 @@ def _bare(frame: pl.DataFrame, given: AuditInput) -> dict[str, str]:
     if given.classes:
         return {name: name for name in given.classes if name in frame.columns}
     free = [n for n in frame.columns if is_free(n) and not given.may_be_attribute(n)]
-    there = pl.col(free).cast(pl.Float64, strict=False).is_not_null().any()
-    numbers = frame.select(there) if free else frame
-    return {name: name for name in free if numbers[name][0]}
+    return {n: n for n in free if frame[n].cast(pl.Float64, strict=False).count()}
 
 
 def _read(path: Path) -> pl.DataFrame:
@@ -242,7 +241,7 @@ def _read_parquet(path: Path) -> pl.DataFrame:
     return frame.with_columns(place.alias("row"))
 
 
-def refuse(bad: pl.DataFrame, text: str, value: str | None = None, **more: object) -> None:
+def refuse(bad: pl.DataFrame, text: str, value: str | None = None, **more: Any) -> None:
     """Raise an InputError if there are bad rows (see :meth:`Faults.note`)."""
     Faults(at_once=True).note(bad, text, value, **more)
 

@@ -24,8 +24,8 @@ from fairser.audit.estimates import (
 from fairser.audit.grouping import Attribute, Units, read_groups
 from fairser.audit.inputs import AuditInput
 from fairser.core.text import is_significant
-from fairser.evaluation.bootstrap import COUNTS, holm, interval
-from fairser.evaluation.metrics import RATES, Floats, class_gaps, rates, rms
+from fairser.evaluation.bootstrap import holm, interval
+from fairser.evaluation.metrics import COUNTS, RATES, Floats, class_gaps, rates, rms
 
 Row = dict[str, Any]
 SHOWN_RATES = (*RATES, "f1")

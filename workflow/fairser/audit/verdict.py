@@ -5,7 +5,6 @@ chance alone gives. Single differences are named only if they are significant af
 correction for all that were tested.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,8 +101,7 @@ def _finding(audit: Audit, attribute: Attribute, gap: dict[str, Any], corrected:
     found = mine.filter("stands_out")
     whole = is_significant(gap["p"])
     sentences = [_compared(audit, attribute), _gap(attribute, gap, corrected)]
-    sentences += _recalls(attribute.name, largest_first(found.filter(pl.col("rate") == "tpr")))
-    sentences += _others(attribute.name, found)
+    sentences += _significant(attribute.name, found)
     if not found.height:
         sentences.append(_nothing(audit, mine, whole))
     elif gap["p"] >= SIGNIFICANT:
@@ -162,44 +160,40 @@ def _gap(attribute: Attribute, gap: dict[str, Any], corrected: str) -> str:
     )
 
 
-def _recalls(attribute: str, found: pl.DataFrame) -> list[str]:
-    """The largest significant difference in recall, and what all of them have in common."""
-    if not found.height:
-        return []
-    rows = found.to_dicts()
-    name = class_words(rows[0]["class"])
-    largest = _largest(attribute, rows[0], "recognised")
-    sentences = [f"Largest difference in one class: of the clips labelled {name}, {largest}."]
-    if len(rows) > 1:
-        worse = found["other"].unique()
+def _significant(attribute: str, found: pl.DataFrame) -> list[str]:
+    """The largest significant differences in recall and false alarms, and what others there are."""
+    recall, alarms = (largest_first(found.filter(rate=rate)) for rate in ("tpr", "fpr"))
+    shares = found.filter(rate="ppr")
+    sentences = []
+    if recall.height:
+        name = class_words(recall["class"][0])
+        largest = _largest(attribute, recall, "recognised")
+        sentences.append(
+            f"Largest difference in one class: of the clips labelled {name}, {largest}."
+        )
+    if recall.height > 1:
+        worse = recall["other"].unique()
         always = f", each time lower for {people(attribute, worse[0])}" if len(worse) == 1 else ""
         sentences.append(
-            f"In all, {len(rows)} differences in recall are significant "
-            f"({_classes(row['class'] for row in rows)}){always}."
+            f"In all, {recall.height} differences in recall are significant "
+            f"({_classes(recall)}){always}."
+        )
+    if alarms.height:
+        name = class_words(alarms["class"][0])
+        largest = _largest(attribute, alarms, f"predicted as {name}")
+        many = alarms.height > 1
+        more = f" (the largest of {alarms.height} that are significant)" if many else ""
+        sentences.append(f"False alarms: of the clips not labelled {name}, {largest}{more}.")
+    if shares.height:
+        sentences.append(
+            f"How often a class is predicted differs significantly for {_classes(shares)}."
         )
     return sentences
 
 
-def _others(attribute: str, found: pl.DataFrame) -> list[str]:
-    """Significant differences in false alarms and in how often classes are predicted."""
-    sentences = []
-    alarms = largest_first(found.filter(pl.col("rate") == "fpr"))
-    if alarms.height:
-        row = alarms.row(0, named=True)
-        name = class_words(row["class"])
-        largest = _largest(attribute, row, f"predicted as {name}")
-        many = alarms.height > 1
-        more = f" (the largest of {alarms.height} that are significant)" if many else ""
-        sentences.append(f"False alarms: of the clips not labelled {name}, {largest}{more}.")
-    shares = found.filter(pl.col("rate") == "ppr")
-    if shares.height:
-        classes = _classes(shares["class"])
-        sentences.append(f"How often a class is predicted differs significantly for {classes}.")
-    return sentences
-
-
-def _largest(attribute: str, row: dict[str, Any], what: str) -> str:
+def _largest(attribute: str, found: pl.DataFrame, what: str) -> str:
     """Such as ``89 % are recognised for women and 26 % for men, a difference of 63 points``."""
+    row = found.row(0, named=True)
     more, less = (people(attribute, row[name]) for name in ("group", "other"))
     difference = points(*(row[f"difference{end}"] for end in ("", "_low", "_high")))
     return (
@@ -208,13 +202,13 @@ def _largest(attribute: str, row: dict[str, Any], what: str) -> str:
     )
 
 
-def _classes(names: Iterable[str]) -> str:
-    return joined(list(dict.fromkeys(map(class_words, names))))
+def _classes(found: pl.DataFrame) -> str:
+    return joined(list(map(class_words, found["class"].unique(maintain_order=True))))
 
 
 def _nothing(audit: Audit, mine: pl.DataFrame, whole: bool) -> str:
     """What is said of an attribute without a significant difference."""
-    tested = mine.filter(pl.col("rate") == "tpr").drop_nulls("p")
+    tested = mine.filter(rate="tpr").drop_nulls("p")
     unit = audit.units.name
     if not tested.height:
         return (

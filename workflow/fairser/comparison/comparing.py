@@ -79,10 +79,14 @@ class Comparison:
         """Rows of the table that differ beyond noise."""
         return self.table.filter("beyond_noise")
 
+    def cells(self, table: pl.DataFrame) -> int:
+        """Number of cells in rows of the table."""
+        return table.select(self.keys).unique().height
+
     @property
     def verdict(self) -> str:
         """Such as ``3 of 24 cells differ beyond noise (identical byte for byte: 2).``"""
-        compared, beyond = (t.select(self.keys).unique().height for t in (self.table, self.beyond))
+        compared, beyond = map(self.cells, (self.table, self.beyond))
         total = compared + sum(map(len, self.equal.values()))
         counts = ", ".join(f"{what}: {len(cells)}" for what, cells in self.equal.items() if cells)
         more = f" ({counts})" if counts else ""
@@ -146,7 +150,7 @@ def compare(
     else:
         schema = dict.fromkeys(columns, pl.String) | {"beyond_noise": pl.Boolean}
         result.table = pl.DataFrame(schema=schema)
-    result.notes += _notes([shared[cell] for cell in tested], result.table)
+    result.notes += _notes(result, [shared[cell] for cell in tested])
     return result
 
 
@@ -176,25 +180,21 @@ def _metrics(
     return [*metric_names("performance"), *gaps], gaps
 
 
-def _notes(tested: list[RunPair], table: pl.DataFrame) -> list[str]:
-    if not tested:
-        return []
+def _notes(found: Comparison, tested: list[RunPair]) -> list[str]:
     notes = []
     if fewer := sum(folds_of(one) != folds_of(other) for one, other in tested):
         notes.append(f"Cells whose folds differ between a and b: {fewer}; common folds count.")
-    apart = table.filter(pl.col("paired") < pl.col("folds"))
-    if apart.height:
-        cells = apart.select(pl.struct(table.columns[: table.columns.index("metric")]).n_unique())
+    if apart := found.cells(found.table.filter(pl.col("paired") < pl.col("folds"))):
         notes.append(
-            f"Cells with folds whose test speakers differ between a and b: {cells.item()}. These "
-            "folds are compared unpaired, which detects less."
+            f"Cells with folds whose test speakers differ between a and b: {apart}. These folds "
+            "are compared unpaired, which detects less."
         )
-    if table["seed_margin"].count():
+    if found.table["seed_margin"].count():
         notes.append(
             "Several seeds: a difference is beyond noise if it is larger than other speakers and "
             "other trainings explain; the larger of the two p-values counts."
         )
-    else:
+    elif tested:
         notes.append(
             "One seed in each folder: the p-values cover other speakers, not other trainings. "
             "Another seed may differ as much; run several seeds ('grid.seeds') to find out."

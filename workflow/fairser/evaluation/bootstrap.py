@@ -39,13 +39,7 @@ class Gap:
 
 @dataclass(frozen=True, eq=False)  # compared and hashed by identity
 class RunCounts:
-    """One run of the grid with its counts on test.
-
-    Attributes:
-        method, source, k, fold, seed: the cell of the grid.
-        counts: a row per speaker, combination of attributes and class: ``speaker``, the attributes,
-            ``class``, ``clips``, ``positives``, ``predicted``, ``hits``.
-    """
+    """One run of the grid, and :func:`fairser.evaluation.evaluate.speaker_counts` on test."""
 
     method: str
     source: str
@@ -122,21 +116,13 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number of a table.
+    """A number of a table; NaN where it does not exist."""
 
-    Attributes:
-        value: mean over folds of the mean over the runs of a fold; NaN where it does not exist.
-        std: sample standard deviation (ddof 1) over folds, NaN with one fold.
-        seed_std: root mean square over folds of the sample standard deviation over seeds.
-        resampled: the value by resample [R].
-        signed: whether the number can be negative, as a gain can.
-    """
-
-    value: float
-    std: float
-    seed_std: float
-    resampled: Floats
-    signed: bool = False
+    value: float  # mean over folds of the mean over the runs of a fold
+    std: float  # sample standard deviation (ddof 1) over folds
+    seed_std: float  # root mean square over folds of the sample standard deviation over seeds
+    resampled: Floats  # the value by resample [R]
+    signed: bool = False  # whether the number can be negative, as a gain can
 
     @property
     def interval(self) -> tuple[float, float]:
