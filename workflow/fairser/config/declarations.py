@@ -82,10 +82,9 @@ def read_declarations(file: Path) -> list[tuple[str, str, dict[str, Any]]]:
                 f"{file}, line {node.lineno}: {constant} must be a literal dict, without names or "
                 "calls."
             )
-        entries = (
-            value if constant == "METRICS" else {file.stem: {"description": docstring} | value}
-        )
-        found += [(constant, n, _checked(file, constant, n, one)) for n, one in entries.items()]
+        if constant != "METRICS":
+            value = {file.stem: {"description": docstring} | value}
+        found += [(constant, n, _checked(file, constant, n, one)) for n, one in value.items()]
     return found
 
 

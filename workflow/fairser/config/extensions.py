@@ -161,8 +161,8 @@ def _all(folders: str) -> dict[str, dict[str, Extension]]:
             for other in known.values():
                 if name == other.name or values["title"] == other["title"]:
                     raise InputError(
-                        f"{file}: its name '{name}' or its title '{values['title']}' is that of the "
-                        f"{KINDS[constant].title} in {other.file}. Choose another."
+                        f"{file}: its name '{name}' or its title '{values['title']}' is also that "
+                        f"of the {KINDS[constant].title} in {other.file}. Choose another."
                     )
             known[name] = Extension(constant, name, file, values)
     for constant, known in found.items():
