@@ -70,11 +70,13 @@ def read_declarations(file: Path) -> list[tuple[str, str, dict[str, Any]]]:
     docstring = (ast.get_docstring(tree) or "").partition("\n")[0]
     found = []
     for node in tree.body:
-        constant = _target(node)
+        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+            continue
+        constant = node.targets[0].id
         if constant not in KINDS:
             continue
         try:
-            value = ast.literal_eval(node.value)  # type: ignore[attr-defined]
+            value = ast.literal_eval(node.value)
         except ValueError:
             value = None
         if not isinstance(value, dict):
@@ -86,13 +88,6 @@ def read_declarations(file: Path) -> list[tuple[str, str, dict[str, Any]]]:
             value = {file.stem: {"description": docstring} | value}
         found += [(constant, n, _checked(file, constant, n, one)) for n, one in value.items()]
     return found
-
-
-def _target(node: ast.stmt) -> str:
-    """The name that a statement assigns to; empty for other statements."""
-    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-        return node.targets[0].id
-    return ""
 
 
 def _checked(file: Path, constant: str, name: str, given: Any) -> dict[str, Any]:
