@@ -107,8 +107,8 @@ class ClipValues:
             wrong = self.frame.filter(~pl.col(self.role).is_in(classes))
             refuse(
                 wrong.select("row", name=self.role),
-                "{role} '{name}' is no class. The classes are: {all}. Correct it, or name all "
-                "classes with --classes.",
+                "{role} '{name}' is no class. The classes are: {all}. Name all classes with "
+                "--classes, or correct the {role}.",
                 "name",
                 known=classes,
                 role=self.role,
