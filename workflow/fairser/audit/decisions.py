@@ -34,25 +34,15 @@ SHOWN = 3  # clips or speakers that a note names
 
 @dataclass(frozen=True)
 class Decisions:
-    """What each clip is labelled and predicted as.
+    """What each clip is labelled and predicted as."""
 
-    Attributes:
-        clips: a row per clip: ``clip``, ``row``, perhaps ``speaker``, and possible attributes.
-        classes: names of the C classes.
-        single: whether every clip has one label.
-        truth: classes of the labels [N, C].
-        predicted: classes of the predictions [N, C].
-        thresholds: of labels and predictions by class; empty for one label per clip.
-        notes: what was left out or assumed, in sentences.
-    """
-
-    clips: pl.DataFrame
+    clips: pl.DataFrame  # a row each: ``clip``, ``row``, perhaps ``speaker``, possible attributes
     classes: tuple[str, ...]
-    single: bool
-    truth: Labels
-    predicted: Labels
-    thresholds: dict[str, float]
-    notes: list[str]
+    single: bool  # whether every clip has one label
+    truth: Labels  # [N, C]
+    predicted: Labels  # [N, C]
+    thresholds: dict[str, float]  # of labels and predictions; empty for one label per clip
+    notes: list[str]  # what was left out or assumed, in sentences
 
 
 def read_decisions(given: AuditInput) -> Decisions:

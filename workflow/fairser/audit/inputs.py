@@ -33,31 +33,18 @@ OTHER_FORMS = {
 
 @dataclass(frozen=True)
 class AuditInput:
-    """The files of an audit, and how to read them.
+    """The files of an audit, and how to read them."""
 
-    Attributes:
-        predictions: files of predictions of different clips, such as those of the folds.
-        labels: files with the labels by clip; without them the predictions hold the labels.
-        groups: file with attributes by speaker or by clip.
-        classes: names of the classes; by default those of the files.
-        threshold: a class is predicted above it; None is 1 / C.
-        label_threshold: the same for labels.
-        split: to audit where the predictions have several; None is ``test``.
-        attributes: to compare; by default all of ``groups``, or those that corpora usually have.
-        crossings: attributes to cross, each at least two.
-        smallest: speakers that a group needs; clips of smaller ones count as unknown.
-    """
-
-    predictions: Sequence[Path]
-    labels: Sequence[Path] = ()
-    groups: Path | None = None
-    classes: Sequence[str] = ()
-    threshold: float | None = None
-    label_threshold: float | None = None
-    split: str | None = None
-    attributes: Sequence[str] = ()
-    crossings: Sequence[Sequence[str]] = ()
-    smallest: int = 1
+    predictions: Sequence[Path]  # of different clips, such as those of the folds
+    labels: Sequence[Path] = ()  # by clip; without them the predictions hold the labels
+    groups: Path | None = None  # attributes by speaker or by clip
+    classes: Sequence[str] = ()  # by default those of the files
+    threshold: float | None = None  # a class is predicted above it; None is 1 / C
+    label_threshold: float | None = None  # the same for labels
+    split: str | None = None  # to audit where the predictions have several; None is ``test``
+    attributes: Sequence[str] = ()  # by default those of ``groups`` or that corpora usually have
+    crossings: Sequence[Sequence[str]] = ()  # attributes to cross, each at least two
+    smallest: int = 1  # speakers that a group needs; clips of smaller ones count as unknown
 
     @property
     def files(self) -> list[Path]:

@@ -54,25 +54,18 @@ SHOWN = 20  # lines of a list; files hold the rest
 class Comparison:
     """What is known of two folders a and b.
 
-    Attributes:
-        keys: names of what makes a cell.
-        table: by cell and metric, :data:`COLUMNS`. ``low``, ``high`` and ``p_value`` are over
-            speakers; ``seed_margin`` (half a 95 % interval) and ``p_training`` over trainings,
-            with several seeds; ``p_holm`` is of the larger p-value; ``paired`` counts folds.
-        differences: what differs in the runs' records, ``key: a -> b``.
-        equal: cells with the same predictions, and those with other probabilities but the same
-            counts of every speaker and class.
-        only_a, only_b: cells that the other folder lacks.
-        notes: what limits the comparison, a sentence each.
+    The table has a row per cell and metric. ``low``, ``high`` and ``p_value`` are over speakers;
+    ``seed_margin`` (half a 95 % interval) and ``p_training`` over trainings, with several seeds;
+    ``p_holm`` is of the larger p-value; ``paired`` counts folds.
     """
 
-    keys: tuple[str, ...]
-    table: pl.DataFrame
-    differences: list[str]
+    keys: tuple[str, ...]  # names of what makes a cell
+    table: pl.DataFrame  # the keys and :data:`COLUMNS`
+    differences: list[str]  # between the runs' records, ``key: a -> b``
     equal: dict[str, list[Cell]] = field(default_factory=lambda: {IDENTICAL: [], SAME: []})
     only_a: list[Cell] = field(default_factory=list)
     only_b: list[Cell] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what limits the comparison
 
     @property
     def beyond(self) -> pl.DataFrame:

@@ -31,7 +31,7 @@ NEUTRAL = (
     *(f"{part}.{name}" for part in ("features", "groups") for name in ("seconds", "versions")),
     *(f"{part}.{name}" for part in ("features", "groups") for name in ("commit", "settings")),
 )
-IDENTICAL, SAME = "identical byte for byte", "same counts"
+IDENTICAL, SAME = "identical byte for byte", "same counts"  # predictions; of speakers and classes
 SHOWN_LETTERS = 40  # of a value
 Cell = tuple[str | int, ...]
 
