@@ -1,13 +1,9 @@
 """The second study as its user runs it: a cut-down demo, a killed training, bad input."""
 
 import json
-import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -18,11 +14,12 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
+from fairser.config.configuration import check_inputs, resolve
+from fairser.core.errors import InputError
 from fairser.corpora.demo_meldst import make_demo_meldst
 from unit.hub_server import HubServer, Repository
 from unit.llm.builders import both_pairs, write_meldst
 from workflow.browser import opened
-from workflow.conftest import overlay
 from workflow.runner import ROOT, Workflow
 
 DEMO = yaml.safe_load((ROOT / "workflow/grids/demo_llm.yaml").read_text())
@@ -138,22 +135,8 @@ def test_a_killed_training_comes_to_the_same(done: Workflow, corpus: Path, tmp_p
     workflow = small(tmp_path, corpus)
     shutil.copytree(done.folder / "resources", tmp_path / "resources")
     target = f"results/{RUN}/run.json"
-    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(workflow.overlay))
-    command = [sys.executable, "-m", "snakemake", target, "--cores", "1"]
-    command += ["--snakefile", str(ROOT / "Snakefile")]
-    command += ["--configfile", str(ROOT / "config.yaml"), "overlay.yaml"]
     checkpoint = tmp_path / f"results/{RUN}/checkpoint.pt"
-    with (tmp_path / "log").open("w") as log:
-        running = subprocess.Popen(
-            command, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True
-        )
-        try:
-            end = time.monotonic() + 300
-            while not checkpoint.exists() and time.monotonic() < end:
-                time.sleep(0.05)
-        finally:
-            os.killpg(running.pid, signal.SIGKILL)
-            running.wait()
+    workflow.stop_when(checkpoint.exists, signal.SIGKILL, target)
     assert checkpoint.exists()
     assert not (tmp_path / target).exists()
     workflow.run("--unlock")
@@ -201,24 +184,26 @@ def test_the_demo_and_the_paper_have_every_cell(tmp_path: Path) -> None:
         ({"grid": {"p": [1]}}, "'llm.tables.p' is 2, which 'llm.grid.p' does not have"),
         ({"train": {"micro_batch": 64}}, "'llm.train.micro_batch' is larger than"),
         ({"quantise": "4bit"}, "'llm.quantise' needs a GPU, but 'device' is cpu"),
-        ({"model": "no/such/folder"}, "There is no folder"),
-        ({"labels": {"deu": {"fear": "AB"}}}, "word for anger, 'A', is the start of that for fear"),
-        ({"labels": {"eng": {"joy": ""}}}, "'llm.labels.eng.joy' is '', which has no token"),
-        ({"prompts": {"speech_text": {"eng": "?"}}}, "has no {transcript}"),
     ],
 )
-def test_bad_settings_are_told(
-    tmp_path: Path, done: Workflow, corpus: Path, change: dict[str, Any], message: str
+def test_bad_settings_are_refused(corpus: Path, change: dict[str, Any], message: str) -> None:
+    settings = merged(small(Path(), corpus).overlay, {"llm": change})
+    with pytest.raises(InputError) as caught:
+        check_inputs(resolve(settings))
+    assert message in str(caught.value)
+
+
+def test_words_that_cannot_be_scored_are_refused_by_the_job(
+    tmp_path: Path, done: Workflow, corpus: Path
 ) -> None:
-    """The last three by the jobs, before the weights are read: there are none."""
     workflow = small(tmp_path, corpus)
-    workflow.overlay = merged(workflow.overlay, {"llm": change})
+    workflow.overlay = merged(workflow.overlay, {"llm": {"labels": {"deu": {"fear": "AB"}}}})
     shutil.copytree(done.folder / "resources", tmp_path / "resources")
     output = workflow.fail(
         f"results/{RUN.replace('minmaxgap/p2/adaptive', 'erm/p0/none')}/run.json"
     )
-    assert message in output
-    assert "Traceback (most" not in output
+    assert "word for anger, 'A', is the start of that for fear" in output
+    assert "Traceback" not in output
 
 
 def test_a_corpus_with_faults(tmp_path: Path) -> None:
@@ -258,26 +243,25 @@ def test_the_model_is_downloaded_for_this_study(
     assert fetched["files"] == made["files"]
 
 
-def test_minmaxgap_is_a_method_of_the_first_grid_too(tmp_path: Path, tones: Path) -> None:
+def test_minmaxgap_is_a_method_of_the_first_grid_too(copied: Workflow) -> None:
     """Two groups that are annotated and three that are clustered."""
-    workflow = Workflow(tmp_path, overlay(tones))
-    workflow.overlay |= {
+    copied.overlay |= {
         "embedding": {"kind": "mfcc"},
         "grid": {
             "methods": ["erm", "minmaxgap"],
             "sources": ["none", "annotated", "kmeans"],
             "k": [3],
-            "folds": [1],
+            "folds": [2],
         },
         "tables": {"table1_k": 3, "table2_k": [3]},
         "figures": {"method": "minmaxgap"},
     }
-    workflow.run("results/table1.csv", "results/figures/tradeoff.svg")
-    table = pl.read_csv(workflow.results / "table1.csv")
+    copied.run("results/table1.csv", "results/figures/tradeoff.svg")
+    table = pl.read_csv(copied.results / "table1.csv")
     assert table.select("method", "source").rows() == [
         ("ERM", "none"),
         ("MinMaxGAP", "annotated"),
         ("MinMaxGAP", "kmeans"),
     ]
-    record = workflow.results / "runs/minmaxgap/annotated/k2/fold1/seed0/metrics.json"
+    record = copied.results / "runs/minmaxgap/annotated/k2/fold2/seed0/metrics.json"
     assert json.loads(record.read_text())["config"]["methods"]["minmaxgap"]["p"] == 2
