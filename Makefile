@@ -31,7 +31,7 @@ slurm-check: setup
 	$(BIN)/python scripts/slurm_check.py $(CONFIG)
 
 test-slurm: setup
-	$(BIN)/python -m pytest -n 0 -m slurm tests/slurm $(PYTEST)
+	$(BIN)/python -m pytest -n 0 -m slurm tests/bench tests/slurm $(PYTEST)
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -9,15 +9,17 @@ from fairser.llm.run import Setup, train
 from fairser.training.checkpoints import make_checkpoint
 
 with job(snakemake.log[0]):
-    given, settings = snakemake.input, snakemake.params.settings
-    # What changes no number is no parameter: another value must train nothing anew.
-    free = snakemake.config
     setup = Setup(
-        given.model, pl.read_parquet(given.clips), settings, free["device"], snakemake.threads
+        record=snakemake.input.model,
+        table=pl.read_parquet(snakemake.input.clips),
+        settings=snakemake.params.settings,
+        cell=dict(snakemake.wildcards.items(), made_from=snakemake.params.made_from),
+        paths=dict(snakemake.output.items()),
+        device=snakemake.config["device"],
+        threads=snakemake.threads,
     )
-    folder, of = Path(snakemake.output.run).parent, [settings, snakemake.params.code]
-    checkpoint = make_checkpoint(folder, given, of)
-    paths, cell = dict(snakemake.output.items()), dict(snakemake.wildcards.items())
-    cell["made_from"] = snakemake.params.made_from
-    train(setup, paths, cell, checkpoint, free["llm"]["train"]["checkpoint_steps"])
+    depends = [setup.settings, snakemake.params.code]
+    checkpoint = make_checkpoint(Path(setup.paths["run"]).parent, snakemake.input, depends)
+    # No parameter of the rule, because another value changes no number and must not rerun it.
+    train(setup, checkpoint, snakemake.config["llm"]["train"]["checkpoint_steps"])
     checkpoint.remove()

@@ -14,7 +14,15 @@ from fairser.report.shell import finish
 
 with job(snakemake.log[0]), tempfile.TemporaryDirectory() as folder:
     given, made = snakemake.params, Path(folder, "report.html")
-    command = [sys.executable, "-m", "snakemake", "all", "pages", "--snakefile", given.snakefile]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "all",
+        "report_pages",
+        "--snakefile",
+        given.snakefile,
+    ]
     command += ["--report", made, "--report-stylesheet", given.stylesheet, "--nolock"]
     command += ["--configfile", *given.configfiles] if given.configfiles else []
     values = [f"{key}={json.dumps(value)}" for key, value in given.config.items()]

@@ -121,6 +121,11 @@ def group_settings(wildcards):
     }
 
 
+def reader_code(_):
+    """The file that the corpus' reader is found in by its name."""
+    return [extension("CORPUS", CORPUS["kind"]).code]
+
+
 def source_code(wildcards):
     """The file that a group source is found in by its name."""
     return [extension("SOURCE", wildcards.source).code]

@@ -1,26 +1,34 @@
-"""The audit of a large table: seconds of the whole process, and of its parts.
+"""The audit of a large table: seconds of the whole command, and of its parts.
 
-python tests/bench/audit.py [--clips 10000] [--speakers 91] [--resamples 1000] [--rounds 7]
+    python tests/bench/audit.py [--clips 10000] [--speakers 91] [--resamples 1000] [--rounds 7]
 
 Predictions of six classes are made up; groups are gender, race, age and the crossing of gender and
-race. The command is run as a user runs it, start of Python, reading, figures and writing included.
+race. The command is run as a user runs it; the time includes the start of Python, reading, figures
+and writing.
 """
 
-import argparse
-import resource
+import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from shared.measuring import ROOT, Parser, Row, Table, children_seconds, in_turn, seconds_of
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "workflow"))
+from fairser.audit.inputs import AuditInput
+from fairser.audit.report import write_audit
+from fairser.audit.tables import make_audit
 
 CLASSES = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")
+SMALLEST = {"clips": 300, "speakers": 30, "resamples": 10, "rounds": 1}
+
+
+def parser() -> Parser:
+    sizes = {"clips": 10_000, "speakers": 91, "resamples": 1000, "rounds": 7}
+    return Parser(__file__, __doc__, SMALLEST, **sizes)
 
 
 def write_tables(folder: Path, clips: int, speakers: int) -> None:
@@ -48,62 +56,45 @@ def write_tables(folder: Path, clips: int, speakers: int) -> None:
     pl.DataFrame(people).write_csv(folder / "speakers.csv")
 
 
-def whole(folder: Path, resamples: int) -> tuple[float, float]:
-    """Seconds of the command by the clock, and of its cores."""
+def run_command(folder: Path, resamples: int) -> None:
     command = [sys.executable, str(ROOT / "scripts/audit.py"), "predictions.csv"]
     command += ["--groups", "speakers.csv", "--cross", "gender", "race"]
     command += ["--resamples", str(resamples)]
-    start, before = time.perf_counter(), children_seconds()
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start, children_seconds() - before
 
 
-def children_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def parts(folder: Path, resamples: int) -> dict[str, float]:
-    """Seconds of reading and computing, and of figures and writing, in this process."""
-    from fairser.audit.inputs import AuditInput
-    from fairser.audit.report import write_audit
-    from fairser.audit.tables import make_audit
-
-    crossings = [["gender", "race"]]
-    sources = AuditInput(
-        [folder / "predictions.csv"], (), folder / "speakers.csv", crossings=crossings
-    )
-    start = time.perf_counter()
-    audit = make_audit(sources, resamples)
-    computed = time.perf_counter()
-    write_audit(folder / "parts", audit, sources)
-    return {
-        "reading and computing": computed - start,
-        "figures and writing": time.perf_counter() - computed,
-    }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--clips", type=int, default=10_000)
-    parser.add_argument("--speakers", type=int, default=91)
-    parser.add_argument("--resamples", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=7)
-    options = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> list[Row]:
+    options = parser().start(arguments)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_tables(folder, options.clips, options.speakers)
-        walls, cores = zip(
-            *(whole(folder, options.resamples) for _ in range(options.rounds)), strict=True
+        files = ([folder / "predictions.csv"], (), folder / "speakers.csv")
+        given = AuditInput(*files, crossings=[["gender", "race"]])
+        before = children_seconds()
+        times = in_turn(
+            options.rounds,
+            {
+                "whole command": lambda: seconds_of(lambda: run_command(folder, options.resamples)),
+            },
         )
-        rounds = [parts(folder, options.resamples) for _ in range(options.rounds + 1)][1:]
-    print(f"{options.clips} clips, {options.speakers} speakers, {options.resamples} resamples")
-    ends = f"{min(walls):.2f} to {max(walls):.2f}"
-    print(
-        f"  whole command: {np.median(walls):.2f} s ({ends}), {np.median(cores):.2f} s of the cores"
-    )
-    for name in rounds[0]:
-        print(f"  {name}: {np.median([part[name] for part in rounds]):.2f} s")
+        times["whole command, CPU"] = [(children_seconds() - before) / options.rounds]
+        audit = make_audit(given, options.resamples)  # warms up
+        times |= in_turn(
+            options.rounds,
+            {
+                "of it reading and computing": lambda: seconds_of(
+                    lambda: make_audit(given, options.resamples)
+                ),
+                "of it figures and writing": lambda: seconds_of(
+                    lambda: write_audit(folder / "parts", audit, given)
+                ),
+            },
+        )
+    columns = {"part": "", "seconds": ".2f", "lowest": ".2f", "highest": ".2f"}
+    table = Table(columns)
+    for name, values in times.items():
+        table.add(name, statistics.median(values), min(values), max(values))
+    return table.rows
 
 
 if __name__ == "__main__":

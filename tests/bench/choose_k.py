@@ -1,38 +1,42 @@
-"""How the K that choose_k recommends fares against the one that labels would choose.
+"""How the K that choose_k recommends compares with the K that labels would choose.
 
-python tests/bench/choose_k.py RESULTS [--resamples 1000]
+    python tests/bench/choose_k.py RESULTS [--resamples 1000]
 
-RESULTS holds `choose_k.csv` and runs of the debiasing methods with the source kmeans. For each K:
-gap in TPR between genders and F1 on test, mean over methods, folds and seeds, and the gap on
-development, which a user with labels would choose by. Intervals are a bootstrap over test speakers;
-`smallest` is the share of resamples in which this K has the smallest gap.
+RESULTS holds `choose_k.csv` and runs of the debiasing methods with the source kmeans. The first
+table has, for each K, F1 and the gap in TPR between genders on test, mean over methods, folds and
+seeds (standard deviation over folds) [interval of a bootstrap over test speakers]; the gap on
+development, which a user with labels would choose by; and the share of resamples in which this K
+has the smallest gap. Then come differences between the choices, and how the criteria rank the K.
 """
 
-import argparse
-import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from scipy.stats import spearmanr
+from shared.measuring import Parser, Row, Table
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "workflow"))
-
+from fairser.core.files import write_json
+from fairser.core.text import interval, number
 from fairser.corpora.clips import ClipTable
-from fairser.evaluation.bootstrap import (
-    Bootstrap,
-    Estimate,
-    Gap,
-    RunCounts,
-    estimate,
-    p_value,
-    read_counts,
-)
+from fairser.evaluation import bootstrap
+from fairser.evaluation.bootstrap import Bootstrap, Estimate, Gap, RunCounts, p_value, read_counts
 from fairser.evaluation.evaluate import speaker_counts
-from fairser.results.tables import DEBIASING
-from fairser.results.writing import markdown
 
 GAPS = {"tpr_gap": Gap("gender", "tpr", "pairwise")}
+DEBIASING = ("ds", "rw", "gdro", "gadro")
+ERM = ("none", 1)
+CRITERIA = ("silhouette", "stability", "corrected", "smallest_clips", "k")
+Configuration = tuple[str, int]  # source and K
+
+
+def parser() -> Parser:
+    made = Parser(__file__, __doc__, {"resamples": 20}, resamples=1000)
+    made.add_argument("results", type=Path, nargs="?")
+    return made
 
 
 def read(results: Path, split: str) -> list[RunCounts]:
@@ -50,87 +54,121 @@ def read(results: Path, split: str) -> list[RunCounts]:
     return found
 
 
-def estimates(
-    runs: list[RunCounts], bootstrap: Bootstrap
-) -> dict[tuple[str, int], dict[str, Estimate]]:
+def estimates(runs: list[RunCounts], draw: Bootstrap) -> dict[Configuration, dict[str, Estimate]]:
     """F1 and gap of ERM, annotated groups, and each K; the last two over the debiasing methods."""
     found = {}
     for source, k in sorted({(run.source, run.k) for run in runs if run.method != "random"}):
         wanted = DEBIASING if source != "none" else ("erm",)
         part = [r for r in runs if (r.source, r.k) == (source, k) and r.method in wanted]
-        values = {run: bootstrap.values(run) for run in part}
+        values = {run: draw.values(run) for run in part}
         found[source, k] = {
-            name: estimate(part, {run: value[name] for run, value in values.items()})
+            name: bootstrap.estimate(part, {run: value[name] for run, value in values.items()})
             for name in ("f1", "tpr_gap")
         }
     return found
 
 
-def by_fold(runs: list[RunCounts], configuration: tuple[str, int], name: str) -> np.ndarray:
+def by_fold(runs: list[RunCounts], configuration: Configuration, name: str) -> np.ndarray:
     """The metric of each fold."""
-    return np.array(
-        [
-            estimates([r for r in runs if r.fold == fold], Bootstrap(1, 0, GAPS))[configuration][
-                name
-            ].value
-            for fold in sorted({run.fold for run in runs})
-        ]
-    )
+    folds = sorted({run.fold for run in runs})
+    parts = [[run for run in runs if run.fold == fold] for fold in folds]
+    draw = Bootstrap(1, 0, GAPS)
+    return np.array([estimates(part, draw)[configuration][name].value for part in parts])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("results", type=Path)
-    parser.add_argument("--resamples", type=int, default=1000)
-    options = parser.parse_args()
-    bootstrap = Bootstrap(options.resamples, 0, GAPS)
-    runs = read(options.results, "test")
-    test = estimates(runs, bootstrap)
-    development = estimates(read(options.results, "development"), Bootstrap(100, 0, GAPS))
+def shown(one: Estimate) -> str:
+    return f"{number(one.value)} ({number(one.std)}) {interval(*one.interval)}"
+
+
+def print_difference(
+    test: dict[Configuration, dict[str, Estimate]],
+    runs: list[RunCounts],
+    ours: Configuration,
+    theirs: Configuration,
+) -> None:
+    for name in ("tpr_gap", "f1"):
+        one, other = test[ours][name], test[theirs][name]
+        resampled = one.resampled - other.resampled
+        value = one.value - other.value
+        ends = interval(*bootstrap.interval(value, resampled, signed=True), signed=True)
+        folds = by_fold(runs, ours, name) - by_fold(runs, theirs, name)
+        print(
+            f"{ours} - {theirs}, {name}: {number(value, signed=True)} {ends}, "
+            f"p {p_value(one, other):.3f}, by fold {np.round(folds, 3).tolist()}"
+        )
+
+
+def write_results(folder: Path) -> Path:
+    """A results folder with random predictions of two methods, K of 2 and 3, and two folds."""
+    random = np.random.default_rng(0)
+    classes, size = ("angry", "happy"), 60
+    numbers = np.arange(size)
+    genders = np.array(["female", "male"])[numbers % 2]
+    columns = {"clip": [f"c{n}" for n in numbers], "file": [f"c{n}.wav" for n in numbers]}
+    columns["speaker"] = [f"s{n // 3}" for n in numbers]
+    splits = np.array(["train", "development", "test"])[numbers // 2 % 3]
+    cells = [("erm", "none", 1), *(("rw", "kmeans", k) for k in (2, 3))]
+    for fold in (1, 2):
+        labels = random.dirichlet([0.5, 0.5], size)
+        values = dict(zip(classes, labels.T, strict=True))
+        majority = np.array(classes)[labels.argmax(axis=1)]
+        own = {"fold": [fold] * size, "split": splits, **values, "majority": majority}
+        frame = pl.DataFrame({**columns, **own, "gender": genders})
+        table = ClipTable(frame, classes, ("gender",))
+        table.write(folder / f"splits/fold{fold}.parquet")
+        for method, source, k in cells:
+            run = folder / f"runs/{method}/{source}/k{k}/fold{fold}/seed0"
+            cell = {"method": method, "source": source, "k": k, "fold": fold, "seed": 0}
+            write_json(run / "metrics.json", cell)
+            predictions = frame.select("clip", "fold", "split")
+            guesses = dict(zip(classes, random.dirichlet([1, 1], size).T, strict=True))
+            predictions = predictions.with_columns(**{n: pl.Series(v) for n, v in guesses.items()})
+            predictions.write_parquet(run / "predictions.parquet")
+            speaker_counts(predictions, table).write_parquet(run / "counts.parquet")
+    criteria = {name: [1.0, 2.0] for name in CRITERIA if name != "k"}
+    frame = pl.DataFrame({"k": [2, 3], **criteria, "recommended": [True, False]})
+    frame.write_csv(folder / "choose_k.csv")
+    return folder
+
+
+def compare(options: Namespace, results: Path) -> list[Row]:
+    runs = read(results, "test")
+    test = estimates(runs, Bootstrap(options.resamples, 0, GAPS))
+    development = estimates(read(results, "development"), Bootstrap(100, 0, GAPS))
     ks = [k for source, k in test if source == "kmeans"]
-    gaps = np.stack([test["kmeans", k]["tpr_gap"].resampled for k in ks])
-    winner = gaps.argmin(axis=0)
-    rows = []
+    winner = np.stack([test["kmeans", k]["tpr_gap"].resampled for k in ks]).argmin(axis=0)
+    columns = {"source": "", "K": "", "F1": "", "gap in TPR": "", "gap on development": ".3f"}
+    table = Table(columns | {"smallest": ".2f"})
     for (source, k), found in test.items():
-        row = {"source": source, "k": k}
-        for name, one in found.items():
-            low, high = one.interval
-            row[name] = f"{one.value:.3f} ({one.std:.3f}) [{low:.3f}, {high:.3f}]"
-        row["gap on development"] = f"{development[source, k]['tpr_gap'].value:.3f}"
-        if source == "kmeans":
-            row["smallest"] = f"{(winner == ks.index(k)).mean():.2f}"
-        rows.append(row)
-    print(markdown(pl.DataFrame(rows, infer_schema_length=None)))
+        share = (winner == ks.index(k)).mean() if source == "kmeans" else None
+        gap = development[source, k]["tpr_gap"].value
+        table.add(source, k, shown(found["f1"]), shown(found["tpr_gap"]), gap, share)
     measured = [test["kmeans", k]["tpr_gap"].value for k in ks]
-    table = pl.read_csv(options.results / "choose_k.csv").filter(pl.col("k").is_in(ks)).sort("k")
     by_test = ks[int(np.argmin(measured))]
     by_development = min(ks, key=lambda k: development["kmeans", k]["tpr_gap"].value)
-    chosen = table.filter("recommended")["k"].to_list()
-    print(f"recommended {chosen}, by labels of test {by_test}, of development {by_development}")
-    pairs = [(k, other) for k in chosen for other in (by_test, by_development) if k != other]
-    erm = ("none", 1)
-    for ours, theirs in [
-        *((("kmeans", k), ("kmeans", other)) for k, other in dict.fromkeys(pairs)),
-        *((("kmeans", k), erm) for k in dict.fromkeys([*chosen, by_test, by_development])),
-    ]:
-        for name in ("tpr_gap", "f1"):
-            one, other = test[ours][name], test[theirs][name]
-            difference = Estimate(
-                one.value - other.value,
-                np.nan,
-                np.nan,
-                one.resampled - other.resampled,
-                signed=True,
-            )
-            low, high = difference.interval
-            folds = by_fold(runs, ours, name) - by_fold(runs, theirs, name)
-            print(
-                f"{ours} - {theirs}, {name}: {difference.value:+.3f} [{low:+.3f}, {high:+.3f}], "
-                f"p {p_value(one, other):.3f}, by fold {np.round(folds, 3).tolist()}"
-            )
-    for name in ("silhouette", "stability", "corrected", "smallest_clips", "k"):
-        rho, p = spearmanr(table[name].to_numpy(), measured)
+    criteria = pl.read_csv(results / "choose_k.csv").filter(pl.col("k").is_in(ks)).sort("k")
+    chosen = criteria.filter("recommended")["k"].to_list()
+    print(f"\nrecommended {chosen}, by labels of test {by_test}, of development {by_development}")
+    others = [("kmeans", by_test), ("kmeans", by_development)]
+    pairs = [(("kmeans", k), other) for k in chosen for other in others if other[1] != k]
+    pairs += [(("kmeans", k), ERM) for k in [*chosen, by_test, by_development]]
+    for ours, theirs in dict.fromkeys(pairs):
+        print_difference(test, runs, ours, theirs)
+    for name in CRITERIA:
+        rho, p = spearmanr(criteria[name].to_numpy(), measured)
         print(f"Spearman of {name} and the gap on test over {len(ks)} K: {rho:+.2f} (p {p:.2f})")
+    return table.rows
+
+
+def main(arguments: Sequence[str] | None = None) -> list[Row]:
+    made = parser()
+    options = made.start(arguments)
+    if options.results:
+        return compare(options, options.results)
+    if not options.smallest:
+        made.error("name a folder of RESULTS")
+    with tempfile.TemporaryDirectory() as temporary:
+        return compare(options, write_results(Path(temporary)))
 
 
 if __name__ == "__main__":

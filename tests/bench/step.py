@@ -1,25 +1,20 @@
-"""Milliseconds of an optimisation step on pooled features, beside the bare floor of the same run.
+"""Milliseconds of an optimisation step on pooled features, beside a lower bound.
 
-    python tests/bench/step.py [--layers 13] [--dim 768] [--batch 32] [--steps 500]
+    python tests/bench/step.py [--clips 1776] [--layers 13] [--dim 768] [--batch 32] [--steps 500]
 
-One core. *Floor*: what no implementation avoids when it touches each number once: gathering the
-batch, the weighted layer sum and its gradient, the three matrix products of the first linear
-layer. *Plain*: the same head with an ordinary gather and einsum, fused Adam, gradient clipping.
-*fair-ser*: the project's own loop, a whole training over its number of steps.
-The three are timed in turn, several rounds; the table holds medians.
+It uses one core. *Floor* is what no implementation avoids when it touches each number once:
+gathering the batch, the weighted layer sum and its gradient, the three matrix products of the first
+linear layer. *Plain* is the same head with gather, einsum, fused Adam and gradient clipping.
+*fair-ser* is the project's own training. The three are timed in turn; the table has medians over
+the rounds.
 """
 
-import argparse
 import statistics
-import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import torch
+from shared.measuring import Parser, Row, Table, in_turn, paired_ratio, seconds_of
 from torch import nn
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "workflow"))
 
 from fairser.methods.base import FoldData
 from fairser.methods.erm import ERM
@@ -29,7 +24,13 @@ from fairser.training.checkpoints import Checkpoint
 from fairser.training.fitting import ModelWeights, Trainer, TrainOptions
 
 CLASSES = 6
-ROUNDS = 7
+SMALLEST = {"clips": 64, "layers": 2, "dim": 16, "batch": 8, "steps": 8, "rounds": 1}
+Step = Callable[[torch.Tensor], object]
+
+
+def parser() -> Parser:
+    sizes = {"clips": 1776, "layers": 13, "dim": 768, "batch": 32, "steps": 500, "rounds": 7}
+    return Parser(__file__, __doc__, SMALLEST, **sizes)
 
 
 class PlainHead(nn.Module):
@@ -43,15 +44,7 @@ class PlainHead(nn.Module):
         return self.second(self.first(torch.einsum("l,bld->bd", shares, batch)))
 
 
-def time_steps(step: Callable[[torch.Tensor], object], batches: list[torch.Tensor]) -> float:
-    """Milliseconds per step."""
-    start = time.perf_counter()
-    for rows in batches:
-        step(rows)
-    return (time.perf_counter() - start) / len(batches) * 1000
-
-
-def make_floor(features: torch.Tensor) -> Callable[[torch.Tensor], object]:
+def make_floor(features: torch.Tensor) -> Step:
     layers, dim = features.shape[1:]
     shares, weight = torch.full((layers,), 1 / layers), torch.randn(HIDDEN, dim)
 
@@ -66,7 +59,7 @@ def make_floor(features: torch.Tensor) -> Callable[[torch.Tensor], object]:
     return step
 
 
-def make_plain(data: FoldData, weights: torch.Tensor) -> Callable[[torch.Tensor], object]:
+def make_plain(data: FoldData, weights: torch.Tensor) -> Step:
     model = PlainHead(*data.features.shape[1:])
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
 
@@ -81,46 +74,50 @@ def make_plain(data: FoldData, weights: torch.Tensor) -> Callable[[torch.Tensor]
     return step
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("clips", 1776), ("layers", 13), ("dim", 768), ("batch", 32)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--steps", type=int, default=500, help="steps per round")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    clips = options.clips + 1
-    rows = torch.arange(clips)
-    data = FoldData(
-        features=torch.randn(clips, options.layers, options.dim),
-        targets=torch.randn(clips, CLASSES).softmax(dim=1),
-        majority=torch.zeros(clips, dtype=torch.int64),
+def random_fold(clips: int, layers: int, dim: int) -> FoldData:
+    rows = torch.arange(clips + 1)
+    return FoldData(
+        features=torch.randn(len(rows), layers, dim),
+        targets=torch.randn(len(rows), CLASSES).softmax(dim=1),
+        majority=torch.zeros(len(rows), dtype=torch.int64),
         train=rows[:-1],
-        development=rows[-1:],  # one clip: the epoch's evaluation costs next to nothing
+        development=rows[-1:],  # one clip, so that the evaluation takes almost no time
         test=rows[-1:],
     )
+
+
+def main(arguments: Sequence[str] | None = None) -> list[Row]:
+    options = parser().start(arguments)
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    data = random_fold(options.clips, options.layers, options.dim)
     method = ERM(data, torch.Generator())
     batches = [torch.randint(0, options.clips, (options.batch,)) for _ in range(options.steps)]
-    floor, plain = make_floor(data.features), make_plain(data, method.weights)
     epochs = max(1, options.steps * options.batch // options.clips)
     steps = epochs * -(-options.clips // options.batch)
-    times: dict[str, list[float]] = {"floor": [], "plain": [], "fair-ser": []}
-    for _ in range(ROUNDS):
-        times["floor"].append(time_steps(floor, batches))
-        times["plain"].append(time_steps(plain, batches))
+
+    def per_step(step: Step) -> Callable[[], float]:
+        return lambda: seconds_of(lambda: [step(rows) for rows in batches]) / len(batches)
+
+    def training() -> float:
+        settings = TrainOptions(epochs, options.batch)
         weights = ModelWeights(method.build(), {})
-        trainer = Trainer(method, weights, TrainOptions(epochs, options.batch), 0, "benchmark")
-        start = time.perf_counter()
-        trainer.fit(Checkpoint())
-        times["fair-ser"].append((time.perf_counter() - start) / steps * 1000)
-    ratio = {
-        name: statistics.median(t / f for t, f in zip(values, times["floor"], strict=True))
-        for name, values in times.items()
-    }
-    print(f"{options.layers} x {options.dim}, batch {options.batch}, torch {torch.__version__}")
-    print("| loop | ms per step | times the floor |\n|---|---|---|")
+        trainer = Trainer(method, weights, settings, 0, "benchmark")
+        return seconds_of(lambda: trainer.fit(Checkpoint())) / steps
+
+    times = in_turn(
+        options.rounds,
+        {
+            "floor": per_step(make_floor(data.features)),
+            "plain": per_step(make_plain(data, method.weights)),
+            "fair-ser": training,
+        },
+    )
+    table = Table({"loop": "", "ms per step": ".2f", "times the floor": ".2f"})
     for name, values in times.items():
-        print(f"| {name} | {statistics.median(values):.2f} | {ratio[name]:.2f} |")
+        ratio = paired_ratio(values, times["floor"])
+        table.add(name, 1000 * statistics.median(values), ratio)
+    return table.rows
 
 
 if __name__ == "__main__":

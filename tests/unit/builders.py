@@ -11,9 +11,10 @@ import polars as pl
 import soundfile
 import torch
 from polars.testing import assert_frame_equal
+from safetensors.numpy import save_file
 
 from fairser.corpora.clips import ClipTable, build
-from fairser.extraction.store import FeatureStore, open_store, write_store
+from fairser.extraction.store import FeatureStore, open_store
 from fairser.training.train import TrainingResult
 
 CLASSES = ("angry", "happy", "sad")
@@ -51,10 +52,19 @@ def clip_table(
     return build(frame, list(classes), list(attributes), "labels.csv")
 
 
+def write_store(
+    features: str | Path, clips: str | Path, array: np.ndarray, names: Sequence[str]
+) -> None:
+    """Write features [N, L, D] and the names of their N clips."""
+    Path(features).parent.mkdir(parents=True, exist_ok=True)
+    save_file({"features": np.ascontiguousarray(array)}, features)
+    pl.DataFrame({"clip": list(names)}).write_csv(clips)
+
+
 def feature_store(folder: Path, array: np.ndarray, names: Sequence[str]) -> FeatureStore:
     """Features [N, L, D], written to ``folder`` and opened."""
     paths = folder / "features.safetensors", folder / "clips.csv"
-    write_store(*paths, array, list(names))
+    write_store(*paths, array, names)
     return open_store(*paths)
 
 

@@ -12,7 +12,7 @@ from fairser.config.store_names import is_standardised, store_settings
 from fairser.core.files import complete, read_json, write_json
 from fairser.corpora.clips import ClipTable
 from fairser.evaluation.evaluate import evaluate, speaker_counts
-from fairser.extraction.extract import Source, extract
+from fairser.extraction.extract import Shard, StoreSource, extract
 from fairser.pretrained.hub import fetch
 from fairser.pretrained.records import write_record
 from fairser.training.fitting import TrainOptions
@@ -103,7 +103,8 @@ def _store(
     names = {"features": "features.safetensors", "clips": "clips.csv"}
     names |= {"faults": "faults.csv", "source": "source.json"}
     paths = {name: str(folder / "store" / file) for name, file in names.items()}
-    source = Source.read(settings, files.get("model"), files.get("waves"))
+    source = StoreSource.read(settings, files.get("model"), files.get("waves"))
     clips = table.frame.select("clip", "file")
-    extract(source, clips, folder / "audio", paths, folder / "part", "code", device="cpu")
+    shard = Shard(clips, str(folder / "audio"), paths, folder / "part", "code")
+    extract(source, shard, device="cpu")
     return paths

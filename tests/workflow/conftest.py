@@ -97,7 +97,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tones: Path) -> Workflow:
     settings = overlay(tones) | {"grid": grid}
 
     def make(folder: Path) -> None:
-        Workflow(folder, settings).run("report")
+        assert "report: results/report.html" in Workflow(folder, settings).run("report")
 
     return Workflow(shared_folder(tmp_path_factory, "finished", make), settings)
 

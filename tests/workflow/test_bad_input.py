@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fairser.extraction.store import write_store
+from unit.builders import write_store
 from workflow.conftest import FOLDS, METHODS, overlay
 from workflow.runner import Workflow
 

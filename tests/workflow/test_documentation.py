@@ -25,7 +25,7 @@ import pytest
 import soundfile
 import yaml
 
-from fairser.extraction.store import write_store
+from unit.builders import write_store
 from unit.corpora.builders import label_rows, write_csv, write_labels
 from workflow.conftest import EMOTIONS, overlay
 from workflow.pages import BLOCKS, Block
@@ -59,8 +59,9 @@ ELSEWHERE = {
         "snakemake",
         "snakemake download_models",
     ],
-    "workflow/test_models.py::test_pinning_writes_the_commits_and_changes_nothing_else": [
+    "workflow/test_models.py::test_pins_are_a_configuration_of_the_commits": [
         "snakemake pin_models",
+        "snakemake --configfile config.yaml resources/models/pinned.yaml",
     ],
     "workflow/test_models.py::test_adapters_are_trained_with_the_head": [
         "snakemake --configfile config.yaml workflow/grids/lora.yaml",

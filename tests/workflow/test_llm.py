@@ -14,11 +14,8 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
-from fairser.config.configuration import check_inputs, resolve
-from fairser.core.errors import InputError
 from fairser.corpora.demo_meldst import make_demo_meldst
 from unit.hub_server import HubServer, Repository
-from unit.llm.builders import both_pairs, write_meldst
 from workflow.browser import opened
 from workflow.runner import ROOT, Workflow
 
@@ -38,6 +35,7 @@ SMALL = {
     },
 }
 RUN = "runs/eng-deu/speech_text/minmaxgap/p2/adaptive/seed0"
+ERM = "runs/eng-deu/speech_text/erm/p0/none/seed0"
 
 
 def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,8 +96,8 @@ def test_a_run_says_what_it_was_and_saves_adapters_alone(done: Workflow) -> None
     history = pl.read_csv(done.results / RUN / "history.csv")
     assert history["weight"][0] == 1.0 != history["weight"][1]
     assert not (done.results / RUN / "checkpoint.pt").exists()
-    erm = done.results / "runs/eng-deu/speech_text/erm/p0/none/seed0/history.csv"
-    assert pl.read_csv(erm)["train_loss"].is_sorted(descending=True)
+    erm = pl.read_csv(done.results / ERM / "history.csv")
+    assert erm["train_loss"].is_sorted(descending=True)
 
 
 def test_the_report_has_its_tables(done: Workflow, browser: Any) -> None:
@@ -142,7 +140,7 @@ def test_a_killed_training_comes_to_the_same(done: Workflow, corpus: Path, tmp_p
     workflow.run("--unlock")
     workflow.run(target)
     log = (tmp_path / f"results/logs/{RUN}/train.log").read_text()
-    assert re.search(r"resumed at round \d, step \d", log)
+    assert "resumed at round" in log
     for name in ("predictions.parquet", "history.csv", "adapter_model.safetensors"):
         ours, undisturbed = (x / "results" / RUN / name for x in (tmp_path, done.folder))
         assert ours.read_bytes() == undisturbed.read_bytes(), name
@@ -175,49 +173,15 @@ def test_the_demo_and_the_paper_have_every_cell(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"grid": {"languages": [["eng", "fra"]]}}, "'llm.grid.languages' is 'fra'; allowed: eng,"),
-        ({"corpus": {"genders": "no.tsv"}}, "'llm.corpus.genders' is 'no.tsv', which does not"),
-        ({"corpus": {"audio": None}}, "'llm.corpus.audio' is null; the study minmaxgap needs it"),
-        ({"grid": {"p": [1]}}, "'llm.tables.p' is 2, which 'llm.grid.p' does not have"),
-        ({"train": {"micro_batch": 64}}, "'llm.train.micro_batch' is larger than"),
-        ({"quantise": "4bit"}, "'llm.quantise' needs a GPU, but 'device' is cpu"),
-    ],
-)
-def test_bad_settings_are_refused(corpus: Path, change: dict[str, Any], message: str) -> None:
-    settings = merged(small(Path(), corpus).overlay, {"llm": change})
-    with pytest.raises(InputError) as caught:
-        check_inputs(resolve(settings))
-    assert message in str(caught.value)
-
-
-def test_words_that_cannot_be_scored_are_refused_by_the_job(
+def test_bad_label_words_are_reported_by_the_job(
     tmp_path: Path, done: Workflow, corpus: Path
 ) -> None:
     workflow = small(tmp_path, corpus)
     workflow.overlay = merged(workflow.overlay, {"llm": {"labels": {"deu": {"fear": "AB"}}}})
     shutil.copytree(done.folder / "resources", tmp_path / "resources")
-    output = workflow.fail(
-        f"results/{RUN.replace('minmaxgap/p2/adaptive', 'erm/p0/none')}/run.json"
-    )
-    assert "word for anger, 'A', is the start of that for fear" in output
-    assert "Traceback" not in output
-
-
-def test_a_corpus_with_faults(tmp_path: Path) -> None:
-    lines = [("anger", "Stop!", "Ross"), ("joy", "Nice.", "Rachel")]
-    paths = write_meldst(tmp_path / "corpus", both_pairs(lines))
-    workflow = small(tmp_path, tmp_path / "corpus")
-    target = "results/meldst.parquet"
-    paths["genders"].write_text("speaker\tgender\nJoey\tmale\n")
-    assert "no speaker of the corpus (Rachel, Ross, ...) has a gender" in workflow.fail(target)
-    paths["genders"].write_text("speaker\tgender\nRoss\tmale\nRachel\tmale\n")
-    assert "No language has clips of both genders" in workflow.fail(target)
-    paths["genders"].write_text("speaker\tgender\nRoss\tmale\nRachel\tfemale\n")
-    (paths["audio"] / "ENG_DEU/ENG/train/train_1.wav").unlink()
-    assert "train_1.wav: no audio there; 1 of 12 clips have none" in workflow.fail(target)
+    output = workflow.fail(f"results/{ERM}/run.json")
+    assert "'llm.labels.deu'" in output and "'AB'" in output
+    assert "Traceback (most" not in output
 
 
 def test_the_model_is_downloaded_for_this_study(

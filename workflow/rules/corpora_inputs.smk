@@ -8,11 +8,6 @@ def label_files(_):
     return own + ([CORPUS["demographics"]] if CORPUS["demographics"] else [])
 
 
-def reader_code(_):
-    """The file that the corpus' reader is found in by its name."""
-    return [extension("CORPUS", CORPUS["kind"]).code]
-
-
 def split_inputs(_):
     """The clip table; and the clips that were left out, where that is allowed."""
     extracted = [

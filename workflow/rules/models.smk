@@ -25,6 +25,7 @@ rule fetch_model:
         "../../scripts/fetch_model.py"
 
 
+# Prints the configuration that pins the models, at every call; hence no output.
 rule pin_models:
     input:
         **{section: RECORDS[section] for section in LOADED},
@@ -33,6 +34,6 @@ rule pin_models:
     conda:
         "../../envs/models.yaml"
     params:
-        files=CONFIG_FILES,
+        file="resources/models/pinned.yaml",
     script:
         "../../scripts/pin_models.py"

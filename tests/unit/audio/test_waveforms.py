@@ -76,17 +76,17 @@ LFS = (f"pointer of {len(POINTER)} bytes", "git lfs pull", "snakemake download_c
 @pytest.mark.parametrize(
     ("name", "spoil", "told"),
     [
-        ("a.wav", cut, ("truncated", "last 16022 bytes", "fetch it again")),
+        ("a.wav", cut, ("truncated", "last 16022 bytes")),
         ("a.flac", cut, ("fetch",)),
-        ("a.wav", replace_by(b""), ("empty (0 bytes)", "fetch it again")),
-        ("a.wav", keep(44), ("truncated", "last 32000 bytes", "fetch it again")),
-        ("a.wav", keep(12), ("not readable as audio", "fetch or convert")),
-        ("a.wav", no_samples(16000), ("0.0000 s", "0.025 s", "fetch it again")),
-        ("a.wav", no_samples(44100), ("0.0000 s", "0.025 s", "fetch it again")),
+        ("a.wav", replace_by(b""), ("empty (0 bytes)",)),
+        ("a.wav", keep(44), ("truncated", "last 32000 bytes")),
+        ("a.wav", keep(12), ("not readable",)),
+        ("a.wav", no_samples(16000), ("0.0000 s", "0.025 s")),
+        ("a.wav", no_samples(44100), ("0.0000 s", "0.025 s")),
         ("a.wav", replace_by(POINTER), LFS),
         ("a.flac", replace_by(POINTER), LFS),
-        ("a.wav", Path.unlink, ("no such audio file", "'corpus.audio'", "fetch")),
-        ("a.wav", replace_by(b"no audio " * 99), ("not readable as audio", "fetch or convert")),
+        ("a.wav", Path.unlink, ("no such", "'corpus.audio'")),
+        ("a.wav", replace_by(b"no audio " * 99), ("not readable",)),
     ],
 )
 def test_spoilt_file(
@@ -104,14 +104,14 @@ def test_samples_that_are_no_numbers(tmp_path: Path, value: float) -> None:
     tone = sine(SAMPLE_RATE)
     tone[5] = value
     path = write(tmp_path / "a.wav", tone, subtype="FLOAT")
-    assert_refused((str(path), "finite", "convert it again"), read, path)
+    assert_refused((str(path), "finite"), read, path)
 
 
 def test_shortest_clip(tmp_path: Path) -> None:
     tone = sine(SAMPLE_RATE)
     assert len(read(write(tmp_path / "enough.wav", tone[:400]))) == 400
     path = write(tmp_path / "short.wav", tone[:399])
-    assert_refused((str(path), "0.0249 s", "0.025 s", "Remove the clip"), read, path)
+    assert_refused((str(path), "0.0249 s", "0.025 s"), read, path)
 
 
 def test_header(tmp_path: Path) -> None:

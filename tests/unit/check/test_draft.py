@@ -42,9 +42,9 @@ def test_names_with_commas_are_quoted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "pattern", "told"),
     [
-        (["a.txt"], None, ("no audio files", ".wav")),
-        (["a.wav"], "(", ("--pattern '('", "no regular expression")),
-        (["01.wav", "x.wav"], r"(?P<speaker>\d\d)", ("does not match 'x.wav'", "mend")),
+        (["a.txt"], None, ("no audio", ".wav")),
+        (["a.wav"], "(", ("--pattern '('", "regular expression")),
+        (["01.wav", "x.wav"], r"(?P<speaker>\d\d)", ("'x.wav'", "does not match")),
     ],
 )
 def test_bad_drafts(

@@ -1,11 +1,12 @@
-"""The look at the corpus of the second study."""
+"""The check of the second study's corpus."""
 
 from pathlib import Path
 
 import pytest
-import yaml
 
-from fairser.commands.check_corpus import main
+from fairser.check.corpus import check_corpus
+from fairser.check.report import Report
+from fairser.config.configuration import resolve
 from unit.llm.builders import Row, both_pairs, write_meldst
 
 LINES: list[Row] = [
@@ -15,14 +16,9 @@ LINES: list[Row] = [
 ]
 
 
-def look(
-    folder: Path, paths: dict[str, Path], capsys: pytest.CaptureFixture[str]
-) -> tuple[int, str]:
+def check(paths: dict[str, Path]) -> Report:
     corpus = {name: str(path) for name, path in paths.items()}
-    mine = folder / "mine.yaml"
-    mine.write_text(yaml.safe_dump({"study": "minmaxgap", "llm": {"corpus": corpus}}))
-    status = main([str(mine)])
-    return status, " ".join(capsys.readouterr().out.split())
+    return check_corpus(resolve({"study": "minmaxgap", "llm": {"corpus": corpus}}), ["mine.yaml"])
 
 
 @pytest.fixture
@@ -30,47 +26,36 @@ def paths(tmp_path: Path) -> dict[str, Path]:
     return write_meldst(tmp_path, both_pairs(LINES))
 
 
-def test_languages_genders_and_audio(
-    tmp_path: Path, paths: dict[str, Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    status, text = look(tmp_path, paths, capsys)
-    assert status == 0
-    for words in (
-        "27 of 3 speakers",
-        "deu train 3: female 1, male 1, unknown 1",
-        "1 speaker without a gender, with 9 clips that count for no gap: A Stranger (9).",
-        "runs 12",
-        "27 x wav pcm_16, 16 kHz, mono",
-        "every clip is used whole ('llm.seconds' is 30)",
-        "Nothing is wrong.",
+def test_languages_genders_and_audio(paths: dict[str, Path]) -> None:
+    report = check(paths)
+    assert report.faults.messages == []
+    for line in (
+        ("clips", "27 of 3 speakers"),
+        ("deu", "train 3: female 1, male 1, unknown 1"),
+        ("runs", "12"),
+        ("format", "27 x wav pcm_16, 16 kHz, mono"),
+        ("", "every clip is used whole ('llm.seconds' is 30)"),
     ):
-        assert words in text
+        assert line in report.found
+    unknown = [text for text in report.warnings if "A Stranger (9)" in text]
+    assert len(unknown) == 1
+    assert unknown[0].startswith("1 speaker without a gender, with 9 clips")
 
 
-def test_audio_that_is_missing(
-    tmp_path: Path, paths: dict[str, Path], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_audio_that_is_missing(paths: dict[str, Path]) -> None:
     next(paths["audio"].rglob("test_1.wav")).unlink()
-    status, text = look(tmp_path, paths, capsys)
-    assert status == 1
-    assert "no audio there; 1 of 27 clips have none" in text
+    (fault,) = check(paths).faults.messages
+    assert "test_1.wav: " in fault and "1 of 27 clips" in fault
 
 
-def test_a_folder_that_is_missing(
-    tmp_path: Path, paths: dict[str, Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    status, text = look(tmp_path, paths | {"genders": tmp_path / "none.tsv"}, capsys)
-    assert status == 1
-    assert "'llm.corpus.genders' is" in text
+def test_a_folder_that_is_missing(tmp_path: Path, paths: dict[str, Path]) -> None:
+    (fault,) = check(paths | {"genders": tmp_path / "none.tsv"}).faults.messages
+    assert "'llm.corpus.genders'" in fault
 
 
-def test_the_demo_is_still_to_be_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_demo_is_still_to_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    corpus = {"study": "minmaxgap", "llm": {"corpus": {"kind": "demo"}}}
-    Path("mine.yaml").write_text(yaml.safe_dump(corpus))
-    assert main(["mine.yaml"]) == 0
-    assert (
-        "snakemake --configfile mine.yaml resources/demo_llm/audio.tsv" in capsys.readouterr().out
-    )
+    config = resolve({"study": "minmaxgap", "llm": {"corpus": {"kind": "demo"}}})
+    report = check_corpus(config, ["mine.yaml"])
+    assert not report.there
+    assert report.next[0] == "snakemake --configfile mine.yaml resources/demo_llm/audio.tsv"

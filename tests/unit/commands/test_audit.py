@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from matplotlib.figure import Figure
 
 from fairser.audit import report
 from fairser.commands.audit import main
@@ -35,6 +36,17 @@ def small_pictures() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(style.SETTINGS, "savefig.dpi", 20)
         yield
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saving figures takes most of the time of an audit."""
+
+    def touch(_: Figure, *paths: Path) -> None:
+        for path in paths:
+            path.touch()
+
+    monkeypatch.setattr(report, "save", touch)
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +172,7 @@ def test_numbers_that_make_no_sense(folder: Path, option: str) -> None:
     assert not (folder / "new").exists()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_failure_while_writing_leaves_the_earlier_audit(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +188,7 @@ def test_a_failure_while_writing_leaves_the_earlier_audit(
     assert {path.name for path in folder.iterdir()} == {"audit", *INPUTS}
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize(
     "line",
     [
@@ -213,6 +227,7 @@ def test_commands_of_the_documentation(folder: Path, line: str) -> None:
     assert "gender" in record["attributes"]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_cremad(cremad_table: ClipTable, cremad: Path, tmp_path: Path) -> None:
     """Real labels and speakers; the classifier takes every second fear of men for sadness."""
     clips = cremad_table.clips().drop_nulls("majority")

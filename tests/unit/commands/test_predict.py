@@ -133,7 +133,7 @@ def test_given_features(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 def test_given_features_with_faults(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fairser.extraction.store import write_store
+    from unit.builders import write_store
 
     monkeypatch.setattr(predict, "CHUNK", 2)
     array = np.zeros((5, 1, 320), np.float32)
@@ -149,7 +149,7 @@ def test_given_features_with_faults(
 def test_given_features_of_another_shape(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from fairser.extraction.store import write_store
+    from unit.builders import write_store
 
     paths = tmp_path / "f.safetensors", tmp_path / "clips.csv"
     write_store(*paths, np.zeros((1, 2, 8), np.float32), ["a"])

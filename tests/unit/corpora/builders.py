@@ -11,7 +11,6 @@ import pytest
 
 from fairser.core.errors import InputError
 from fairser.corpora.clips import ClipTable, build
-from fairser.corpora.faults import Faults
 
 Rows = list[dict[str, Any]]
 SPLIT_SETS = ("Train", "Development", "Test")
@@ -89,14 +88,6 @@ def sine(rate: int, seconds: float = 1.0, frequency: float = 440.0) -> np.ndarra
     """A sine of amplitude 0.5, float32 [sample]."""
     time = np.arange(round(seconds * rate)) / rate
     return (0.5 * np.sin(2 * np.pi * frequency * time)).astype(np.float32)
-
-
-def at_once(check: Callable[..., Any], *args: Any) -> Any:
-    """The result of a check that notes faults; those that it notes are raised."""
-    faults = Faults()
-    found = check(*args, faults)
-    faults.refuse()
-    return found
 
 
 def assert_refused(

@@ -18,7 +18,7 @@ from fairser.corpora.emosuperb import read_emosuperb
 from fairser.corpora.splits import bias_fold, dominant_groups
 from fairser.evaluation.evaluate import evaluate
 from fairser.evaluation.metrics import metric_names, positive
-from fairser.extraction.features import StoreInputs
+from fairser.extraction.inputs import StoreInputs
 from fairser.extraction.store import FeatureStore
 from fairser.methods.losses import class_balanced_weights
 from fairser.results.split_tables import table_a3, table_a4

@@ -126,7 +126,7 @@ def test_config_names_classes_and_splits(tmp_path: Path) -> None:
 def test_bad_config(tmp_path: Path, content: str) -> None:
     (tmp_path / "config.json").write_text(content, encoding="utf-8")
     folder = write_labels(tmp_path, label_rows())
-    assert_refused(("config.json", "Mend the file"), read_emosuperb, folder)
+    assert_refused(("config.json", "emo_type"), read_emosuperb, folder)
 
 
 def test_folder_without_labels(tmp_path: Path) -> None:
@@ -155,14 +155,14 @@ def rename(old: str, new: str) -> Callable[[Rows], Rows]:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (change(3, angry=40), ("row 5", "'02_1'", "angry 40", "sum to 1", "by 100")),
+        (change(3, angry=40), ("row 5", "'02_1'", "angry 40", "sum to 1")),
         (change(3, angry="much"), ("row 5", "'angry'", "'much'", "number from 0 to 1")),
-        (change(3, FileName=" "), ("row 5", "is empty", "give every row")),
-        (change(3, FileName="02_0.wav"), ("row 4", "'02_0'", "fold 1", "keep one")),
+        (change(3, FileName=" "), ("row 5", "empty")),
+        (change(3, FileName="02_0.wav"), ("row 4", "'02_0'", "fold 1")),
         (change(3, Split_Set="Dev"), ("row 5", "'Dev'", "'02_1'", "development")),
-        (change(3, SpkrID="01"), ("row 2", "'01'", "fold 1", "one split")),
-        (rename("SpkrID", "SpeakerID"), ("row 1", "'SpkrID'", "Did you mean 'SpeakerID'?")),
-        (rename("Split_Set", "SplitSet"), ("row 1", "'Split_Set'", "Did you mean 'SplitSet'?")),
+        (change(3, SpkrID="01"), ("row 2", "'01'", "fold 1")),
+        (rename("SpkrID", "SpeakerID"), ("row 1", "'SpkrID'", "'SpeakerID'?")),
+        (rename("Split_Set", "SplitSet"), ("row 1", "'Split_Set'", "'SplitSet'?")),
     ],
 )
 def test_bad_labels(tmp_path: Path, spoil: Callable[[Rows], Rows], told: tuple[str, ...]) -> None:
@@ -172,7 +172,7 @@ def test_bad_labels(tmp_path: Path, spoil: Callable[[Rows], Rows], told: tuple[s
 
 def test_unknown_class(tmp_path: Path) -> None:
     folder = write_labels(tmp_path, label_rows())
-    told = ("labels_consensus_1.csv, row 1", "'angri'", "'corpus.classes'", "Did you mean 'angry'?")
+    told = ("labels_consensus_1.csv, row 1", "'angri'", "'corpus.classes'", "'angry'?")
     assert_refused(told, read_emosuperb, folder, classes=["angri", "sad"])
 
 

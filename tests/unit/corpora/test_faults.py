@@ -1,4 +1,4 @@
-"""Faults of a corpus: gathered, counted, told at once."""
+"""Faults of a corpus: collected, counted, raised together."""
 
 from pathlib import Path
 
@@ -17,52 +17,63 @@ def frame(numbers: list[int], file: str = "a.csv") -> pl.DataFrame:
     )
 
 
-def about(row: dict) -> str:
-    return f"{row['row']}: {row['n']} is bad."
+TEXT = "{n} is bad."
 
 
-def test_good_rows_are_left_and_bad_ones_told() -> None:
+def test_good_rows_are_left_and_bad_ones_noted() -> None:
     faults = Faults()
-    left = faults.without(frame([1, -5, 2, -6, -7]), pl.col("n") < 0, about, "n")
+    left = faults.without(frame([1, -5, 2, -6, -7]), pl.col("n") < 0, TEXT, "n")
     assert left["n"].to_list() == [1, 2]
-    assert faults.told == ["a.csv, row 3: -5 is bad. Also row 5 ('-6') and row 6 ('-7')."]
+    assert faults.messages == ["a.csv, row 3: -5 is bad. Also row 5 ('-6') and row 6 ('-7')."]
 
 
 def test_many_rows_are_counted() -> None:
     faults = Faults()
-    faults.note(frame(list(range(20))), about)
+    faults.note(frame(list(range(20))), TEXT)
     also = "Also row 3, row 4, row 5, row 6, row 7 and 14 more."
-    assert faults.told == [f"a.csv, row 2: 0 is bad. {also}"]
+    assert faults.messages == [f"a.csv, row 2: 0 is bad. {also}"]
 
 
 def test_rows_of_several_files_keep_their_names() -> None:
     faults = Faults()
-    faults.note(pl.concat([frame([1]), frame([2], "b.csv")]), about)
-    assert faults.told == ["a.csv, row 2: 1 is bad. Also b.csv, row 2."]
+    faults.note(pl.concat([frame([1]), frame([2], "b.csv")]), TEXT)
+    assert faults.messages == ["a.csv, row 2: 1 is bad. Also b.csv, row 2."]
 
 
 def test_a_row_in_several_folds_is_one_row() -> None:
     faults = Faults()
-    faults.note(pl.concat([frame([1])] * 3), about)
-    assert faults.told == ["a.csv, row 2: 1 is bad."]
+    faults.note(pl.concat([frame([1])] * 3), TEXT)
+    assert faults.messages == ["a.csv, row 2: 1 is bad."]
 
 
-def test_nothing_bad_is_nothing_told() -> None:
+def test_the_nearest_value_is_suggested_and_braces_of_values_are_kept() -> None:
+    faults = Faults()
+    bad = pl.DataFrame({"word": ["{jo}"], "row": ["a.csv, row 2"]})
+    faults.note(bad, "'{word}' of {file}", "word", ["joy", "anger"], file="{x}")
+    assert faults.messages == ["a.csv, row 2: '{jo}' of {x} Did you mean 'joy'?"]
+
+
+def test_no_bad_row_is_no_fault() -> None:
     faults = Faults()
     whole = frame([1, 2])
-    assert faults.without(whole, pl.col("n") < 0, about) is whole
-    faults.refuse()
+    assert faults.without(whole, pl.col("n") < 0, TEXT) is whole
+    faults.raise_all()
 
 
-def test_all_are_refused_at_once() -> None:
+def test_all_are_raised_together() -> None:
     faults = Faults()
     with faults.gather():
         raise InputError("one.", "two.")
-    faults.note(frame([3]), about)
+    faults.note(frame([3]), TEXT)
     with pytest.raises(InputError) as caught:
-        faults.refuse()
+        faults.raise_all()
     assert caught.value.faults == ("one.", "two.", "a.csv, row 2: 3 is bad.")
     assert str(caught.value) == "3 faults:\n  one.\n  two.\n  a.csv, row 2: 3 is bad."
+
+
+def test_the_first_can_be_raised_at_once() -> None:
+    with pytest.raises(InputError, match="row 2: 1 is bad"):
+        Faults(at_once=True).note(frame([1]), TEXT)
 
 
 def test_every_fault_of_a_manifest_is_told(tmp_path: Path) -> None:

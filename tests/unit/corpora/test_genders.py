@@ -11,7 +11,7 @@ from fairser.corpora.genders import join_genders, unknown_speakers
 
 
 def test_a_list_that_is_not_there() -> None:
-    with pytest.raises(InputError, match=r"nowhere\.tsv: no such file.*llm\.corpus\.genders"):
+    with pytest.raises(InputError, match=r"nowhere\.tsv: "):
         join_genders(pl.DataFrame({"speaker": ["Ross"]}), "nowhere.tsv")
 
 

@@ -159,7 +159,7 @@ def test_cells_draw_independently() -> None:
 
 def test_attribute_that_the_corpus_lacks() -> None:
     table = make_table(big())
-    told = ("'bias.attribute' is 'gendre'", "Did you mean 'gender'?", "It has: gender", "to null")
+    told = ("'bias.attribute' is 'gendre'", "'gender'?", "It has: gender", "to null")
     assert_refused(told, bias_fold, table, 1, "gendre", 20, 0)
 
 

@@ -24,8 +24,8 @@ def load(folder: Path) -> GenderEncoder:
 
 
 def noise(clips: int = 4, samples: int = 4000) -> torch.Tensor:
-    waves = torch.randn(clips, samples, generator=torch.Generator().manual_seed(0))
-    return waves * torch.linspace(0.05, 0.5, clips)[:, None] + 0.1
+    waveforms = torch.randn(clips, samples, generator=torch.Generator().manual_seed(0))
+    return waveforms * torch.linspace(0.05, 0.5, clips)[:, None] + 0.1
 
 
 def test_probabilities_by_hand(folder: Path) -> None:
@@ -41,8 +41,10 @@ def test_probabilities_by_hand(folder: Path) -> None:
     }
     trunk.load_state_dict(inner)
     expected = []
-    for wave in noise():
-        values = processor(wave.numpy(), sampling_rate=16000, return_tensors="pt")["input_values"]
+    for waveform in noise():
+        values = processor(waveform.numpy(), sampling_rate=16000, return_tensors="pt")[
+            "input_values"
+        ]
         with torch.no_grad():
             pooled = trunk(values).last_hidden_state[0].mean(dim=0)
         hidden = torch.tanh(weights["gender.dense.weight"] @ pooled + weights["gender.dense.bias"])
@@ -102,7 +104,7 @@ def test_both_formats_of_weights(tmp_path: Path, safetensors: bool) -> None:
 
 def test_a_batch_of_equal_lengths_is_the_clips_one_by_one(folder: Path) -> None:
     encoder = load(folder)
-    alone = torch.cat([encoder(wave[None]) for wave in noise(5)])
+    alone = torch.cat([encoder(waveform[None]) for waveform in noise(5)])
     torch.testing.assert_close(encoder(noise(5)), alone, rtol=1e-5, atol=1e-6)
 
 

@@ -13,7 +13,7 @@ from unit.corpora.builders import sine
 
 
 @pytest.fixture
-def waves() -> torch.Tensor:
+def waveforms() -> torch.Tensor:
     """A low and a high tone with noise, and silence."""
     random = np.random.default_rng(0)
     tones = [sine(16000, 0.5, hertz) for hertz in (110.0, 210.0)]
@@ -22,19 +22,19 @@ def waves() -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("module", "dim"), [(fbank, 320), (mfcc, 41), (pitch, 2)])
-def test_encoders_without_a_model(module: ModuleType, dim: int, waves: torch.Tensor) -> None:
+def test_encoders_without_a_model(module: ModuleType, dim: int, waveforms: torch.Tensor) -> None:
     encoder = make_encoder(module.__name__.rsplit(".", 1)[-1], Settings())
-    found = encoder(waves)
+    found = encoder(waveforms)
     assert (encoder.layers, encoder.dim) == (1, dim)
     assert (found.shape, found.dtype) == ((3, 1, dim), torch.float32)
-    for row, wave in zip(found, waves, strict=True):
-        assert np.array_equal(row[0].numpy(), module.encode(wave))
-        assert torch.equal(encoder(wave[None])[0], row)
+    for row, waveform in zip(found, waveforms, strict=True):
+        assert np.array_equal(row[0].numpy(), module.encode(waveform))
+        assert torch.equal(encoder(waveform[None])[0], row)
 
 
-def test_gender_probabilities_by_pitch(waves: torch.Tensor) -> None:
-    found = make_encoder("pitch", Settings())(waves)[:, 0].numpy()
-    pitches = np.array([median_pitch(wave.numpy()) for wave in waves])
+def test_gender_probabilities_by_pitch(waveforms: torch.Tensor) -> None:
+    found = make_encoder("pitch", Settings())(waveforms)[:, 0].numpy()
+    pitches = np.array([median_pitch(waveform.numpy()) for waveform in waveforms])
     np.testing.assert_array_equal(found, gender_probabilities(pitches).astype(np.float32))
     assert found[0, 1] > 0.9 and found[1, 0] > 0.9
     assert found[2].tolist() == [0.5, 0.5]

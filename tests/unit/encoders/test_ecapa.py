@@ -47,8 +47,8 @@ def edit(folder: Path, old: str, new: str) -> None:
 
 
 def noise(clips: int = 3, samples: int = 8000) -> torch.Tensor:
-    waves = torch.randn(clips, samples, generator=torch.Generator().manual_seed(0))
-    return waves * torch.linspace(0.05, 0.5, clips)[:, None]
+    waveforms = torch.randn(clips, samples, generator=torch.Generator().manual_seed(0))
+    return waveforms * torch.linspace(0.05, 0.5, clips)[:, None]
 
 
 def test_embeddings_are_those_of_speechbrain(folder: Path) -> None:
@@ -67,7 +67,7 @@ def test_embeddings_are_those_of_speechbrain(folder: Path) -> None:
 
 def test_a_batch_of_equal_lengths_is_the_clips_one_by_one(folder: Path) -> None:
     encoder = load(folder)
-    alone = torch.cat([encoder(wave[None]) for wave in noise(5)])
+    alone = torch.cat([encoder(waveform[None]) for waveform in noise(5)])
     torch.testing.assert_close(encoder(noise(5)), alone, rtol=1e-4, atol=1e-4)
 
 
@@ -120,7 +120,7 @@ def test_only_two_files_are_needed(folder: Path) -> None:
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    assert_refused(("none is given",), load, None)
+    assert_refused(("folder of weights",), load, None)
     refused(tmp_path / "nowhere", "no such folder")
     refused(tmp_path, HYPERPARAMS, "not readable")
 

@@ -49,14 +49,14 @@ def encode_files(folder: Path, files: list[str], seconds: float) -> np.ndarray:
     found = np.full((len(files), encoder.layers, encoder.dim), np.nan, np.float32)
     for batch in clips.batches(clips.plan(range(len(files)), 10), readers=1):
         assert batch.faults == {}
-        for numbers, waves in batch.waves:
-            found[numbers] = encoder(waves).numpy()
+        for numbers, waveforms in batch.waves:
+            found[numbers] = encoder(waveforms).numpy()
     return found
 
 
-def reference(wave: torch.Tensor) -> np.ndarray:
+def reference(waveform: torch.Tensor) -> np.ndarray:
     """Means and standard deviations with deltas of Kaldi's formula, one frame at a time."""
-    bands = kaldi.fbank(wave[None], num_mel_bins=80, sample_frequency=16000, dither=0.0)
+    bands = kaldi.fbank(waveform[None], num_mel_bins=80, sample_frequency=16000, dither=0.0)
     frames = bands.double().numpy()
     last = len(frames) - 1
     deltas = np.zeros_like(frames)
@@ -70,11 +70,11 @@ def reference(wave: torch.Tensor) -> np.ndarray:
 
 @pytest.mark.parametrize("seconds", [0.025, 0.04, 0.5, 2.0])
 def test_statistics(seconds: float) -> None:
-    wave = noise(seconds)
-    features = encode(wave)
+    waveform = noise(seconds)
+    features = encode(waveform)
     assert features.shape == (320,)
     assert features.dtype == np.float32
-    np.testing.assert_allclose(features, reference(wave), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(features, reference(waveform), rtol=1e-4, atol=1e-4)
 
 
 def test_one_frame_does_not_vary() -> None:
@@ -115,9 +115,9 @@ def test_threads_change_nothing(folder: Path, threads: None) -> None:
 def test_only_the_start_counts(folder: Path) -> None:
     whole = encode_files(folder, ["c.wav"], 10)[0, 0]
     start = encode_files(folder, ["c.wav"], 0.5)[0, 0]
-    wave = audio.read(folder / "c.wav")
-    assert np.array_equal(start, encode(wave[:8000]))
-    assert np.array_equal(whole, encode(wave))
+    waveform = audio.read(folder / "c.wav")
+    assert np.array_equal(start, encode(waveform[:8000]))
+    assert np.array_equal(whole, encode(waveform))
     assert not np.array_equal(start, whole)
 
 

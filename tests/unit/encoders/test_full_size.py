@@ -69,10 +69,10 @@ def test_wavlm_base_plus() -> None:
         tensor.uniform_(-0.02, 0.02)
     encoder = SpeechEncoder(model, False, Settings(), CPU)
     assert (encoder.layers, encoder.dim, encoder.shortest) == (13, 768, 400)
-    wave = torch.randn(1, SECOND)
-    states = encoder.hidden_states(wave)
+    waveform = torch.randn(1, SECOND)
+    states = encoder.hidden_states(waveform)
     assert states.shape == (1, 13, FRAMES, 768)
-    features = encoder(wave)
+    features = encoder(waveform)
     assert features.shape == (1, 13, 768)
     torch.testing.assert_close(features, states.mean(dim=2), rtol=1e-4, atol=1e-5)
 

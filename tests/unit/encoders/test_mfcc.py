@@ -27,12 +27,12 @@ def test_means_and_deviations_of_the_coefficients(samples: int) -> None:
 
 @pytest.mark.parametrize("hertz", [100.0, 220.0])
 def test_the_last_value_is_the_log_of_the_pitch(hertz: float) -> None:
-    wave = torch.from_numpy(sine(16000, 1, hertz))
-    assert np.exp(encode(wave)[-1]) == pytest.approx(hertz, rel=0.01)
+    waveform = torch.from_numpy(sine(16000, 1, hertz))
+    assert np.exp(encode(waveform)[-1]) == pytest.approx(hertz, rel=0.01)
 
 
-@pytest.mark.parametrize("wave", [torch.zeros(8000), noise(400)], ids=["silence", "one frame"])
-def test_without_a_voiced_frame_the_pitch_is_in_the_middle(wave: torch.Tensor) -> None:
-    found = encode(wave)
+@pytest.mark.parametrize("waveform", [torch.zeros(8000), noise(400)], ids=["silence", "one frame"])
+def test_without_a_voiced_frame_the_pitch_is_in_the_middle(waveform: torch.Tensor) -> None:
+    found = encode(waveform)
     assert np.isfinite(found).all()
     assert np.exp(found[-1]) == pytest.approx(165)

@@ -35,8 +35,8 @@ MEAN, STD = 0.02, 0.3
 
 def noise(clips: int = 3, samples: int = 4000) -> torch.Tensor:
     """Waves of different loudness and offset."""
-    waves = torch.randn(clips, samples, generator=torch.Generator().manual_seed(0))
-    return waves * torch.linspace(0.05, 0.5, clips)[:, None] + 0.01
+    waveforms = torch.randn(clips, samples, generator=torch.Generator().manual_seed(0))
+    return waveforms * torch.linspace(0.05, 0.5, clips)[:, None] + 0.01
 
 
 def load(folder: Path, **more: float) -> SpeechEncoder:
@@ -50,7 +50,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def test_features_are_the_means_of_the_hidden_states_of_transformers(folder: Path) -> None:
     processor = Wav2Vec2FeatureExtractor.from_pretrained(folder)
-    standardised = [((wave - MEAN) / STD).numpy() for wave in noise()]
+    standardised = [((waveform - MEAN) / STD).numpy() for waveform in noise()]
     inputs = processor(standardised, sampling_rate=16000, return_tensors="pt")["input_values"]
     model = AutoModel.from_pretrained(folder).eval()
     with torch.no_grad():
@@ -103,7 +103,7 @@ def test_every_weight_is_the_one_in_the_file(
 
 def test_a_batch_of_equal_lengths_is_the_clips_one_by_one(folder: Path) -> None:
     encoder = load(folder)
-    alone = torch.cat([encoder(wave[None]) for wave in noise(5)])
+    alone = torch.cat([encoder(waveform[None]) for waveform in noise(5)])
     torch.testing.assert_close(encoder(noise(5)), alone, rtol=1e-5, atol=1e-5)
 
 
@@ -147,8 +147,8 @@ def test_preparation_is_the_corpus_then_the_processor(
     folder = write_wav2vec2(tmp_path, do_normalize=do_normalize)
     processor = Wav2Vec2FeatureExtractor.from_pretrained(folder)
     expected = [
-        processor(((wave - mean) / std).numpy(), sampling_rate=16000)["input_values"][0]
-        for wave in noise()
+        processor(((waveform - mean) / std).numpy(), sampling_rate=16000)["input_values"][0]
+        for waveform in noise()
     ]
     found = load(folder, mean=mean, std=std).prepare(noise())
     torch.testing.assert_close(found, torch.from_numpy(np.stack(expected)), rtol=1e-5, atol=1e-5)
@@ -168,12 +168,12 @@ def differences(encoder: SpeechEncoder) -> tuple[float, float]:
     Without and with the attention mask that tells the model of it.
     """
     model = encoder.model
-    wave = encoder.prepare(noise(1))
-    padded = torch.nn.functional.pad(wave, (0, 4000))
+    waveform = encoder.prepare(noise(1))
+    padded = torch.nn.functional.pad(waveform, (0, 4000))
     mask = torch.ones_like(padded, dtype=torch.long)
     mask[:, 4000:] = 0
     with torch.no_grad():
-        alone = model(wave).last_hidden_state
+        alone = model(waveform).last_hidden_state
         others = [
             model(padded).last_hidden_state[:, : alone.shape[1]],
             model(padded, attention_mask=mask).last_hidden_state[:, : alone.shape[1]],

@@ -64,7 +64,7 @@ def find(weights: dict[str, torch.Tensor], end: str) -> str:
 
 
 def test_no_folder(kind: str, tmp_path: Path) -> None:
-    assert_refused(("folder", "none is given"), load, kind, None)
+    assert_refused(("folder of weights",), load, kind, None)
     refused(kind, tmp_path / "nowhere", "no such folder")
 
 

@@ -37,7 +37,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> SpeechEncoder:
 
 
 @pytest.fixture(scope="module")
-def waves() -> list[torch.Tensor]:
+def waveforms() -> list[torch.Tensor]:
     """Clips of 0.1 to 0.6 s, each of another length."""
     generator = torch.Generator().manual_seed(0)
     lengths = torch.randperm(CLIPS, generator=generator) * 600 + 1600
@@ -45,9 +45,9 @@ def waves() -> list[torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def frames(encoder: SpeechEncoder, waves: list[torch.Tensor]) -> list[torch.Tensor]:
+def frames(encoder: SpeechEncoder, waveforms: list[torch.Tensor]) -> list[torch.Tensor]:
     """Hidden states of each clip [L, T, D], clip by clip."""
-    return [encoder.hidden_states(wave)[0] for wave in waves]
+    return [encoder.hidden_states(waveform)[0] for waveform in waveforms]
 
 
 @pytest.fixture(scope="module")
@@ -128,16 +128,16 @@ def test_without_the_mask_padding_would_count(frames: list[torch.Tensor]) -> Non
 
 
 def test_the_encoder_pools_these_very_frames(
-    encoder: SpeechEncoder, waves: list[torch.Tensor], frames: list[torch.Tensor]
+    encoder: SpeechEncoder, waveforms: list[torch.Tensor], frames: list[torch.Tensor]
 ) -> None:
-    for wave, clip in zip(waves, frames, strict=True):
-        features = encoder(wave)
+    for waveform, clip in zip(waveforms, frames, strict=True):
+        features = encoder(waveform)
         assert features.dtype == torch.float32
         torch.testing.assert_close(features[0], clip.mean(dim=1).float(), rtol=1e-5, atol=1e-6)
 
 
 def test_clips_in_batches_of_equal_length_have_the_same_frames(encoder: SpeechEncoder) -> None:
     generator = torch.Generator().manual_seed(4)
-    waves = torch.randn(3, 4000, generator=generator, dtype=torch.float64)
-    alone = torch.cat([encoder.hidden_states(wave[None]) for wave in waves])
-    torch.testing.assert_close(encoder.hidden_states(waves), alone, rtol=0, atol=1e-10)
+    waveforms = torch.randn(3, 4000, generator=generator, dtype=torch.float64)
+    alone = torch.cat([encoder.hidden_states(waveform[None]) for waveform in waveforms])
+    torch.testing.assert_close(encoder.hidden_states(waveforms), alone, rtol=0, atol=1e-10)

@@ -17,8 +17,8 @@ from safetensors.numpy import load_file
 from fairser.core.files import read_json, write_json
 from fairser.extraction import shards
 from fairser.extraction.shards import Partial, gather, read_faults, shard_clips, write_faults
-from fairser.extraction.store import header, open_store, write_store
-from unit.builders import start_python
+from fairser.extraction.store import header, open_store
+from unit.builders import start_python, write_store
 from unit.corpora.builders import assert_refused
 
 F32, F16 = np.dtype("<f4"), np.dtype("<f2")
@@ -27,8 +27,8 @@ VALUES = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
 NAMES = [f"c{row}" for row in range(7)]
 
 
-@pytest.mark.parametrize("clips", [0, 1, 2, 5, 100, 101])
-@pytest.mark.parametrize("number", [1, 2, 3, 7, 100, 150])
+@pytest.mark.parametrize("clips", [0, 1, 5, 101])
+@pytest.mark.parametrize("number", [1, 3, 100, 150])
 def test_shards_cover_the_clips_once_and_evenly(clips: int, number: int) -> None:
     table = pl.DataFrame({"clip": [f"c{i}" for i in range(clips)]})
     parts = [shard_clips(table, shard, number) for shard in range(1, number + 1)]
@@ -157,40 +157,38 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from fairser.extraction import shards
-from unit.extraction.test_shards import kill_shape, kill_values
 
 shards.FLUSHED = float(sys.argv[2])
-partial = shards.Partial(Path(sys.argv[1]), "same", kill_shape, np.dtype("<f4"))
-for row in range(kill_shape[0] - 50):
-    partial.write([row], kill_values[row : row + 1])
+values = np.load(sys.argv[3])
+partial = shards.Partial(Path(sys.argv[1]), "same", values.shape, values.dtype)
+for row in range(len(values) - 50):
+    partial.write([row], values[row : row + 1])
     print(row, flush=True)
 time.sleep(600)
 """
-kill_shape = (400, 3, 50)
-kill_values = np.random.default_rng(1).normal(size=kill_shape).astype(np.float32)
 
 
-@pytest.mark.parametrize("flushed", [0, 0.01, 1e9])
+@pytest.mark.parametrize("flushed", [0, 0.01])
 def test_a_killed_writer_loses_no_more_than_what_was_not_noted(
     tmp_path: Path, flushed: float
 ) -> None:
-    folder = tmp_path / "part"
-    with start_python(WRITER, folder, flushed) as process:
+    folder, values = tmp_path / "part", np.random.default_rng(1).normal(size=(400, 3, 50))
+    values = values.astype(F32)
+    np.save(tmp_path / "values.npy", values)
+    with start_python(WRITER, folder, flushed, tmp_path / "values.npy") as process:
         assert process.stdout is not None
         announced = [int(process.stdout.readline()) for _ in range(150)]
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-    partial = Partial(folder, "same", kill_shape, F32)
+    partial = Partial(folder, "same", values.shape, F32)
     done = rows_done(partial)
     assert done == list(range(len(done)))
     if flushed == 0:
         assert len(done) >= len(announced)
-    if flushed == 1e9:
-        assert done == []
     rest = np.flatnonzero(~partial.done).tolist()
     assert len(rest) >= 50
-    partial.write(rest, kill_values[rest])
-    np.testing.assert_array_equal(finished(partial, tmp_path), kill_values)
+    partial.write(rest, values[rest])
+    np.testing.assert_array_equal(finished(partial, tmp_path), values)
 
 
 def test_faults_are_written_and_read(tmp_path: Path) -> None:
@@ -303,7 +301,7 @@ def test_shards_of_different_origin_are_refused(tmp_path: Path, other: dict[str,
         write_shard(tmp_path / "two", slice(3, 7), **other),
     ]
     name = next(iter(other))
-    told = (f"{folders[1]}: its {name} is {other[name]}", f"that of {folders[0]}", "Remove both")
+    told = (str(folders[1]), name, str(other[name]), str(folders[0]))
     assert_refused(told, gather, folders, whole(tmp_path / "whole"))
     assert not (tmp_path / "whole").exists()
 
@@ -319,11 +317,11 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from fairser.extraction import shards
-from unit.extraction.test_shards import big_shard, whole
 
-folder = Path(sys.argv[1])
-shard = big_shard(folder / "shard", rows=2500)
+shard, *paths = map(Path, sys.argv[1:])
 shards.CHUNK = 64
+shards.write_faults(paths[2], {})  # starts the threads of polars, which need memory
+shards.open_store(shard / "features.safetensors", shard / "clips.csv")
 used = next(x for x in open("/proc/self/status") if x.startswith("VmData"))
 limit = (int(used.split()[1]) + 60_000) * 1024
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
@@ -331,7 +329,7 @@ try:
     np.ones(62_000_000, np.uint8)
     print("no limit")
 except MemoryError:
-    shards.gather([shard], whole(folder / "whole"))
+    shards.gather([shard], dict(zip(["features", "clips", "faults", "source"], paths)))
     print("gathered")
 """
 
@@ -350,11 +348,11 @@ def big_shard(folder: Path, rows: int) -> Path:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the data of a process")
 def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
-    with start_python(GATHERER, tmp_path) as process:
+    shard, paths = big_shard(tmp_path / "shard", rows=2500), whole(tmp_path / "whole")
+    with start_python(GATHERER, shard, *paths.values()) as process:
         assert process.stdout is not None
         told = process.stdout.read()
     if told == "no limit\n":
         pytest.skip("this system does not enforce a limit of data")
     assert (process.returncode, told) == (0, "gathered\n")
-    paths = whole(tmp_path / "whole")
     assert open_store(paths["features"], paths["clips"]).array.shape == (2499, 13, 768)

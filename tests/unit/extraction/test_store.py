@@ -15,8 +15,8 @@ from fairser.extraction.store import (
     header,
     open_store,
     train_statistics,
-    write_store,
 )
+from unit.builders import write_store
 
 ARRAY = np.arange(24, dtype=np.float32).reshape(4, 2, 3)
 NAMES = ["c0", "c1", "deep/c2", "c3"]
@@ -36,14 +36,10 @@ def test_round_trip_maps_the_file(paths: tuple[Path, Path], dtype: type) -> None
     assert store.array.dtype == dtype
     np.testing.assert_array_equal(store.array, ARRAY)
     assert store.rows(["c3", "c0", "deep/c2"]).tolist() == [3, 0, 2]
-    assert len(list(paths[0].parent.iterdir())) == 2
 
 
-def test_array_that_is_not_contiguous_and_other_tensors_beside_it(
-    paths: tuple[Path, Path],
-) -> None:
-    write_store(*paths, ARRAY.transpose(0, 2, 1), NAMES)
-    np.testing.assert_array_equal(open_store(*paths).array, ARRAY.transpose(0, 2, 1))
+def test_other_tensors_in_the_file(paths: tuple[Path, Path]) -> None:
+    write_store(*paths, ARRAY, NAMES)
     others = {"a": np.ones(3, np.float64), "features": ARRAY, "z": np.ones(1, np.int8)}
     save_file(others, paths[0], metadata={"model": "wavlm"})
     np.testing.assert_array_equal(open_store(*paths).array, ARRAY)
@@ -58,7 +54,7 @@ def test_file_names_are_clips_and_the_alias_is_known(paths: tuple[Path, Path]) -
 def test_missing_clips_are_named_and_counted(paths: tuple[Path, Path]) -> None:
     write_store(*paths, ARRAY, NAMES)
     wanted = ["c0", "x1", "x2", "x3", "x4"]
-    with pytest.raises(InputError, match=r"lack 4 of 5 clips.*x1, x2, x3\. .*'encoder\.clips'"):
+    with pytest.raises(InputError, match=r"lack 4 of 5 .*x1, x2, x3, 1 more\. .*'encoder\.clips'"):
         open_store(*paths).rows(wanted)
 
 
@@ -71,7 +67,7 @@ def test_values_that_are_not_finite_are_located(
     write_store(*paths, array, NAMES)
     store = open_store(*paths)
     check_finite(store, ["c1", "c0"], paths[0])  # the bad rows are not asked for
-    message = rf"{paths[0].name}: row 2 .*'deep/c2', holds {shown}; 2 clip\(s\).*again"
+    message = rf"{paths[0].name}: row 2 .*'deep/c2', holds {shown}; .*2 clips"
     with pytest.raises(InputError, match=message):
         check_finite(store, ["c1", "deep/c2", "c3"], paths[0])
 
@@ -83,7 +79,7 @@ def test_bad_value_beyond_the_first_chunk_is_located(
     array = ARRAY.copy()
     array[0, 0, 0] = np.nan
     write_store(*paths, array, NAMES)
-    with pytest.raises(InputError, match=r"row 0 .*'c0'.*1 clip\(s\)"):
+    with pytest.raises(InputError, match=r"row 0 .*'c0'.*1 clip "):
         check_finite(open_store(*paths), ["c1", "c3", "deep/c2", "c0"], paths[0])
 
 
@@ -110,7 +106,7 @@ def test_unusable_tensors_are_refused(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (lambda good: good[:-1], "truncated.*again"),
+        (lambda good: good[:-1], "truncated"),
         (lambda good: good[:-40], "truncated"),
         (lambda good: good[:20], "no safetensors file"),
         (lambda good: b"", "no safetensors file"),
@@ -132,9 +128,9 @@ def test_files_that_are_not_complete_or_not_safetensors_are_refused(
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (NAMES[:3], r"lists 3 clips, but .*features\.safetensors has 4 rows.*same order"),
+        (NAMES[:3], r"lists 3 clips, but .*features\.safetensors has 4 rows"),
         ([*NAMES, "c4"], r"lists 5 clips, but .* has 4 rows"),
-        (["c0", "c1", "c0", "c3"], r"clip 'c0' is listed twice; keep one"),
+        (["c0", "c1", "c0", "c3"], r"clip 'c0' is listed twice"),
         (["c0.wav", "c1", "c0.flac", "c3"], r"clip 'c0' is listed twice"),
         (["1040_ITH_SAD_X", "c1", "c2", "1040_ITH_SAD_XX"], r"clip '1040_ITH_SAD_XX' is listed"),
     ],
@@ -151,7 +147,7 @@ def test_lists_that_do_not_fit_are_refused(
 def test_files_that_are_not_there_are_named(paths: tuple[Path, Path], lost: int) -> None:
     write_store(*paths, ARRAY, NAMES)
     paths[lost].unlink()
-    with pytest.raises(InputError, match=rf"{paths[lost].name}: no such file.*[Mm]end"):
+    with pytest.raises(InputError, match=rf"{paths[lost].name}: no such file"):
         open_store(*paths)
 
 

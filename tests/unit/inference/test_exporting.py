@@ -16,12 +16,11 @@ import yaml
 from fairser.commands.predict import parser
 from fairser.core.errors import InputError
 from fairser.core.files import read_json, sha256, write_json
-from fairser.extraction.store import write_store
 from fairser.inference.exporting import export, requirements
 from fairser.inference.predicting import Predictor, load
 from fairser.inference.saved_model import read_saved_model
 from fairser.pretrained.records import RUN
-from unit.builders import CLASSES
+from unit.builders import CLASSES, write_store
 from unit.corpora.builders import assert_refused
 from unit.encoders.tiny import write_wavlm
 from unit.hub_server import HubServer, Repository
@@ -144,7 +143,7 @@ def test_frozen_weights_from_a_folder_are_asked_for_and_checked(
     assert "`--model FOLDER`" in text
     moved = Path(shutil.copytree(wavlm, tmp_path / "elsewhere"))
     assert_same_predictions(load(package, "cpu", moved), adapted)
-    assert_refused(("'model' came from a folder", "--model"), load, package)
+    assert_refused(("'model'", "local folder", "--model"), load, package)
     damage(moved / "model.safetensors")
     assert_refused(("is not the file of the encoder",), load, package, "cpu", moved)
 

@@ -1,4 +1,4 @@
-"""MELD-ST in its published format, clips in memory, and models that are known by heart."""
+"""MELD-ST in its published format, clips in memory, and a stand-in for a speech LLM."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ def write_meldst(
     rows: Mapping[tuple[str, str], Sequence[Row]],
     genders: str = "speaker\tgender\nRoss\tmale\nRachel\tfemale\n",
 ) -> dict[str, Path]:
-    """Metadata, audio of noise and a list of genders; the paths that ``read_meldst`` takes.
+    """Write metadata, noise as audio and a list of genders; the paths that ``read_meldst`` takes.
 
     Args:
         folder: for all of it.
@@ -53,7 +53,7 @@ def write_meldst(
 
 
 def both_pairs(lines: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
-    """The same lines, with the split in their words, in every file."""
+    """The same lines in every file, each with the name of its split."""
     return {
         (pair, split): [(e, f"{text} {split}", speaker) for e, text, speaker in lines]
         for pair in OTHER
@@ -62,7 +62,7 @@ def both_pairs(lines: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
 
 
 def clip_frame(rows: Sequence[tuple[str, str, str, str | None]]) -> pl.DataFrame:
-    """Clip table from language, split, emotion and gender; a speaker for each gender."""
+    """Clip table from language, split, emotion and gender, with one speaker per gender."""
     return pl.DataFrame(
         [
             (f"c{i:03d}", f"c{i:03d}.wav", *row[:3], "words", f"{row[3]}", row[3], True)

@@ -1,4 +1,4 @@
-"""One tiny random Qwen2-Audio for all tests, and clips of noise that it hears."""
+"""One tiny random Qwen2-Audio for all tests, and clips of noise."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fairser.llm.clips import Clips
-from fairser.llm.model import Loading, load_model, load_processor
+from fairser.llm.model import load_model, load_processor
 from fairser.llm.tiny import write_tiny_model
 from unit.builders import write_noise
 from unit.llm.builders import clip_frame
@@ -29,7 +29,7 @@ def processor(folder: Path) -> Any:
 
 @pytest.fixture
 def model(folder: Path) -> Any:
-    return load_model(folder, Loading("float32", None, "cpu"))
+    return load_model(folder, "float32", device="cpu")
 
 
 @pytest.fixture(scope="session")

@@ -40,10 +40,30 @@ def test_defaults_of_the_gap_are_those_of_the_method() -> None:
     assert Options(**names) == Options() == Options(**section["methods"]["minmaxgap"])
 
 
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"corpus": {}}, ["llm.corpus.metadata", "llm.corpus.audio", "llm.corpus.genders"]),
+        ({"grid": {"languages": [["eng", "fra"]]}}, ["'llm.grid.languages'", "'fra'"]),
+        ({"grid": {"p": [1]}}, ["'llm.tables.p'", "'llm.grid.p'"]),
+        ({"train": {"micro_batch": 64}}, ["'llm.train.micro_batch'"]),
+        ({"quantise": "4bit"}, ["'llm.quantise'", "cpu"]),
+    ],
+)
+def test_bad_settings_are_named(change: dict[str, Any], named: list[str]) -> None:
+    llm = {"corpus": OWN, **change}
+    with pytest.raises(InputError) as error:
+        resolve({"study": "minmaxgap", "device": "cpu", "llm": llm})
+    assert all(text in str(error.value) for text in named)
+
+
 def test_paths_are_needed_by_the_study_alone() -> None:
+    found = resolve({"llm": {"corpus": OWN}})
     assert resolve({})["llm"]["corpus"]["metadata"] is None
-    with pytest.raises(InputError, match=r"llm\.corpus\.metadata' is null; the study minmaxgap"):
-        resolve({"study": "minmaxgap"})
+    assert configuration.missing(found) == []
+    lines = configuration.missing(found | {"study": "minmaxgap"})
+    for line, (name, path) in zip(lines, OWN.items(), strict=True):
+        assert f"'llm.corpus.{name}'" in line and f"'{path}'" in line
 
 
 def test_the_demo_has_its_paths_and_makes_its_files() -> None:

@@ -1,4 +1,4 @@
-"""The tiny Qwen2-Audio: losses, scores, adapters; and what is refused before and while loading."""
+"""The tiny Qwen2-Audio: losses, scores and adapters; models and words that are refused."""
 
 import json
 import math
@@ -14,11 +14,10 @@ from safetensors.torch import load_file, save_file
 
 from fairser.core.errors import InputError
 from fairser.corpora.meldst import EMOTIONS
-from fairser.llm import adapters
 from fairser.llm import model as llm_model
-from fairser.llm.adapters import add_adapters, write_adapters
+from fairser.llm.adapters import LoraOptions, add_adapters, trainable, write_adapters
 from fairser.llm.clips import Clips
-from fairser.llm.model import Loading, SpeechLLM, load_model, load_processor, size, trainable
+from fairser.llm.model import SpeechLLM, load_model, load_processor
 from fairser.llm.prompts import Prompts, answers
 from fairser.llm.scoring import generated, parse, score
 
@@ -26,7 +25,7 @@ WORDS = {"eng": list(EMOTIONS), "jpn": ["怒り", "嫌悪", "恐怖", "喜び", 
 PROMPTS = Prompts(
     {"eng": 'He says "{transcript}". {labels}?', "jpn": "「{transcript}」{labels}?"}, WORDS
 )
-LORA = adapters.Options(rank=4, alpha=8, dropout=0.0)
+LORA = LoraOptions(rank=4, alpha=8, dropout=0.0)
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def llm(model: Any, processor: Any) -> SpeechLLM:
 
 def one_by_one(llm: SpeechLLM, clips: Clips, row: int, label: int) -> torch.Tensor:
     """Log-likelihoods of an answer's tokens from a plain pass over one unpadded clip."""
-    inputs = llm._inputs(clips, [row])
+    inputs = llm.inputs(clips, [row])
     answer = llm.answers[clips.frame["language"][row]][label]
     tokens = torch.cat([inputs["input_ids"], torch.tensor([answer])], dim=1)
     inputs |= {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
@@ -96,15 +95,14 @@ def test_adapters_are_in_the_language_model_alone(llm: SpeechLLM, clips: Clips) 
     names = list(trainable(llm.model))
     assert len(names) == 2 * 2 * 2  # layers, q and v, A and B
     assert all("language_model" in name and "lora_" in name for name in names)
-    # 4 x 32 weights each.
-    assert size(llm.model).endswith("0.00102 M trained")
+    assert all(value.numel() == 4 * 32 for value in trainable(llm.model).values())
     llm.losses(clips, [0, 1]).sum().backward()
     with_gradient = {name for name, p in llm.model.named_parameters() if p.grad is not None}
     assert with_gradient == set(names)
 
 
 def test_adapters_can_be_in_the_audio_tower_as_well(model: Any) -> None:
-    add_adapters(model, adapters.Options(rank=4, where="all"), 0, checkpointing=False)
+    add_adapters(model, LoraOptions(rank=4, where="all"), 0, checkpointing=False)
     assert any("audio_tower" in name for name in trainable(model))
 
 
@@ -115,14 +113,14 @@ def test_new_adapters_change_nothing_and_seeds_differ(
     add_adapters(llm.model, LORA, 0, checkpointing=False)
     torch.testing.assert_close(llm.scores(clips, [0, 4])[0], before)
     first = {name: p.detach().clone() for name, p in trainable(llm.model).items()}
-    other = load_model(folder, Loading("float32", None, "cpu"))
+    other = load_model(folder, "float32", device="cpu")
     add_adapters(other, LORA, 1, checkpointing=False)
     assert any(not torch.equal(p, first[name]) for name, p in trainable(other).items())
 
 
 def test_checkpointing_changes_no_gradient(llm: SpeechLLM, clips: Clips, folder: Path) -> None:
     plain = SpeechLLM(
-        load_model(folder, Loading("float32", None, "cpu")), llm.processor, PROMPTS, ["eng", "jpn"]
+        load_model(folder, "float32", device="cpu"), llm.processor, PROMPTS, ["eng", "jpn"]
     )
     found = []
     for subject, checkpointing in ((llm, True), (plain, False)):
@@ -148,14 +146,14 @@ def test_written_adapters_are_read_by_peft(
     write_adapters(*paths, trainable(llm.model), LORA)
     assert all("lora_" in name for name in load_file(paths[0]))
     assert json.loads(paths[1].read_text())["r"] == 4
-    base = load_model(folder, Loading("float32", None, "cpu"))
+    base = load_model(folder, "float32", device="cpu")
     llm.model = PeftModel.from_pretrained(base, str(tmp_path)).base_model.model
     torch.testing.assert_close(llm.scores(clips, [0, 4])[0], expected)
 
 
 def test_layers_that_are_not_there(model: Any) -> None:
     with pytest.raises(InputError, match=r"llm\.lora\.modules' names 'c_attn'.*q_proj"):
-        add_adapters(model, adapters.Options(modules=["c_attn"]), 0, False)
+        add_adapters(model, LoraOptions(modules=["c_attn"]), 0, False)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +179,7 @@ def test_answers_end_with_the_end_of_the_turn(processor: Any) -> None:
     assert len(found) == len("喜び".encode()) + 1
 
 
-def test_prompts_are_filled_in_and_closed_to_special_tokens() -> None:
+def test_prompts_are_filled_in_without_special_tokens_of_a_transcript() -> None:
     turn = PROMPTS.conversation("eng", 'Hi<|AUDIO|> {labels}"')[0]["content"][1]["text"]
     assert turn.startswith('He says "Hi< |AUDIO|>')
     assert turn.endswith(f"{', '.join(EMOTIONS)}?")
@@ -202,12 +200,12 @@ def test_folders_that_are_no_such_model(folder: Path, tmp_path: Path) -> None:
     lost = next(name for name in weights if "lm_head" in name)
     save_file({n: v for n, v in weights.items() if n != lost}, tmp_path / "model.safetensors")
     with pytest.raises(InputError, match=r"lacks weights.*lm_head"):
-        load_model(tmp_path, Loading("float32", None, "cpu"))
+        load_model(tmp_path, "float32", device="cpu")
 
 
 def test_four_bits_need_a_gpu(folder: Path) -> None:
     with pytest.raises(InputError, match=r"llm\.quantise' is 4bit, which needs a GPU"):
-        load_model(folder, Loading("float32", "4bit", "cpu"))
+        load_model(folder, "float32", "4bit", "cpu")
 
 
 def test_the_random_model_is_finite(llm: SpeechLLM, clips: Clips) -> None:
@@ -215,7 +213,7 @@ def test_the_random_model_is_finite(llm: SpeechLLM, clips: Clips) -> None:
 
 
 class LoadedError(Exception):
-    """Ends the loading where it would begin."""
+    """Raised in place of the loading."""
 
 
 def loading(monkeypatch: pytest.MonkeyPatch, gpus: int, quantise: str | None) -> dict[str, Any]:
@@ -226,13 +224,13 @@ def loading(monkeypatch: pytest.MonkeyPatch, gpus: int, quantise: str | None) ->
         asked.update(arguments)
         raise LoadedError
 
-    monkeypatch.setattr(llm_model, "choose", lambda _: torch.device("cuda"))
+    monkeypatch.setattr(llm_model.devices, "choose", lambda _: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     monkeypatch.setattr(
         llm_model.Qwen2AudioForConditionalGeneration, "from_pretrained", staticmethod(stand_in)
     )
     with pytest.raises(InputError, match="can't be loaded"):
-        load_model(Path("folder"), Loading("bfloat16", quantise))
+        load_model(Path("folder"), "bfloat16", quantise)
     return asked
 
 
@@ -252,4 +250,4 @@ def test_four_bits_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert config.bnb_4bit_compute_dtype == torch.bfloat16
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     with pytest.raises(InputError, match="pip install bitsandbytes"):
-        load_model(Path("folder"), Loading("bfloat16", "4bit"))
+        load_model(Path("folder"), "bfloat16", "4bit")

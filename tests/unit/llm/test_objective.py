@@ -1,4 +1,4 @@
-"""The gradient on a model known by heart, against the paper's formula through autograd."""
+"""The gradient of a stand-in model, against the paper's formula through autograd."""
 
 import pytest
 import torch

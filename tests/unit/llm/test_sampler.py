@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairser.llm.sampler import batches
+from fairser.llm.clips import batches
 
 STRATA = ["a"] * 40 + ["b"] * 20 + ["c"] * 20 + ["d"] * 4
 

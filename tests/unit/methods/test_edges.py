@@ -8,7 +8,7 @@ import pytest
 
 from fairser.core.errors import InputError
 from fairser.corpora.clips import ClipTable
-from fairser.extraction.features import StoreInputs
+from fairser.extraction.inputs import StoreInputs
 from fairser.extraction.store import FeatureStore
 from fairser.training.fitting import TrainOptions
 from fairser.training.train import TrainingJob, TrainingResult, train_and_predict

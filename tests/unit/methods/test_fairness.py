@@ -19,7 +19,7 @@ import torch
 
 from fairser.corpora.clips import ClipTable
 from fairser.evaluation.evaluate import evaluate
-from fairser.extraction.features import StoreInputs
+from fairser.extraction.inputs import StoreInputs
 from fairser.extraction.store import FeatureStore
 from fairser.methods.base import find_method
 from fairser.training.fitting import TrainOptions

@@ -1,92 +1,55 @@
-"""Fetching models from a hub on this machine, in processes with the variables that users set."""
+"""Downloads from a hub on this machine, with the settings of huggingface_hub that users change."""
 
 import errno
 import hashlib
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
+import huggingface_hub
 import pytest
+from huggingface_hub import constants
 
 from fairser.core.errors import InputError
 from fairser.pretrained.hub import fetch
-from fairser.pretrained.records import Record, read_record
+from fairser.pretrained.records import Record
 from unit.hub_server import HubServer, Repository
 from unit.model_files import MODEL, NEEDED, USELESS, WEIGHTS, content, digests, folder_with
 
 CHUNK = 10 * 2**20  # bytes that huggingface_hub holds before it writes them
 ECAPA = {"hyperparams.yaml": b"sample_rate: 16000\n", "embedding_model.ckpt": content(11)}
 
-FETCH = """
-import sys
-from fairser.core.errors import InputError
-from fairser.pretrained.hub import fetch
-from fairser.pretrained.records import write_record
-path, *arguments = sys.argv[1:]
-try:
-    write_record(path, fetch(*arguments))
-except InputError as error:
-    sys.exit(f"InputError: {error}")
-"""
-
 
 class User:
     """Someone with a cache of models, who fetches from a hub."""
 
-    def __init__(self, folder: Path, hub: HubServer) -> None:
-        self.folder = folder
-        self.record = folder / "record.json"
-        self.cache = folder / "cache" / "hub"
-        ours = ("HF_", "HUGGING", "TRANSFORMERS_", "XDG_")
-        self.environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(ours) and not name.lower().endswith("_proxy")
-        }
-        self.environment |= {
-            "HF_HOME": str(folder / "cache"),
-            "HF_ENDPOINT": hub.url,
-            "PYTHONPATH": os.pathsep.join(sys.path),
-        }
+    def __init__(self, hub: HubServer, patch: pytest.MonkeyPatch, folder: Path) -> None:
+        self.hub, self.patch, self.cache = hub, patch, folder / "cache" / "hub"
+        settings = {"ENDPOINT": hub.url, "HF_HUB_CACHE": str(self.cache), "HF_HUB_OFFLINE": False}
+        settings |= {"HF_TOKEN_PATH": str(folder / "token")}
+        url = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, hub.url)
+        settings |= {"HUGGINGFACE_CO_URL_TEMPLATE": url}
+        for name, value in settings.items():
+            patch.setattr(constants, name, value)
+        patch.delenv("HF_TOKEN", raising=False)
+        patch.setenv("NO_PROXY", "127.0.0.1")
 
-    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, "-W", "error", "-c", FETCH, str(self.record), *arguments],
-            env=self.environment | variables,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+    def offline(self, on: bool = True) -> None:
+        self.patch.setattr(constants, "HF_HUB_OFFLINE", on)
 
     def fetch(
-        self,
-        model: str = MODEL,
-        revision: str = "main",
-        family: str = "transformers",
-        **variables: str,
+        self, model: str = MODEL, revision: str = "main", family: str = "transformers"
     ) -> Record:
-        done = self.run(model, revision, family, **variables)
-        assert done.returncode == 0, done.stderr
-        return read_record(self.record)
+        return fetch(model, revision, family)
 
-    def complaint(
-        self,
-        model: str = MODEL,
-        revision: str = "main",
-        family: str = "transformers",
-        **variables: str,
-    ) -> str:
+    def complaint(self, *arguments: str, **named: str) -> str:
         """The message of the InputError with which a fetch ends."""
-        done = self.run(model, revision, family, **variables)
-        assert done.returncode == 1
-        assert "Traceback" not in done.stderr
-        return done.stderr.partition("InputError: ")[2].strip()
+        with pytest.raises(InputError) as caught:
+            self.fetch(*arguments, **named)
+        return str(caught.value)
 
 
 @pytest.fixture
@@ -96,8 +59,10 @@ def hub() -> Iterator[HubServer]:
 
 
 @pytest.fixture
-def user(tmp_path: Path, hub: HubServer) -> User:
-    return User(tmp_path, hub)
+def user(tmp_path: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:
+    huggingface_hub.close_session()  # it keeps the proxies of its start
+    yield User(hub, monkeypatch, tmp_path)
+    huggingface_hub.close_session()
 
 
 def test_only_the_needed_files_are_fetched(user: User, hub: HubServer) -> None:
@@ -109,7 +74,7 @@ def test_only_the_needed_files_are_fetched(user: User, hub: HubServer) -> None:
     assert record == Record(MODEL, "main", commit, str(folder), digests(NEEDED))
     assert user.cache in folder.parents
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == NEEDED
-    assert list(json.loads(user.record.read_text())["files"]) == sorted(NEEDED)
+    assert list(record.files) == sorted(NEEDED)
     asked = {request.split("/resolve/")[1] for request in hub.requests if "/resolve/" in request}
     assert asked == {f"{commit}/{name}" for name in NEEDED}
     assert hub.downloads()[-1] == WEIGHTS, "the weights come last"
@@ -132,8 +97,8 @@ def test_other_revisions(user: User, hub: HubServer, revision: str) -> None:
     record = user.fetch(revision=revision)
     assert (record.commit, record.revision) == (commit, revision)
     assert Path(record.folder, "config.json").read_bytes() == NEEDED["config.json"]
-    offline = user.fetch(revision=revision, HF_HUB_OFFLINE="1")
-    assert offline == record
+    user.offline()
+    assert user.fetch(revision=revision) == record
 
 
 def test_pytorch_weights_if_there_are_no_others(user: User, hub: HubServer) -> None:
@@ -147,7 +112,7 @@ def test_ecapa(user: User, hub: HubServer) -> None:
     hub.add("lab/ecapa", {**ECAPA, "classifier.ckpt": content(12), "label_encoder.txt": b"x"})
     assert user.fetch("lab/ecapa", family="ecapa").files == digests(ECAPA)
     hub.downloads()
-    assert "is it a transformers model?" in user.complaint("lab/ecapa")
+    assert "lab/ecapa (revision main) holds no config.json" in user.complaint("lab/ecapa")
     assert hub.downloads() == []
 
 
@@ -163,9 +128,7 @@ def test_broken_connection_loses_no_complete_file(user: User, hub: HubServer) ->
     hub.add(MODEL, NEEDED)
     hub.reset[WEIGHTS] = 3000
     complaint = user.complaint()
-    assert f"{MODEL} (revision main) could not be fetched from {hub.url}" in complaint
-    assert "Check the network" in complaint
-    assert not user.record.exists()
+    assert all(named in complaint for named in (MODEL, hub.url, "network"))
 
     hub.reset.clear()
     hub.downloads()
@@ -180,7 +143,7 @@ def test_wrong_bytes_are_not_kept(user: User, hub: HubServer, wrong: bytes) -> N
     complaint = user.complaint()
     if len(wrong) == len(NEEDED[WEIGHTS]):
         found, expected = (hashlib.sha256(data).hexdigest() for data in (wrong, NEEDED[WEIGHTS]))
-        assert f"{WEIGHTS} was not kept: its SHA-256 is {found}, expected {expected}" in complaint
+        assert all(named in complaint for named in (WEIGHTS, found, expected))
     assert "snakemake download_models" in complaint
     assert not list(user.cache.rglob(WEIGHTS))
     assert all(path.stat().st_size < 1000 for path in user.cache.glob("*/blobs/*"))
@@ -191,81 +154,95 @@ def test_wrong_bytes_are_not_kept(user: User, hub: HubServer, wrong: bytes) -> N
     assert hub.downloads() == [WEIGHTS]
 
 
-@pytest.mark.parametrize("offline", ["0", "1"])
-def test_damaged_cache(user: User, hub: HubServer, offline: str) -> None:
+@pytest.mark.parametrize("offline", [False, True])
+def test_damaged_cache(user: User, hub: HubServer, offline: bool) -> None:
     hub.add(MODEL, NEEDED)
     weights = Path(user.fetch().folder, WEIGHTS)
     weights.resolve().write_bytes(NEEDED[WEIGHTS][:-1])
-    assert f"{weights} was not kept" in user.complaint(HF_HUB_OFFLINE=offline)
+    user.offline(offline)
+    assert str(weights) in user.complaint()
+    assert not weights.exists()
+    user.offline(False)
     assert user.fetch().files == digests(NEEDED)
 
 
-def test_unknown_model(user: User, hub: HubServer) -> None:
-    for token in ({}, {"HF_TOKEN": hub.token}):
-        complaint = user.complaint("lab/nothing", **token)
-        assert complaint.startswith(f"There is no model 'lab/nothing' on {hub.url}")
-        assert "Mend 'model'" in complaint
-        assert "hf auth login" in complaint
+@pytest.mark.parametrize("token", [False, True])
+def test_unknown_model(user: User, hub: HubServer, token: bool) -> None:
+    if token:
+        user.patch.setenv("HF_TOKEN", hub.token)
+    complaint = user.complaint("lab/nothing")
+    assert all(named in complaint for named in ("'lab/nothing'", hub.url, "`hf auth login`"))
 
 
 def test_unknown_revision(user: User, hub: HubServer) -> None:
     hub.add(MODEL, NEEDED)
     complaint = user.complaint(revision="v9")
-    assert complaint.startswith(f"{MODEL} has no revision 'v9' on {hub.url}. Mend 'revision'")
+    assert all(named in complaint for named in (MODEL, "'v9'", hub.url, "'revision'"))
 
 
 def test_gated_model(user: User, hub: HubServer) -> None:
     hub.add(MODEL, NEEDED, gated=True)
     complaint = user.complaint()
-    assert complaint.startswith(f"{MODEL} (revision main) is gated on {hub.url}")
-    assert "`hf auth login` or set HF_TOKEN" in complaint
-    assert user.fetch(HF_TOKEN=hub.token).files == digests(NEEDED)
+    assert all(named in complaint for named in (MODEL, "is gated", hub.url, "HF_TOKEN"))
+    user.patch.setenv("HF_TOKEN", hub.token)
+    assert user.fetch().files == digests(NEEDED)
 
 
-@pytest.mark.parametrize(
-    ("status", "message"),
-    [(200, "HF_ENDPOINT"), (403, "Your token gives no access"), (503, "503.*HF_ENDPOINT")],
-)
-def test_hub_that_does_not_serve(user: User, hub: HubServer, status: int, message: str) -> None:
+@pytest.mark.parametrize(("status", "told"), [(200, "HF_ENDPOINT"), (403, "token"), (503, "503")])
+def test_hub_that_does_not_serve(user: User, hub: HubServer, status: int, told: str) -> None:
     hub.status = status
     complaint = user.complaint()
-    assert re.search(message, complaint)
-    assert f"{MODEL} (revision main) could not be fetched from {hub.url}" in complaint
+    assert all(named in complaint for named in (MODEL, hub.url, told))
 
 
 def test_no_network(user: User, hub: HubServer) -> None:
+    """A branch that was downloaded earlier may have moved: without network nobody knows."""
     hub.add(MODEL, NEEDED)
     user.fetch()
     hub.close()
+    huggingface_hub.close_session()
     complaint = user.complaint()
-    assert f"{MODEL} (revision main) could not be fetched from {hub.url}" in complaint
-    assert "Connection refused" in complaint
-    assert "network" in complaint
+    assert all(named in complaint for named in (MODEL, hub.url, "Connection refused"))
 
 
 def test_offline(user: User, hub: HubServer) -> None:
     hub.add(MODEL, NEEDED)
-    complaint = user.complaint(HF_HUB_OFFLINE="1")
-    assert complaint == (
+    user.offline()
+    assert user.complaint() == (
         f"{MODEL} (revision main) is not in the Hugging Face cache ({user.cache}) and "
         "HF_HUB_OFFLINE is set. Run `snakemake download_models` on a machine with network, with "
         "the same HF_HOME."
     )
     assert hub.requests == []
 
+    user.offline(False)
     record = user.fetch()
     hub.close()
-    assert user.fetch(HF_HUB_OFFLINE="1") == record
-    assert "revision v2) is not in" in user.complaint(revision="v2", HF_HUB_OFFLINE="1")
+    user.offline()
+    assert user.fetch() == record
+    assert "revision v2" in user.complaint(revision="v2")
     Path(record.folder, WEIGHTS).unlink()
-    assert f"({user.cache}), which lacks {WEIGHTS} or" in user.complaint(HF_HUB_OFFLINE="1")
+    assert f"lacks {WEIGHTS}" in user.complaint()
 
 
-def test_hub_cache_elsewhere(user: User, hub: HubServer, tmp_path: Path) -> None:
+def test_variables_of_the_environment(hub: HubServer, tmp_path: Path) -> None:
     hub.add(MODEL, NEEDED)
-    record = user.fetch(HF_HUB_CACHE=str(tmp_path / "elsewhere"))
-    assert tmp_path / "elsewhere" in Path(record.folder).parents
-    assert not user.cache.exists()
+    code = (
+        "import sys; from fairser.pretrained.hub import fetch; print(fetch(*sys.argv[1:]).folder)"
+    )
+    variables = {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "0"}
+    variables |= {"PYTHONPATH": os.pathsep.join(sys.path), "NO_PROXY": "127.0.0.1"}
+    command = [sys.executable, "-W", "error", "-c", code, MODEL, "main", "transformers"]
+    done = subprocess.run(
+        command, env=os.environ | variables, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert tmp_path in Path(done.stdout).parents
+    hub.close()
+    variables["HF_HUB_OFFLINE"] = "1"
+    again = subprocess.run(
+        command, env=os.environ | variables, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert again.stdout == done.stdout
 
 
 def test_branch_that_moved(user: User, hub: HubServer) -> None:
@@ -281,45 +258,34 @@ def test_branch_that_moved(user: User, hub: HubServer) -> None:
     assert record.files == digests(files)
     assert Path(record.folder, WEIGHTS).read_bytes() == files[WEIGHTS]
     assert hub.downloads() == [WEIGHTS]
-    assert user.fetch(HF_HUB_OFFLINE="1") == record
-    assert user.fetch(revision=old.commit or "", HF_HUB_OFFLINE="1").files == old.files
+    user.offline()
+    assert user.fetch() == record
+    assert user.fetch(revision=old.commit or "").files == old.files
 
 
 @pytest.mark.parametrize("name", ["../evil.txt", "/evil.txt", "a/../../evil.txt", "..\\evil.txt"])
 def test_names_that_lead_out(user: User, hub: HubServer, name: str) -> None:
     hub.add(MODEL, {**NEEDED, name: b"evil"})
-    complaint = user.complaint()
-    assert f"lists a file {name!r}, which could lead out" in complaint
+    assert repr(name) in user.complaint()
     assert hub.downloads() == []
     assert not user.cache.exists()
 
 
 def test_commit_that_is_none(user: User, hub: HubServer) -> None:
     hub.models[MODEL] = Repository({"../../evil": NEEDED}, {"main": "../../evil"})
-    assert "'../../evil' as the commit" in user.complaint()
+    assert "'../../evil'" in user.complaint()
     assert not user.cache.exists()
 
 
-@pytest.mark.parametrize(
-    ("code", "message"),
-    [
-        (errno.ENOSPC, "The disk of .* is full. Make room, or set HF_HOME"),
-        (errno.EACCES, "The cache .* cannot be written. Set HF_HOME"),
-    ],
-)
-def test_disk(monkeypatch: pytest.MonkeyPatch, code: int, message: str) -> None:
-    import huggingface_hub
-
+@pytest.mark.parametrize(("code", "told"), [(errno.ENOSPC, "full"), (errno.EACCES, "writable")])
+def test_disk(user: User, monkeypatch: pytest.MonkeyPatch, code: int, told: str) -> None:
     def full(*_: object, **__: object) -> str:
         raise OSError(code, os.strerror(code))
 
-    files = [SimpleNamespace(rfilename=name, size=1, lfs=None) for name in NEEDED]
-    info = SimpleNamespace(sha="0" * 40, siblings=files)
-    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, **__: info)
+    user.hub.add(MODEL, NEEDED)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", full)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    with pytest.raises(InputError, match=rf"lab/wavlm \(revision main\).*{message}"):
-        fetch(MODEL, "main", "transformers")
+    complaint = user.complaint()
+    assert all(named in complaint for named in (MODEL, str(user.cache), told, "HF_HOME"))
 
 
 def shards(ending: str) -> dict[str, bytes]:
@@ -351,10 +317,10 @@ def test_files_in_parts(tmp_path: Path) -> None:
     folder_with(tmp_path, safe)
     assert fetch(str(folder), "main", "transformers").files == digests({**config, **safe})
     (folder / "model-00002-of-00002.safetensors").unlink()
-    with pytest.raises(InputError, match=r"lacks model-00002-of-00002\.safetensors: 1 file"):
+    with pytest.raises(InputError, match=r"lacks model-00002-of-00002\.safetensors"):
         fetch(str(folder), "main", "transformers")
     (folder / "model.safetensors.index.json").write_text("{}")
-    with pytest.raises(InputError, match=r"index\.json is no index of weights"):
+    with pytest.raises(InputError, match=r"model\.safetensors\.index\.json"):
         fetch(str(folder), "main", "transformers")
 
 
@@ -370,15 +336,14 @@ def test_tokenizer_files_come_along(tmp_path: Path) -> None:
 
 
 def test_local_folder_that_lacks_files(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=f"no folder {tmp_path}/none.*owner/name"):
+    with pytest.raises(InputError, match=f"{tmp_path}/none.*'model'"):
         fetch(str(tmp_path / "none"), "main", "transformers")
     folder_with(tmp_path, {"README.md": b""})
-    missing = r"no config\.json, and no model\.safetensors or .*; is it a transformers model\?"
-    with pytest.raises(InputError, match=f"^{tmp_path} holds {missing}"):
+    with pytest.raises(InputError, match=rf"^{tmp_path} .*config\.json.* model\.safetensors or"):
         fetch(str(tmp_path), "main", "transformers")
-    with pytest.raises(InputError, match=r"hyperparams\.yaml, and no embedding_model\.ckpt; is it"):
+    with pytest.raises(InputError, match=r"hyperparams\.yaml.* embedding_model\.ckpt"):
         fetch(str(tmp_path), "main", "ecapa")
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
     folder_with(tmp_path, {**NEEDED, WEIGHTS: pointer})
-    with pytest.raises(InputError, match=r"model\.safetensors is a pointer.*git lfs pull"):
+    with pytest.raises(InputError, match=r"model\.safetensors.*`git lfs pull`"):
         fetch(str(tmp_path), "main", "transformers")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fairser.core.errors import InputError
 from fairser.pretrained.records import (
@@ -15,6 +16,7 @@ from fairser.pretrained.records import (
     is_folder,
     local_files,
     locate,
+    pins,
     read_record,
     record_name,
     write_record,
@@ -57,7 +59,7 @@ def test_bad_record(tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "model.json"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(InputError, match=r"model\.json is no record.*download_models"):
+    with pytest.raises(InputError, match=r"model\.json.*download_models"):
         locate(path)
 
 
@@ -77,12 +79,27 @@ def test_locate(tmp_path: Path) -> None:
         locate(path)
     assert str(caught.value) == (
         f"The weights of {MODEL} (revision main) are not where {path} says ({record.folder} lacks "
-        f"{WEIGHTS}). Delete this record, which would pass for complete, and run "
-        "`snakemake download_models` again, with the same HF_HOME."
+        f"{WEIGHTS}). Delete this record and run `snakemake download_models`, with the same "
+        "HF_HOME."
     )
     shutil.rmtree(record.folder)
     with pytest.raises(InputError, match=r"lacks config\.json"):
         locate(path)
+
+
+def test_pins_are_configuration() -> None:
+    records = {
+        "encoder": Record(MODEL, "main", "4c66d4806a428f2e922ccfa1a962776e232d487b", "/x", {}),
+        "embedding": Record("./mine", "main", None, "/mine", {}),
+        "pseudo": Record("lab/age-gender", "v1", "1234567890" * 4, "/y", {}),
+    }
+    text = pins(records)
+    assert yaml.safe_load(text) == {
+        "encoder": {"revision": "4c66d4806a428f2e922ccfa1a962776e232d487b"},
+        "pseudo": {"revision": "1234567890" * 4},
+    }
+    assert all(record.model in text for record in records.values())
+    assert yaml.safe_load(pins({"embedding": records["embedding"]})) is None
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,12 @@ def test_every_key_of_the_schema_is_there() -> None:
     assert all(key.description for key in found)
 
 
+def test_a_configuration_of_an_older_version_lacks_keys() -> None:
+    config = resolve({"train": {"epochs": 3}})
+    del config["download"], config["train"]["batch_size"]
+    assert [key.name for key in changes(config)] == ["train.epochs"]
+
+
 def test_the_page_counts_what_differs() -> None:
     page = configuration_page(resolve({"train": {"epochs": 3}}), ["config.yaml"])
     assert f"1 of {len(page.rows)}" in page.lede

@@ -113,6 +113,7 @@ def test_the_other_study_has_rows_of_its_own(tmp_path: Path) -> None:
 def test_the_state_as_csv(rows: list[GridRow], tmp_path: Path) -> None:
     write_state(rows, tmp_path)
     found = pl.read_csv(tmp_path / "grid.csv")
+    assert found.columns == ["method", "source", "k", "fold", "seed", "state"]
     assert found["state"].to_list()[:5] == [state for state, *_ in FOLDS.values()]
     write_summary(summarise(rows), tmp_path)
     assert pl.read_csv(tmp_path / "grid_summary.csv")["jobs"].to_list() == [7, 2, 2, 11]

@@ -15,7 +15,7 @@ import torch
 
 from fairser.config.schema import load_schema
 from fairser.corpora.clips import ClipTable
-from fairser.extraction.features import StoreInputs
+from fairser.extraction.inputs import StoreInputs
 from fairser.extraction.store import FeatureStore
 from fairser.methods.lff import LfF
 from fairser.training.checkpoints import EVERY, Checkpoint, make_checkpoint

@@ -15,10 +15,10 @@ from torch import nn
 
 from fairser.audio import waveforms as audio
 from fairser.audio.reading import Audio
-from fairser.config.configuration import FINETUNED
+from fairser.config.extensions import extensions
 from fairser.corpora.clips import ClipTable
 from fairser.encoders.base import Settings, make_encoder
-from fairser.extraction.features import StoreInputs
+from fairser.extraction.inputs import StoreInputs
 from fairser.methods.base import ADAPTERS
 from fairser.methods.head import Head
 from fairser.training.checkpoints import Checkpoint
@@ -224,7 +224,7 @@ def train(models: dict[str, Path], folder: Path, table: ClipTable) -> Trainer:
     return Trainer(models["wavlm"], folder, table)
 
 
-@pytest.mark.parametrize("method", FINETUNED)
+@pytest.mark.parametrize("method", [n for n, m in extensions("METHOD").items() if m["finetune"]])
 def test_methods_train_head_and_adapters(method: str, train: Trainer, clips: Audio) -> None:
     run = train(method)
     losses = run.history["train_loss"].to_list()

@@ -18,13 +18,12 @@ from fairser.config.configuration import resolve
 from fairser.core.files import read_json, write_json
 from fairser.core.jobs import INTERRUPTED
 from fairser.corpora.clips import ClipTable
-from fairser.extraction.features import StoreInputs
-from fairser.extraction.store import write_store
+from fairser.extraction.inputs import StoreInputs
 from fairser.training.checkpoints import Checkpoint
 from fairser.training.fitting import TrainOptions
 from fairser.training.runs import RunRecord, make_inputs, write_run
 from fairser.training.train import TrainingJob, TrainingResult, train_and_predict
-from unit.builders import assert_same_run, clip_table, feature_store
+from unit.builders import assert_same_run, clip_table, feature_store, write_store
 
 ROOT = Path(__file__).parents[3]
 SPLITS = ["train"] * 30 + ["development"] * 15 + ["test"] * 15
@@ -75,7 +74,7 @@ def given(tmp_path: Path) -> dict[str, Any]:
     return {
         "input": paths,
         "output": {name: str(run / file) for name, file in (made | {"run": "run.json"}).items()},
-        "params": {"settings": SETTINGS, "code": "0123"},
+        "params": {"settings": SETTINGS, "code": "0123", "made_from": "4567"},
         "wildcards": {"method": "lff", "source": "none", "k": "1", "fold": "1", "seed": "3"},
         "log": [str(tmp_path / "job.log")],
         "config": config,

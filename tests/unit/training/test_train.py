@@ -15,7 +15,7 @@ from torch import nn
 from fairser.core.errors import InputError
 from fairser.corpora.clips import ClipTable
 from fairser.evaluation.evaluate import evaluate
-from fairser.extraction.features import StoreInputs
+from fairser.extraction.inputs import StoreInputs
 from fairser.extraction.store import FeatureStore
 from fairser.methods.erm import ERM
 from fairser.methods.losses import class_balanced_weights

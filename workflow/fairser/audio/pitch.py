@@ -1,8 +1,8 @@
-"""Median pitch, and the weak gender probabilities that follow from it.
+"""Median pitch, and weak gender probabilities from it.
 
-The embedded stand-in for the age-gender model: a logistic curve of the median F0 on a log scale.
-Raised voices of men and low ones of women are taken for the other gender; on acted emotion about
-one clip in four is.
+They replace the age-gender model where none can be downloaded: a logistic curve of the median F0
+on a log scale. High voices of men and low voices of women are assigned to the other gender, which
+happens to about one clip in four of acted emotion.
 """
 
 import numpy as np
@@ -14,17 +14,17 @@ MIDDLE = 165.0  # Hz; between the usual ranges of men (85-155) and women (165-25
 STEEPNESS = 8.0  # per octave; at 130 Hz and 210 Hz the odds are about 15 to 1
 
 
-def median_pitch(wave: np.ndarray) -> float:
-    """Median F0 of the voiced frames in Hz, NaN where nothing is voiced.
+def median_pitch(waveform: np.ndarray) -> float:
+    """Median F0 of the voiced frames in Hz, NaN if nothing is voiced.
 
     The autocorrelation method of Praat (Boersma 1993), every 10 ms.
 
     Args:
-        wave: samples [sample] at 16 kHz.
+        waveform: samples [sample] at 16 kHz.
     """
     import parselmouth
 
-    sound = parselmouth.Sound(wave.astype(np.float64), SAMPLE_RATE)
+    sound = parselmouth.Sound(waveform.astype(np.float64), SAMPLE_RATE)
     if sound.duration < 3 / FLOOR:  # the tracker's window
         return float("nan")
     track = sound.to_pitch_ac(time_step=0.01, pitch_floor=FLOOR, pitch_ceiling=CEILING)

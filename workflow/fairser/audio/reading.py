@@ -1,4 +1,4 @@
-"""Reading the audio of many clips ahead of what works on it, in batches of equal length."""
+"""Reading the audio of many clips in advance, in batches of equal length."""
 
 import os
 from collections import defaultdict, deque
@@ -11,10 +11,11 @@ from pathlib import Path
 import soundfile
 import torch
 
-from fairser.audio import waveforms as audio
+from fairser.audio import waveforms
 from fairser.audio.soundfiles import locate
 from fairser.core.errors import InputError
 from fairser.core.jobs import Progress
+from fairser.core.words import shortened
 
 AHEAD = 3  # batches that are read in advance
 SHOWN = 20  # faults listed in a message
@@ -25,8 +26,8 @@ class Batch:
     """Clips read together.
 
     Attributes:
-        waves: waves [B, sample] at 16 kHz, by the numbers of their clips (one pair for each
-            length; clips of one batch have the same, unless a header told a wrong one).
+        waves: waveforms [B, sample] at 16 kHz with the numbers of their clips, a pair for each
+            length (more than one only if a header states a wrong length).
         faults: why clips can't be used, by their numbers.
     """
 
@@ -46,15 +47,15 @@ class Audio:
     seconds: float
 
     def path(self, number: int) -> Path:
-        """Where the file of a clip is; InputError where it leads out of the folder."""
+        """Path of a clip's file; InputError if it leads out of the folder."""
         return locate(self.folder, self.files[number])
 
     def read(self, number: int) -> torch.Tensor:
-        """The wave [sample] of a clip at 16 kHz; InputError where it can't be used."""
-        return audio.read(self.path(number), self.seconds)
+        """The waveform [sample] of a clip at 16 kHz; InputError if it can't be used."""
+        return waveforms.read(self.path(number), self.seconds)
 
     def read_batch(self, numbers: Iterable[int]) -> Batch:
-        """The waves of clips, and what is wrong with those that can't be used."""
+        """The waveforms of clips, and why others can't be used."""
         by_length = defaultdict(list)
         faults = {}
         for number in numbers:
@@ -67,18 +68,18 @@ class Audio:
         return Batch([(list(n), torch.stack(waves)) for n, waves in pairs], faults)
 
     def length(self, number: int) -> float:
-        """Seconds that will be read, by the file's header alone; 0 where it can't be read."""
+        """Seconds that will be read, by the file's header alone; 0 if it can't be read."""
         try:
             info = soundfile.info(os.fsencode(self.path(number)))
         except (InputError, soundfile.LibsndfileError, OSError):
-            return 0.0  # reading it will tell why
+            return 0.0  # reading it will say why
         return min(info.frames / info.samplerate, self.seconds)
 
     def plan(self, numbers: Iterable[int], batch_seconds: float) -> list[list[int]]:
         """Batches of clips of one length and of up to ``batch_seconds``; the longest come first.
 
-        Clips of other lengths are not padded against each other: padding changes what an encoder
-        gives (group norm over time, attention). The longest first shows a lack of memory at once.
+        Clips of other lengths are not padded to one length: padding changes the features of an
+        encoder (group norm over time, attention). The longest first shows a lack of memory at once.
         """
         lengths = {number: self.length(number) for number in numbers}
         order = sorted(lengths, key=lambda number: (-lengths[number], number))
@@ -90,11 +91,11 @@ class Audio:
         return batches
 
     def batches(self, plan: list[list[int]], readers: int) -> Iterator[Batch]:
-        """The batches of a plan, read in their order by ``readers`` threads while others work.
+        """The batches of a plan in their order, read in advance by ``readers`` threads.
 
-        Decoding and resampling release the interpreter's lock, so threads are enough. Without
-        ``readers`` each is read when it is asked for: where all cores compute, a thread beside
-        them costs more (8 % of WavLM Base+ on two cores) than reading itself does (1 %).
+        Decoding and resampling release the interpreter's lock, so threads are enough. With 0
+        ``readers`` each batch is read on demand: if all cores compute, another thread costs more
+        (8 % of WavLM Base+ on two cores) than reading itself does (1 %).
         """
         if not readers:
             yield from map(self.read_batch, plan)
@@ -113,7 +114,7 @@ class Audio:
 
 
 def wave_statistics(clips: Audio, readers: int) -> tuple[float, float, dict[int, str]]:
-    """Mean and standard deviation over the samples of all clips, and the clips without any.
+    """Mean and standard deviation over the samples of all clips, and the faults of other clips.
 
     The sums are taken clip by clip in float64, in the order of the clips.
     """
@@ -131,25 +132,19 @@ def wave_statistics(clips: Audio, readers: int) -> tuple[float, float, dict[int,
                 samples += values.numel()
             shown.add(1)
     if not samples:
-        raise InputError(f"{clips.folder}: no clip can be read.{listing(list(faults.values()))}")
+        raise InputError(f"{clips.folder}: no clip can be read.{_lines(faults.values())}")
     mean = total / samples
     return mean, max(squares / samples - mean**2, 0.0) ** 0.5, faults
 
 
 def check_faults(faults: Sequence[str], clips: int, allowed: float) -> None:
-    """End the job if more than a share of its clips can't be used.
-
-    Raises:
-        InputError: lists the clips, after all were tried.
-    """
+    """Raise an InputError if more than the allowed share of clips can't be used."""
     if len(faults) > allowed * clips:
         raise InputError(
-            f"{len(faults)} of {clips} clips can't be used:{listing(faults)}\n"
-            "Mend them; or raise 'extraction.failures', the share of clips that may be left out."
+            f"{len(faults)} of {clips} clips can't be used:{_lines(faults)}\n"
+            "Fix them; or raise 'extraction.failures', the share of clips that may be left out."
         )
 
 
-def listing(faults: Sequence[str]) -> str:
-    """The first of many faults, one in a line."""
-    shown = "".join(f"\n  {fault}" for fault in faults[:SHOWN])
-    return shown + (f"\n  and {len(faults) - SHOWN} more" if len(faults) > SHOWN else "")
+def _lines(faults: Iterable[str]) -> str:
+    return "".join(f"\n  {fault}" for fault in shortened(faults, SHOWN))

@@ -1,4 +1,4 @@
-"""Audio files as they are: header, samples, and what keeps one from being used."""
+"""Header and samples of audio files, and messages about files that can't be used."""
 
 import os
 import struct
@@ -16,12 +16,12 @@ from fairser.core.files import is_lfs_pointer, leads_out
 from fairser.corpora.names import ALIASES
 
 SHORTEST = 0.025  # seconds; one frame of the encoders
-STREAMED = (0, 0xFFFFFFFF)  # sizes that programs write which do not know the length yet
+STREAMED = (0, 0xFFFFFFFF)  # sizes written by programs that do not know the length yet
 
 
 @dataclass(frozen=True)
 class Header:
-    """What an audio file says of itself: ``seconds``, ``rate`` in Hz, ``channels``, ``form``."""
+    """Header of an audio file; ``rate`` is in Hz, ``form`` such as ``wav pcm_16``."""
 
     seconds: float
     rate: int
@@ -30,7 +30,7 @@ class Header:
 
 
 def locate(folder: str | Path, file: str) -> Path:
-    """Path of an audio file of the corpus, whichever of its names the copy at hand uses.
+    """Path of an audio file of the corpus, under the name that this copy of the corpus uses.
 
     Raises:
         InputError: the file leads out of the folder.
@@ -50,7 +50,7 @@ def read_header(path: str | Path) -> Header:
     """The header of an audio file; nothing is decoded.
 
     Raises:
-        InputError: as :func:`read_samples` does, as far as the header tells.
+        InputError: as :func:`read_samples`, for what the header shows.
     """
     with _opened(path) as file:
         header = Header(
@@ -83,18 +83,17 @@ def read_samples(path: str | Path, seconds: float | None = None) -> tuple[np.nda
             f"{path}: truncated, {len(samples)} of {wanted} samples are there; fetch it again."
         )
     if not np.isfinite(samples).all():
-        raise InputError(f"{path}: holds samples that are no finite numbers; convert it again.")
+        raise InputError(f"{path}: holds samples that are not finite numbers; convert it again.")
     _check_length(path, len(samples) / rate)
     return samples, rate
 
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[soundfile.SoundFile]:
-    """An audio file, open for reading; what keeps it from being read is an InputError."""
+    """An audio file, open for reading; an InputError says why it can't be read."""
     path = Path(path)
     try:
-        _check_file(path)
-        with soundfile.SoundFile(_with_size(path)) as file:
+        with soundfile.SoundFile(_checked(path)) as file:
             yield file
     except soundfile.LibsndfileError as error:
         raise InputError(
@@ -103,7 +102,7 @@ def _opened(path: str | Path) -> Iterator[soundfile.SoundFile]:
         ) from error
     except OSError as error:
         raise InputError(
-            f"{path}: can't be read ({error.strerror}); mend its permissions."
+            f"{path}: can't be read ({error.strerror}); fix its permissions."
         ) from error
 
 
@@ -115,9 +114,14 @@ def _check_length(path: str | Path, seconds: float) -> None:
         )
 
 
-def _check_file(path: Path) -> None:
+def _checked(path: Path) -> bytes | BytesIO:
+    """A file for soundfile: its name, in bytes since names may be in any encoding.
+
+    A wav written to a pipe may state a size of 0, which libsndfile takes for empty; it is returned
+    as its content, with the size that libsndfile reads to the end of the file.
+    """
     if not path.is_file():
-        raise InputError(f"{path}: no such audio file; mend 'corpus.audio' or fetch the file.")
+        raise InputError(f"{path}: no such audio file; fix 'corpus.audio' or fetch the file.")
     size = path.stat().st_size
     if size == 0:
         raise InputError(f"{path}: the file is empty (0 bytes); fetch it again.")
@@ -126,40 +130,29 @@ def _check_file(path: Path) -> None:
             f"{path}: a Git LFS pointer of {size} bytes in place of audio. Run `git lfs pull` in "
             "its repository, or `snakemake download_cremad` for CREMA-D."
         )
-    missing = _missing_wav_bytes(path, size)
-    if missing > 0:
+    start, length = _wav_samples(path, size)
+    if length not in STREAMED and start + length > size:
         raise InputError(
-            f"{path}: truncated, the last {missing} bytes of its samples are missing; fetch it "
-            "again."
+            f"{path}: truncated, the last {start + length - size} bytes of its samples are "
+            "missing; fetch it again."
         )
+    if start and length == 0:
+        content = path.read_bytes()
+        if content[4:8] == bytes(4):
+            return BytesIO(content[: start - 4] + b"\xff" * 4 + content[start:])
+    return os.fsencode(path)
 
 
-def _with_size(path: Path) -> bytes | BytesIO:
-    """A file for soundfile: its name, in bytes since names may be in any encoding.
-
-    But a wav whose header gives its samples 0 bytes, as written to a pipe, with an open size.
-
-    libsndfile reads one of 0xFFFFFFFF to the end of the file, but one of 0 as empty.
-    """
-    with path.open("rb") as file:
-        start = file.read(4096)
-    data = start.find(b"data", 12)
-    if start[:8] != b"RIFF" + bytes(4) or data < 0 or start[data + 4 : data + 8] != bytes(4):
-        return os.fsencode(path)
-    content = path.read_bytes()
-    return BytesIO(content[: data + 4] + b"\xff" * 4 + content[data + 8 :])
-
-
-def _missing_wav_bytes(path: Path, size: int) -> int:
-    """Bytes by which the data of a wav end before its header says; libsndfile does not tell."""
+def _wav_samples(path: Path, size: int) -> tuple[int, int]:
+    """Where the samples of a wav start, and their size in bytes by its header; 0, 0 for others."""
     with path.open("rb") as file:
         if file.read(4) != b"RIFF":
-            return 0
+            return 0, 0
         position = 12
         while position + 8 <= size:
             file.seek(position)
             name, length = struct.unpack("<4sI", file.read(8))
             if name == b"data":
-                return 0 if length in STREAMED else position + 8 + length - size
+                return position + 8, length
             position += 8 + length + length % 2  # chunks are padded to even sizes
-    return 0
+    return 0, 0

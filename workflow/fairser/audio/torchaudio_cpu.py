@@ -1,8 +1,8 @@
-"""Makes ``import torchaudio`` work beside a CPU build of torch; import this module first.
+"""Makes ``import torchaudio`` work with a CPU build of torch; import this module first.
 
-torchaudio 2.11 links its compiled extension against CUDA libraries, which a CPU machine lacks, so
-that the import fails there, and with it those of transformers, peft and speechbrain. Everything
-used here is pure Python: a stand-in says that the extension is not available.
+The compiled extension of torchaudio 2.11 needs CUDA libraries. Without them its import fails, and
+with it those of transformers, peft and speechbrain. The parts used here are pure Python, so a
+substitute module says that the extension is not available.
 """
 
 import sys

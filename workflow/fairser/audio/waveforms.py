@@ -1,4 +1,4 @@
-"""Reading audio: any format, rate and number of channels in, 16 kHz mono out."""
+"""Waveforms at 16 kHz, mono, of audio files of any format, rate and number of channels."""
 
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ SAMPLE_RATE = 16_000
 
 
 def read(path: str | Path, seconds: float | None = None) -> torch.Tensor:
-    """The wave of an audio file, float32 [sample], at 16 kHz, mean of the channels.
+    """The waveform of an audio file, float32 [sample], at 16 kHz, mean of the channels.
 
     Args:
         path: any format that libsndfile reads.
@@ -24,8 +24,8 @@ def read(path: str | Path, seconds: float | None = None) -> torch.Tensor:
         InputError: see :func:`fairser.audio.soundfiles.read_samples`.
     """
     samples, rate = read_samples(path, seconds)
-    wave = torch.from_numpy(samples).mean(dim=1)
-    return wave if rate == SAMPLE_RATE else _resampler(rate)(wave)
+    waveform = torch.from_numpy(samples).mean(dim=1)
+    return waveform if rate == SAMPLE_RATE else _resampler(rate)(waveform)
 
 
 @cache

@@ -1,7 +1,7 @@
-"""From labels and predictions to decisions: the classes each clip has and was given.
+"""From labels and predictions to decisions: the classes each clip has, and those predicted.
 
-With one label per clip the most probable class is the prediction. With labels by class, a class is
-there, or predicted, above a threshold.
+With one label per clip, the most probable class is predicted. With labels by class, a clip has a
+class, or is predicted to have it, above a threshold.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from fairser.audit.inputs import (
     read_predictions,
 )
 from fairser.core.errors import InputError, nearest
-from fairser.core.text import counted
+from fairser.core.words import counted
 from fairser.evaluation.metrics import Labels, positive
 
 TEST = "test"

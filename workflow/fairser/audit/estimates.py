@@ -1,4 +1,4 @@
-"""From decisions and groups to numbers: measured, by resample, and as chance would have them.
+"""From decisions and groups to numbers: as measured, by resample, and by chance.
 
 All numbers follow from counts by unit (speaker), group and class, which add up. A resample draws
 as many units as there are, with replacement; a permutation shuffles the groups among them. Both
@@ -131,7 +131,7 @@ def performance(counts: Floats, single: bool) -> dict[str, Floats]:
 
 
 def chance_p(measured: float, permuted: Floats) -> float:
-    """Share of the permutations whose gap is as large, counting the data as one more."""
+    """Share of permutations with a gap at least as large; the data count as one more."""
     found = permuted[~np.isnan(permuted)]
     if np.isnan(measured) or not found.size:
         return float("nan")

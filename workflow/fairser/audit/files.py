@@ -7,7 +7,7 @@ import polars as pl
 
 from fairser.core.csv_files import read_csv
 from fairser.core.errors import InputError, nearest
-from fairser.core.text import joined, shortened
+from fairser.core.words import joined, shortened
 from fairser.corpora.demographics import SPEAKER_COLUMNS
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}

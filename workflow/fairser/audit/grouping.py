@@ -13,10 +13,9 @@ from fairser.audit.decisions import SHOWN, Decisions
 from fairser.audit.inputs import AuditInput
 from fairser.audit.wording import CROSS
 from fairser.core.errors import InputError, nearest
-from fairser.core.text import counted
+from fairser.core.words import counted
 from fairser.corpora.clips import clip_names
 from fairser.corpora.demographics import RESERVED, attribute_name, order_groups, tidy
-from fairser.corpora.faults import Faults
 
 MOST_GROUPS = 20  # of an attribute: more are no groups but names or measurements
 WAY_OUT = (
@@ -126,9 +125,7 @@ def _attributes(
                 "leave one of them out."
             )
     frame = frame.rename(dict(zip(columns, names, strict=True)))
-    faults = Faults()
-    frame = tidy(frame.with_columns(files.text(name) for name in names), names, faults)
-    faults.refuse()
+    frame = tidy(frame.with_columns(files.text(name) for name in names), names)
     return frame, names
 
 

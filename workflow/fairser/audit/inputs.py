@@ -30,14 +30,14 @@ class AuditInput:
     """The files of an audit, and how to read them.
 
     Attributes:
-        predictions: files of predictions, each of other clips, such as those of the folds.
+        predictions: files of predictions of different clips, such as those of the folds.
         labels: files with the labels by clip; without them the predictions hold the labels.
         groups: file with attributes by speaker or by clip.
-        classes: names of the classes; none takes those of the files.
-        threshold: above which a class counts as predicted; None is 1 / C.
+        classes: names of the classes; by default those of the files.
+        threshold: a class is predicted above it; None is 1 / C.
         label_threshold: the same for labels.
         split: to audit where the predictions have several; None is ``test``.
-        attributes: to compare; none takes all of ``groups``, or those that corpora usually have.
+        attributes: to compare; by default all of ``groups``, or those that corpora usually have.
         crossings: attributes to cross, each at least two.
         smallest: speakers that a group needs; clips of smaller ones count as unknown.
     """

@@ -27,7 +27,8 @@ from fairser.audit.wording import (
     unsigned,
     words,
 )
-from fairser.core.text import SIGNIFICANT, counted, estimate, is_significant, joined
+from fairser.core.text import SIGNIFICANT, estimate, is_significant
+from fairser.core.words import counted, joined
 from fairser.evaluation.bootstrap import holm
 
 FEW = 10  # units: below it a group's intervals and p-values are rough
@@ -71,6 +72,7 @@ class Verdict:
 
 
 def judge(audit: Audit) -> Verdict:
+    """The verdict on an audit."""
     gaps = audit.gaps.filter(
         pl.col("class").is_null(), pl.col("rate") == "tpr", pl.col("variant") == "pairwise"
     ).to_dicts()

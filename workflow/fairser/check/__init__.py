@@ -1,1 +1,1 @@
-"""What a corpus holds and what is wrong with it, told before anything runs."""
+"""The check of a corpus before a run: what it holds and what is wrong with it."""

@@ -4,34 +4,30 @@ from collections import defaultdict
 
 import polars as pl
 
-from fairser.check.report import FEW, Report, count, shortened
-from fairser.corpora.clips import SPLITS, ClipTable
+from fairser.check.report import FEW, Report
+from fairser.core.words import counted, joined, shortened
+from fairser.corpora.clips import AGE_YEARS, SPLITS, ClipTable
 from fairser.evaluation.metrics import positive
 
+SHOWN = 6  # values in a message
 UNKNOWN_SHARE = 0.2  # of the clips; more of them without a value are worth a warning
 ABBREVIATION = 4  # letters of a value that may stand for a longer one
 UNEVEN = 3  # times that the largest test fold may be as large as the smallest
 
 
-def tell(table: ClipTable, folds: list[int], report: Report) -> None:
-    """Tell what a clip table holds.
-
-    Args:
-        table: of the corpus.
-        folds: test folds of the grid, of which those that exist are looked at.
-        report: takes what is found.
-    """
+def describe(table: ClipTable, folds: list[int], report: Report) -> None:
+    """Add to a report what a clip table holds; ``folds`` are those of the grid."""
     clips = table.clips()
     speakers = clips["speaker"].n_unique()
-    report.found.append(("clips", f"{clips.height:,} of {count(speakers, 'speaker')}"))
-    _tell_classes(table, report)
+    report.add("clips", f"{clips.height:,} of {counted(speakers, 'speaker')}")
+    _describe_classes(clips, table.classes, report)
     for name in table.attributes:
-        _tell_attribute(clips, name, report)
+        _describe_attribute(clips, name, report)
     if not table.attributes:
-        report.found.append(("demographics", "none"))
-    _tell_folds(table, report)
+        report.add("demographics", "none")
+    _describe_folds(table, report)
     if speakers == clips.height:
-        report.warnings.append(
+        report.warn(
             "Every clip has a speaker of its own. If people speak several clips, give them one "
             "name each: folds keep speakers apart, and the intervals draw speakers."
         )
@@ -39,7 +35,7 @@ def tell(table: ClipTable, folds: list[int], report: Report) -> None:
     for name in table.attributes:
         if clips[name].drop_nulls().n_unique() > 1:
             cells = positive_cells(table, [fold for fold in folds if fold in table.folds], name)
-            report.warnings += _told_cells(name, cells)
+            _warn_cells(name, cells, report)
 
 
 def positives(frame: pl.DataFrame, classes: tuple[str, ...]) -> pl.DataFrame:
@@ -69,80 +65,73 @@ def positive_cells(table: ClipTable, folds: list[int], attribute: str) -> pl.Dat
     return long.sort("fold", "class", "group")
 
 
-def _told_cells(attribute: str, cells: pl.DataFrame) -> list[str]:
-    told = []
+def _warn_cells(attribute: str, cells: pl.DataFrame, report: Report) -> None:
+    clips = pl.col("clips")
+    few = f"fewer than {FEW} positive clips in test: their rate jumps from clip to clip"
     for which, text in (
-        (pl.col("clips") == 0, "no positive clip in test: they have no rate there, and no gap"),
-        (
-            pl.col("clips").is_between(1, FEW - 1),
-            f"fewer than {FEW} positive clips in test: their rate jumps from clip to clip",
-        ),
+        (clips == 0, "no positive clip in test: they have no rate there, and no gap"),
+        (clips.is_between(1, FEW - 1), few),
     ):
         found = cells.filter(which)
         if found.height:
-            names = [
-                f"fold {row['fold']} {row['class']} {row['group']}" for row in found.to_dicts()
-            ]
-            told.append(
+            names = [" ".join(map(str, c)) for c in found.select("fold", "class", "group").rows()]
+            names = shortened([f"fold {name}" for name in names], SHOWN)
+            report.warn(
                 f"{attribute}: {found.height} of {cells.height} cells of fold, class and group "
-                f"have {text} ({shortened(names)})."
+                f"have {text} ({joined(names)})."
             )
-    return told
 
 
-def _tell_classes(table: ClipTable, report: Report) -> None:
-    clips = table.clips()
-    decided = positives(clips, table.classes)
-    numbers = [f"{name} {decided[name].sum():,}" for name in table.classes]
-    report.found.append(("classes", f"{len(numbers)}; positive clips: {', '.join(numbers)}"))
+def _describe_classes(clips: pl.DataFrame, classes: tuple[str, ...], report: Report) -> None:
+    decided = positives(clips, classes)
+    numbers = [f"{name} {decided[name].sum():,}" for name in classes]
     without = clips["majority"].null_count()
-    text = "every clip has a majority class"
-    if without:
-        text = f"{count(without, 'clip')} without a majority class: in test only"
-    report.found.append(("", text))
-    never = [name for name in table.classes if not decided[name].any()]
+    majority = f"{counted(without, 'clip')} without a majority class: in test only"
+    report.add(
+        "classes",
+        f"{len(numbers)}; positive clips: {', '.join(numbers)}",
+        majority if without else "every clip has a majority class",
+    )
+    never = [name for name in classes if not decided[name].any()]
     if never:
-        report.warnings.append(f"No clip is positive for {shortened(never)}; leave it out.")
-    _warn_alike("emotion", list(table.classes), report)
+        names = joined(shortened(never, SHOWN))
+        report.warn(f"No clip is positive for {names}; leave it out.")
+    _warn_alike("emotion", list(classes), report)
 
 
-def _tell_attribute(clips: pl.DataFrame, name: str, report: Report) -> None:
+def _describe_attribute(clips: pl.DataFrame, name: str, report: Report) -> None:
     groups = (
         clips.drop_nulls(name)
         .group_by(name)
         .agg(pl.len().alias("clips"), pl.col("speaker").n_unique().alias("speakers"))
         .sort("clips", name, descending=[True, False])
     )
-    told = [
-        f"{group} {number:,} clips of {count(speakers, 'speaker')}"
+    texts = [
+        f"{group} {number:,} clips of {counted(speakers, 'speaker')}"
         for group, number, speakers in groups.iter_rows()
     ]
     unknown = clips[name].null_count()
-    told += [f"unknown {unknown:,}"] if unknown else []
-    report.found.append((name, shortened(told, 8)))
+    texts += [f"unknown {unknown:,}"] if unknown else []
+    report.add(name, ", ".join(shortened(texts, 8)))
     names = groups[name].to_list()
     if len(names) == 1:
-        report.warnings.append(f"{name} has one group, {names[0]}: there is no gap to measure.")
+        report.warn(f"{name} has one group, {names[0]}: there is no gap to measure.")
     few = [f"{group} ({number})" for group, _, number in groups.iter_rows() if number < FEW]
     if few:
-        report.warnings.append(
-            f"{name}: groups of fewer than {FEW} speakers: {shortened(few)}. A gap to them says "
-            "more of these speakers than of their group."
+        report.warn(
+            f"{name}: groups of fewer than {FEW} speakers: {joined(shortened(few, SHOWN))}. A gap "
+            "to them says more of these speakers than of their group."
         )
     if unknown > UNKNOWN_SHARE * clips.height:
-        report.warnings.append(
+        young = 0
+        if name == "age" and AGE_YEARS in clips.columns:
+            young = clips.filter(pl.col("age").is_null() & pl.col(AGE_YEARS).is_not_null()).height
+        why = f" ({young:,} of them are younger than 20, for which there is no group)"
+        report.warn(
             f"{name} is unknown for {unknown:,} of {clips.height:,} clips; these are left out of "
-            f"its gaps{_below_twenty(clips, name)}."
+            f"its gaps{why if young else ''}."
         )
     _warn_alike(name, sorted(names), report)
-
-
-def _below_twenty(clips: pl.DataFrame, name: str) -> str:
-    """Ages below 20 have no group, though they are known."""
-    if name != "age" or "age_years" not in clips.columns:
-        return ""
-    young = clips.filter(pl.col("age").is_null() & pl.col("age_years").is_not_null()).height
-    return f" ({young:,} of them are younger than 20, for which there is no group)" if young else ""
 
 
 def _warn_alike(column: str, names: list[str], report: Report) -> None:
@@ -160,27 +149,27 @@ def _warn_alike(column: str, names: list[str], report: Report) -> None:
         if other.startswith(key) and other != key
     ]
     if pairs:
-        report.warnings.append(f"{column}: {shortened(pairs)} look like one value; spell it alike.")
+        shown = ", ".join(shortened(pairs, SHOWN))
+        report.warn(f"{column}: {shown} look like one value; spell it alike.")
 
 
-def _tell_folds(table: ClipTable, report: Report) -> None:
+def _describe_folds(table: ClipTable, report: Report) -> None:
     sizes = (
         table.frame.group_by("fold", "split")
         .agg(pl.len().alias("clips"), pl.col("speaker").n_unique().alias("speakers"))
         .sort("fold")
     )
-    told = {
+    texts = {
         (fold, split): f"{split} {clips:,} ({speakers:,})"
         for fold, split, clips, speakers in sizes.iter_rows()
     }
-    report.found.append(("folds", "clips (speakers)"))
-    report.found += [
-        ("", f"fold {fold}: {', '.join(told[fold, split] for split in SPLITS)}")
-        for fold in table.folds
+    folds = [
+        f"fold {fold}: {', '.join(texts[fold, split] for split in SPLITS)}" for fold in table.folds
     ]
+    report.add("folds", "clips (speakers)", *folds)
     tests = sizes.filter(pl.col("split") == "test")["clips"].sort()
     if tests[-1] > UNEVEN * tests[0]:
-        report.warnings.append(
+        report.warn(
             f"The folds are uneven: {tests[0]:,} to {tests[-1]:,} test clips, and every fold "
             "counts the same in a mean."
         )

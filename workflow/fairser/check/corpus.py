@@ -1,4 +1,4 @@
-"""A corpus looked over as the workflow would read it; nothing is written."""
+"""The check of a corpus: it is read as the workflow would read it, and nothing is written."""
 
 from pathlib import Path
 from typing import Any
@@ -19,33 +19,33 @@ def check_corpus(config: Config, files: list[str], decode: bool = False) -> Repo
     Args:
         config: the resolved configuration.
         files: of the configuration, for the command that follows.
-        decode: read every sample of the audio and all of one's own features.
+        decode: read every sample of the audio and all precomputed features.
     """
     command = "snakemake"
     if files != ["config.yaml"]:
         command += f" --configfile {' '.join(files)}"
     report = Report()
-    look = meldst.tell if config["study"] == "minmaxgap" else _tell
-    lacking = look(config, decode, report)
+    describe = meldst.describe if config["study"] == "minmaxgap" else _describe
+    lacking = describe(config, decode, report)
     if lacking:
         report.there = False
         report.next += [f"{command} {lacking}", "Then run this check again."]
-    elif report.faults.told:
-        report.next.append("Mend what is wrong, then run this check again.")
+    elif report.faults.messages:
+        report.next.append("Fix what is wrong, then run this check again.")
     else:
         report.next += [f"{command} -n      lists the jobs", f"{command}         runs them"]
     return report
 
 
-def _tell(config: Config, decode: bool, report: Report) -> str | None:
-    """Tell of the corpus; the target that makes it, where it is not there yet."""
+def _describe(config: Config, decode: bool, report: Report) -> str | None:
+    """Describe the corpus; returns the target that makes it, if it is not there yet."""
     corpus = config["corpus"]
     path = corpus["manifest"] if corpus["kind"] == "manifest" else corpus["labels"]
     made = made_folder(corpus)
     if made and not Path(path).is_dir():
-        report.found.append(("corpus", f"{corpus['kind']}: not there yet, the workflow makes it"))
+        report.add("corpus", f"{corpus['kind']}: not there yet, the workflow makes it")
         return "download_cremad" if corpus["kind"] == "cremad" else f"{made}/AudioWAV.tsv"
-    report.found.append(("corpus", f"{corpus['kind']}: {path}"))
+    report.add("corpus", f"{corpus['kind']}: {path}")
     with report.faults.gather():
         check_inputs(config)
     table = None
@@ -53,25 +53,26 @@ def _tell(config: Config, decode: bool, report: Report) -> str | None:
         with report.faults.gather():
             table = read_corpus(reader_settings(config))
     if table is not None:
-        clips.tell(table, config["grid"]["folds"], report)
-        plan.tell(config, table, decode, report)
-    _tell_audio(config, table, decode, report)
+        clips.describe(table, config["grid"]["folds"], report)
+        plan.describe(config, table, decode, report)
+    _describe_audio(config, table, decode, report)
     return None
 
 
-def _tell_audio(config: Config, table: ClipTable | None, decode: bool, report: Report) -> None:
-    """Tell of the audio, even where the manifest needs mending first."""
+def _describe_audio(config: Config, table: ClipTable | None, decode: bool, report: Report) -> None:
+    """Describe the audio, even if the manifest has faults."""
     corpus = config["corpus"]
     if not plan.needs_audio(config):
-        report.found.append(("audio", "not needed: all features are yours"))
+        report.add("audio", "not needed: all features are yours")
         return
     if corpus["audio"] is None or not Path(corpus["audio"]).is_dir():
-        return  # which is told
+        return  # which is among the faults
+    files = []
     if table is not None:
         files = table.clips()["file"].to_list()
-    else:
-        files = listed_files(corpus["manifest"]) if corpus["kind"] == "manifest" else []
+    elif corpus["kind"] == "manifest":
+        files = listed_files(corpus["manifest"])
     if files:
         found = sounds.scan(corpus["audio"], files, decode)
         seconds = config["encoder"]["seconds"]
-        sounds.tell(found, corpus["audio"], seconds, "encoder.seconds", report)
+        sounds.describe(found, corpus["audio"], seconds, "encoder.seconds", report)

@@ -1,18 +1,16 @@
 """A first manifest from the names of audio files."""
 
-import csv
-import io
 import re
 from pathlib import Path
+
+import polars as pl
 
 from fairser.core.errors import InputError
 from fairser.corpora.names import AUDIO_SUFFIXES
 
-NEEDED = ("file", "speaker", "emotion")
-
 
 def draft_manifest(folder: str | Path, pattern: str | None = None) -> str:
-    """A manifest (csv) of the audio files below a folder; what their names don't tell is empty.
+    """A manifest (csv) of the audio files below a folder; unknown values are empty.
 
     Args:
         folder: of the audio.
@@ -32,16 +30,13 @@ def draft_manifest(folder: str | Path, pattern: str | None = None) -> str:
     try:
         expression = re.compile(r"^(?P<speaker>[^/]+)/" if pattern is None else pattern)
     except re.error as error:
-        raise InputError(f"--pattern '{pattern}' is no regular expression: {error}.") from None
+        raise InputError(f"--pattern '{pattern}' is not a regular expression: {error}.") from None
+    columns = dict.fromkeys(["file", "speaker", *expression.groupindex, "emotion"], pl.String)
     rows = []
     for file in files:
         match = expression.search(file)
         if not match and pattern is not None:
-            raise InputError(f"--pattern '{pattern}' does not match '{file}'; mend it.")
-        rows.append({"file": file, **(match.groupdict() if match else {})})
-    columns = list(dict.fromkeys([*NEEDED[:2], *expression.groupindex, *NEEDED]))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+            raise InputError(f"--pattern '{pattern}' does not match '{file}'; fix it.")
+        named = match.groupdict() if match else {}
+        rows.append({"file": file, **{name: text or None for name, text in named.items()}})
+    return pl.DataFrame(rows, columns).write_csv()

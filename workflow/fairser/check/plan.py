@@ -5,11 +5,12 @@ from typing import Any
 
 import polars as pl
 
-from fairser.check.report import Report, count, shortened
+from fairser.check.report import Report
 from fairser.config import grid
 from fairser.config.configuration import OWN_FILES, check_audio
 from fairser.config.store_names import models_of
 from fairser.core.errors import InputError
+from fairser.core.words import counted, joined, shortened
 from fairser.corpora.clips import SPLITS, ClipTable
 from fairser.corpora.splits import bias_fold
 from fairser.extraction.store import check_finite, open_store
@@ -17,31 +18,21 @@ from fairser.groups.base import Fold, infer_groups
 from fairser.groups.kmeans import check_clusters
 from fairser.groups.probabilities import read_probabilities
 
+SHOWN = 6  # cells in a message
+
 Config = dict[str, Any]
 
 
-def tell(config: Config, table: ClipTable, decode: bool, report: Report) -> None:
-    """Tell what the workflow would do with a corpus.
-
-    Args:
-        config: the resolved configuration.
-        table: clip table of the corpus.
-        decode: whether to read one's own features whole.
-        report: takes what is found.
-    """
-    biased = _tell_bias(config, table, report)
+def describe(config: Config, table: ClipTable, decode: bool, report: Report) -> None:
+    """Add to a report what the workflow would do with a corpus; ``decode`` reads own features."""
+    biased = _describe_bias(config, table, report)
     found = grid.configurations(config)
-    methods = list(dict.fromkeys(one.method for one in found))
+    methods = ", ".join(dict.fromkeys(one.method for one in found))
     folds, seeds = len(config["grid"]["folds"]), len(config["grid"]["seeds"])
-    report.found.append(
-        (
-            "runs",
-            f"{len(found) * folds * seeds:,}: {', '.join(methods)}; {count(folds, 'fold')}, "
-            f"{count(seeds, 'seed')}",
-        )
-    )
-    _tell_sources(config, table, biased, report)
-    _tell_features(config, table, decode, report)
+    per = f"{counted(folds, 'fold')}, {counted(seeds, 'seed')}"
+    report.add("runs", f"{len(found) * folds * seeds:,}: {methods}; {per}")
+    _describe_sources(config, table, biased, report)
+    _describe_features(config, table, decode, report)
 
 
 def needs_audio(config: Config) -> bool:
@@ -49,8 +40,8 @@ def needs_audio(config: Config) -> bool:
     return any(config[name]["kind"] != "precomputed" for name in grid.sections(config))
 
 
-def _tell_bias(config: Config, table: ClipTable, report: Report) -> list[ClipTable]:
-    """The biased table of each fold that can be made, and what is left of them."""
+def _describe_bias(config: Config, table: ClipTable, report: Report) -> list[ClipTable]:
+    """Describe the biased splits; returns the table of each fold that can be made."""
     bias = config["bias"]
     attribute, ratio = bias["attribute"], bias["ratio"]
     made = []
@@ -58,31 +49,33 @@ def _tell_bias(config: Config, table: ClipTable, report: Report) -> list[ClipTab
         try:
             made.append(bias_fold(table, fold, attribute, ratio, bias["seed"]))
         except InputError as error:
-            # What is wrong with the attribute is wrong in every fold.
-            report.faults.told += [text for text in error.faults if text not in report.faults.told]
+            # A fault of the attribute is the same in every fold.
+            report.faults.add(*(e for e in error.faults if e not in report.faults.messages))
     if ratio is None:
-        how = "no clips are drawn; kept are those with a majority class"
+        report.add("bias", "no clips are drawn; kept are those with a majority class")
     else:
-        how = f"{ratio:g} clips of one {attribute} for each of another"
-    report.found.append(("bias", how))
+        report.add("bias", f"{ratio:g} clips of one {attribute} for each of another")
     for one in made:
+        fold = one.folds[0]
         left = dict(one.frame["split"].value_counts().iter_rows())
-        whole = dict(table.fold(one.folds[0]).frame["split"].value_counts().iter_rows())
+        whole = dict(table.fold(fold).frame["split"].value_counts().iter_rows())
         if left != whole:
             cells = [f"{split} {left[split]:,} of {whole[split]:,}" for split in SPLITS]
-            report.found.append(("", f"fold {one.folds[0]}: {', '.join(cells)}"))
-    if attribute in table.attributes:
+            report.add("", f"fold {fold}: {', '.join(cells)}")
+    lost = _lost_cells(table, made, attribute) if attribute in table.attributes else []
+    if lost:
         advice = "" if ratio is None else " A lower 'bias.ratio' leaves more of them."
-        _warn_lost(table, made, attribute, advice, report)
+        report.warn(
+            f"{attribute}: train has no clip of {counted(len(lost), 'cell')} of class and group "
+            f"({joined(shortened(lost, SHOWN))}).{advice}"
+        )
     return made
 
 
-def _warn_lost(
-    table: ClipTable, made: list[ClipTable], attribute: str, advice: str, report: Report
-) -> None:
-    """Warn of classes and groups that a biased train split no longer has."""
-    lost = []
+def _lost_cells(table: ClipTable, made: list[ClipTable], attribute: str) -> list[str]:
+    """Fold, class and group of each cell that a biased train split does not have."""
     names = sorted(table.clips()[attribute].drop_nulls().unique())
+    lost = []
     for one in made:
         train = one.frame.filter(pl.col("split") == "train")
         present = set(train.select("majority", attribute).iter_rows())
@@ -92,42 +85,38 @@ def _warn_lost(
             for group in names
             if (majority, group) not in present
         ]
-    if lost:
-        report.warnings.append(
-            f"{attribute}: train has no clip of {count(len(lost), 'cell')} of class and group "
-            f"({shortened(lost)}).{advice}"
-        )
+    return lost
 
 
-def _tell_sources(
+def _describe_sources(
     config: Config, table: ClipTable, biased: list[ClipTable], report: Report
 ) -> None:
     used = {one.source for one in grid.configurations(config)}
-    told = {"none": "no groups needed"}
+    texts = {"none": "no groups needed"}
     if "annotated" in used:
         settings = config["sources"]["annotated"]
         names = settings["attributes"]
         with report.faults.gather():
             infer_groups("annotated", Fold(table, settings=settings))
-        told["annotated"] = " x ".join(names)
+        texts["annotated"] = " x ".join(names)
     if "pseudo" in used:
         kind = config["pseudo"]["kind"]
-        told["pseudo"] = "your probabilities" if kind == "precomputed" else f"gender by {kind}"
+        texts["pseudo"] = "your probabilities" if kind == "precomputed" else f"gender by {kind}"
     if "kmeans" in used:
         ks = config["grid"]["k"]
-        told["kmeans"] = f"K {', '.join(map(str, ks))}"
+        texts["kmeans"] = f"K {', '.join(map(str, ks))}"
         sizes = [one.frame.filter(pl.col("split") == "train").height for one in biased]
         if sizes:
             with report.faults.gather():
                 check_clusters(max(ks), min(sizes))
-    lines = [f"{source} ({what})" for source, what in told.items() if source in used]
-    report.found.append(("groups from", ", ".join(lines)))
+    lines = [f"{source} ({what})" for source, what in texts.items() if source in used]
+    report.add("groups from", ", ".join(lines))
     if "annotated" not in used and table.attributes:
-        report.found.append(("", f"'annotated' could use {', '.join(table.attributes)}"))
+        report.add("", f"'annotated' could use {', '.join(table.attributes)}")
 
 
-def _tell_features(config: Config, table: ClipTable, decode: bool, report: Report) -> None:
-    """What each kind of features is made from; those of one's own are opened."""
+def _describe_features(config: Config, table: ClipTable, decode: bool, report: Report) -> None:
+    """Say what each kind of features is made from; open the user's own ones."""
     needed = grid.sections(config)
     models = models_of(config, needed)
     names = table.clips()["clip"]
@@ -138,7 +127,7 @@ def _tell_features(config: Config, table: ClipTable, decode: bool, report: Repor
         elif kind != "precomputed":
             text = f"{kind}, from audio alone"
         elif not all(Path(own[name]).is_file() for name in OWN_FILES[section]):
-            continue  # which is told
+            continue  # which is among the faults
         elif section == "pseudo":
             text = f"yours, {own['probabilities']}"
             with report.faults.gather():
@@ -152,7 +141,7 @@ def _tell_features(config: Config, table: ClipTable, decode: bool, report: Repor
                 text += f", clip x layer x dim {shape}"
                 if decode:
                     check_finite(store, names, own["features"])
-        report.found.append((section, text))
+        report.add(section, text)
     if needs_audio(config):
         with report.faults.gather():
             check_audio(config["corpus"])

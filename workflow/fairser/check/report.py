@@ -1,4 +1,4 @@
-"""What a check found, laid out for a person."""
+"""What a check found, as text for a person."""
 
 import textwrap
 from dataclasses import dataclass, field
@@ -6,22 +6,20 @@ from dataclasses import dataclass, field
 from fairser.corpora.faults import Faults
 
 WIDTH = 100
-LABEL = 14  # columns of what a line is about
-
-# Below this number of speakers or positive clips a rate says little.
-FEW = 5
+LABEL = 14  # width of the labels of lines
+FEW = 5  # speakers or positive clips; a rate over fewer says little
 
 
 @dataclass
 class Report:
-    """What is there, what would stop a run, what to look at, and what to do next.
+    """What a check found.
 
     Attributes:
-        found: lines of a label and a text; an empty label goes on with the line above.
+        found: lines of a label and a text; an empty label continues the line above.
         faults: what would stop a run.
-        warnings: what lets a run pass and may still be wrong.
+        warnings: what would not stop a run and may still be wrong.
         next: commands, and what they do.
-        there: whether there was a corpus to look at.
+        there: whether there was a corpus to check.
     """
 
     found: list[tuple[str, str]] = field(default_factory=list)
@@ -30,11 +28,19 @@ class Report:
     next: list[str] = field(default_factory=list)
     there: bool = True
 
+    def add(self, label: str, *texts: str) -> None:
+        """Add lines under a label."""
+        self.found += [(label if not number else "", text) for number, text in enumerate(texts)]
+
+    def warn(self, text: str) -> None:
+        """Add a warning."""
+        self.warnings.append(text)
+
     def __str__(self) -> str:
-        wrong = self.faults.told
+        wrong = self.faults.messages
         parts = [
-            ("Found", [_line(label, text) for label, text in self.found]),
-            (f"Wrong ({len(wrong)}): mend before a run", [_item(text) for text in wrong]),
+            ("Found", [_wrapped(text, f"  {label:<{LABEL}}") for label, text in self.found]),
+            (f"Wrong ({len(wrong)}): fix before a run", [_item(text) for text in wrong]),
             (f"Look at ({len(self.warnings)})", [_item(text) for text in self.warnings]),
             ("Next", [f"  {text}" for text in self.next]),
         ]
@@ -44,34 +50,18 @@ class Report:
         return "\n\n".join(shown)
 
 
-def _line(label: str, text: str) -> str:
-    start = f"  {label:<{LABEL}}"
-    return _wrapped(text, start, " " * len(start))
-
-
 def _item(text: str) -> str:
     first, *others = text.split("\n")
-    return "\n".join([_wrapped(first, "  - ", "    "), *(f"  {line}" for line in others)])
+    return "\n".join([_wrapped(first, "  - "), *(f"  {line}" for line in others)])
 
 
-def _wrapped(text: str, first: str, then: str) -> str:
-    """Paths and commands stay whole."""
+def _wrapped(text: str, first: str) -> str:
+    """A paragraph that starts with ``first``; paths and commands stay whole."""
     return textwrap.fill(
         text,
         WIDTH,
         initial_indent=first,
-        subsequent_indent=then,
+        subsequent_indent=" " * len(first),
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def shortened(names: list[str], most: int = 6) -> str:
-    """Names in a row, the first ones of many."""
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun: ``1 clip``, ``1,200 clips``."""
-    return f"{number:,} {noun if number == 1 else noun + 's'}"

@@ -12,30 +12,25 @@ import numpy as np
 import polars as pl
 
 from fairser.audio.soundfiles import locate, read_header, read_samples
-from fairser.check.report import Report, count, shortened
+from fairser.check.report import Report
 from fairser.core.errors import InputError
 from fairser.core.jobs import Progress
+from fairser.core.words import counted, joined, shortened
 
-READERS = 8  # threads; most of the time goes to waiting for the file system
-SHOWN = 10  # faulty files in a message
-MODEL_RATE = 16_000  # Hz, of what encoders get
+READERS = 8  # threads; they mostly wait for the file system
+SHOWN, EXAMPLES = 10, 3  # faulty files in a message; other files in a message
+MODEL_RATE = 16_000  # Hz, of the input of encoders
 SHORT = 0.3  # seconds; hardly a syllable
 SILENT = 0.001  # largest sample; -60 dB
 FULL_SCALE = 0.999
 CLIPPED = 0.001  # share of samples at full scale
 MANY = 0.05  # share of clips
 
-SCHEMA = {
-    "file": pl.String,
-    "fault": pl.String,
-    "seconds": pl.Float64,
-    "rate": pl.Int64,
-    "channels": pl.Int64,
-    "form": pl.String,
-    "peak": pl.Float64,
-    "clipped": pl.Float64,
-    "digest": pl.String,
-}
+SCHEMA = (
+    dict.fromkeys(("file", "fault", "form", "digest"), pl.String)
+    | dict.fromkeys(("rate", "channels"), pl.Int64)
+    | dict.fromkeys(("seconds", "peak", "clipped"), pl.Float64)
+)
 
 
 def scan(folder: str | Path, files: Sequence[str], decode: bool = False) -> pl.DataFrame:
@@ -71,84 +66,67 @@ def _look(folder: Path, decode: bool, file: str) -> dict[str, Any]:
     return row
 
 
-def tell(sounds: pl.DataFrame, folder: str, seconds: float, key: str, report: Report) -> None:
-    """Tell what a :func:`scan` found.
+def describe(sounds: pl.DataFrame, folder: str, seconds: float, key: str, report: Report) -> None:
+    """Add to a report what a :func:`scan` of a folder found.
 
-    Args:
-        sounds: of the scan.
-        folder: that was scanned.
-        seconds: of a clip that are used.
-        key: of the configuration that says so.
-        report: takes what is found.
+    ``seconds`` of each clip are used, which ``key`` of the configuration sets.
     """
-    good = sounds.filter(pl.col("fault").is_null())
-    bad = sounds.drop_nulls("fault")["fault"].to_list()
-    if bad:
-        more = [f"and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else []
-        lines = "".join(f"\n    {line}" for line in [*bad[:SHOWN], *more])
-        hint = _other_spelling(Path(folder), sounds.drop_nulls("fault")["file"].to_list())
-        report.faults.told.append(
-            f"{len(bad)} of {count(sounds.height, 'audio file')} can't be used.{hint}{lines}"
+    good, bad = sounds.filter(pl.col("fault").is_null()), sounds.drop_nulls("fault")
+    if bad.height:
+        lines = "".join(f"\n    {line}" for line in shortened(bad["fault"], SHOWN))
+        hint = _other_spelling(Path(folder), bad["file"].to_list())
+        report.faults.add(
+            f"{bad.height:,} of {counted(sounds.height, 'audio file')} can't be used.{hint}{lines}"
         )
     if good.is_empty():
-        report.found.append(("audio", f"none that can be used in {folder}"))
+        report.add("audio", f"none that can be used in {folder}")
         return
     length = good["seconds"]
-    lowest, middle, highest = (length.quantile(q) for q in (0.0, 0.5, 1.0))
-    report.found += [
-        ("audio", f"{_duration(float(length.sum()))} in {count(good.height, 'file')}: {folder}"),
-        ("length", f"{lowest:.1f} to {highest:.1f} s, in the middle {middle:.1f} s"),
-        ("", _used(good.filter(length > seconds).height, seconds, key)),
-        ("format", _forms(good)),
-    ]
-    _warn(good, seconds, key, report.warnings)
+    lowest, median, highest = (length.quantile(q) for q in (0.0, 0.5, 1.0))
+    longer = good.filter(length > seconds).height
+    used = f"every clip is used whole ('{key}' is {seconds:g})"
+    if longer:
+        used = f"{counted(longer, 'clip')} longer than the {seconds:g} s that are used ('{key}')"
+    duration = _duration(float(length.sum()))
+    report.add("audio", f"{duration} in {counted(good.height, 'file')}: {folder}")
+    report.add("length", f"{lowest:.1f} to {highest:.1f} s, median {median:.1f} s", used)
+    report.add("format", _forms(good))
+    _warn_clips(good, seconds, key, report)
+    _warn_doubled(good, report)
 
 
-def _used(longer: int, seconds: float, key: str) -> str:
-    if not longer:
-        return f"every clip is used whole ('{key}' is {seconds:g})"
-    return f"{count(longer, 'clip')} longer than the {seconds:g} s that are used ('{key}')"
-
-
-def _warn(good: pl.DataFrame, seconds: float, key: str, warnings: list[str]) -> None:
-    """Warn of what lets a run pass: cut, short, narrow, silent, clipped and doubled clips."""
+def _warn_clips(good: pl.DataFrame, seconds: float, key: str, report: Report) -> None:
+    """Warn of clips that are cut, short, of a low rate, silent or clipped."""
+    long = f"longer than {seconds:g} s, of which only the start is used; raise '{key}' to use more."
+    low = f"sampled below the {MODEL_RATE // 1000} kHz of the models."
+    loud = f"clipped: more than {CLIPPED:.1%} of their samples are at full scale."
     for which, share, text in (
-        (
-            pl.col("seconds") > seconds,
-            MANY,
-            f"are longer than {seconds:g} s, of which only the start is used; raise "
-            f"'{key}' if the emotion comes later.",
-        ),
-        (pl.col("seconds") < SHORT, 0, f"are shorter than {SHORT} s. Is there speech in them?"),
-        (
-            pl.col("rate") < MODEL_RATE,
-            0,
-            f"have a sampling rate below the {MODEL_RATE // 1000} kHz of the models: their upper "
-            "frequencies are empty.",
-        ),
-        (pl.col("peak") < SILENT, 0, "are silent."),
-        (
-            pl.col("clipped") > CLIPPED,
-            0,
-            f"are clipped: more than {CLIPPED:.1%} of their samples are at full scale.",
-        ),
+        (pl.col("seconds") > seconds, MANY, long),
+        (pl.col("seconds") < SHORT, 0, f"shorter than {SHORT} s. Is there speech in them?"),
+        (pl.col("rate") < MODEL_RATE, 0, low),
+        (pl.col("peak") < SILENT, 0, "silent."),
+        (pl.col("clipped") > CLIPPED, 0, loud),
     ):
         files = good.filter(which)["file"].to_list()
         if len(files) > share * good.height:
-            number = f"{len(files):,} of {count(good.height, 'clip')}"
-            warnings.append(f"{number} ({shortened(files, 3)}) {text}")
+            number = f"{len(files):,} of {counted(good.height, 'clip')}"
+            report.warn(f"{number} ({joined(shortened(files, EXAMPLES))}) are {text}")
+
+
+def _warn_doubled(good: pl.DataFrame, report: Report) -> None:
+    """Warn of recordings that are there under several names."""
     doubled = good.drop_nulls("digest").group_by("digest").agg(pl.col("file").sort())
     doubled = doubled.filter(pl.col("file").list.len() > 1).sort(pl.col("file").list.first())
     if doubled.height:
-        names = [" = ".join(files) for files in doubled["file"].to_list()]
-        warnings.append(
-            f"{count(doubled.height, 'recording')} under several names: {shortened(names, 3)}. In "
-            "two splits they would make a test easier than it is."
+        names = shortened([" = ".join(files) for files in doubled["file"]], EXAMPLES)
+        report.warn(
+            f"{counted(doubled.height, 'recording')} under several names: {joined(names)}. In two "
+            "splits they would make a test easier than it is."
         )
 
 
 def _other_spelling(folder: Path, files: Sequence[str]) -> str:
-    """A hint at a missing file that is there in other letters or with another ending."""
+    """A hint at a missing file that exists in other letters or with another ending."""
     for parent in dict.fromkeys((folder / file).parent for file in files):
         if parent.is_dir():
             there = {path.stem.casefold(): path.name for path in parent.iterdir()}
@@ -163,11 +141,11 @@ def _other_spelling(folder: Path, files: Sequence[str]) -> str:
 def _forms(good: pl.DataFrame) -> str:
     """Such as ``535 files of flac pcm_16, 16 kHz, mono``, the most frequent first."""
     forms = Counter(good.select("form", "rate", "channels").iter_rows())
-    told = []
+    texts = []
     for (form, rate, channels), number in forms.most_common(4):
         sides = {1: "mono", 2: "stereo"}.get(channels, f"{channels} channels")
-        told.append(f"{number:,} x {form}, {rate / 1000:g} kHz, {sides}")
-    return "; ".join(told) + ("; and others" if len(forms) > len(told) else "")
+        texts.append(f"{number:,} x {form}, {rate / 1000:g} kHz, {sides}")
+    return "; ".join(texts) + ("; and others" if len(forms) > len(texts) else "")
 
 
 def _duration(seconds: float) -> str:

@@ -31,7 +31,8 @@ from fairser.comparison.stored_runs import (
     what_differs,
 )
 from fairser.core.errors import InputError, nearest
-from fairser.core.text import interval, is_significant, joined, number, shortened
+from fairser.core.text import interval, is_significant, number
+from fairser.core.words import joined, shortened
 from fairser.evaluation.bootstrap import Gap, holm
 from fairser.evaluation.metrics import metric_names
 from fairser.llm.measures import COLUMNS as LLM_METRICS

@@ -10,7 +10,7 @@ import polars as pl
 
 from fairser.core.errors import InputError
 from fairser.core.files import read_json
-from fairser.core.text import joined
+from fairser.core.words import joined
 from fairser.evaluation.bootstrap import RunCounts
 
 # Names of what makes a cell, by study; each cell has several folds and seeds.

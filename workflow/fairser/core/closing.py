@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairser.core.text import SIGNIFICANT, counted, estimate, shortened
+from fairser.core.text import SIGNIFICANT, estimate
+from fairser.core.words import counted, shortened
 
 SYNTHETIC = "The demo's speech is synthetic: its numbers say nothing about people."
 SHOWN = 5  # causes of a failure

@@ -1,4 +1,4 @@
-"""Numbers, lists and Markdown tables as text: the one place that decides how they are written."""
+"""Numbers and Markdown tables as text: the one place that decides how they are written."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -49,22 +49,6 @@ def estimate(row: dict[str, Any], name: str, digits: int = 3) -> str:
         interval(row.get(f"{name}_low"), row.get(f"{name}_high"), digits),
     ]
     return " ".join(filter(None, parts))
-
-
-def counted(value: int, noun: str) -> str:
-    """Such as ``1 clip`` or ``2,000 clips``."""
-    return f"{value:,} {noun}{'' if value == 1 else 's'}"
-
-
-def joined(parts: Sequence[str]) -> str:
-    """Such as ``a, b and c``."""
-    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
-
-
-def shortened(items: Iterable[str], most: int) -> list[str]:
-    """The first items and, if there are others, ``3 more`` as the last one."""
-    known = list(items)
-    return [*known[:most], *([f"{len(known) - most:,} more"] if len(known) > most else [])]
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> str:

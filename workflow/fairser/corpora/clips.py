@@ -13,17 +13,20 @@ one column per class      label value of the class, float64; the values of a row
 one per attribute         demographic group of the clip as text (``gender``, ``race``, ...), or null
 ``age_years``             age as a number, where the corpus has it
 ========================  =======================================================================
+
+A reader ends with :func:`build`. The helpers for readers, here and in
+:mod:`fairser.corpora.demographics`, raise the first fault of a file; with one :class:`Faults`
+passed to all of them, ``build`` raises all faults together.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from fairser.core.errors import InputError, nearest
+from fairser.core.csv_files import require_columns
+from fairser.core.errors import InputError
 from fairser.core.files import complete
 from fairser.corpora.faults import Faults
 from fairser.corpora.names import clip_name
@@ -32,8 +35,8 @@ SPLITS = ("train", "development", "test")
 KEYS = ("clip", "file", "speaker", "fold", "split")
 AGE_YEARS = "age_years"
 MAJORITY_THRESHOLD = 0.5
-# Label values are shares printed with six digits: an honest row sums to 1 within 1e-5, a row of
-# percentages, counts or with a missing rater does not.
+# Label values are shares printed with six digits: a correct row sums to 1 within 1e-5; a row of
+# percentages or counts, or one that lacks a rater, does not.
 SUM_TOLERANCE = 0.005
 
 
@@ -59,7 +62,7 @@ class ClipTable:
             known = ", ".join(map(str, self.folds))
             raise InputError(
                 f"Fold {fold} does not exist: the corpus has the folds {known}. "
-                "Mend 'grid.folds' in the configuration."
+                "Fix 'grid.folds' in the configuration."
             )
         return self.replace(self.frame.filter(pl.col("fold") == fold))
 
@@ -68,10 +71,11 @@ class ClipTable:
         return self.frame.unique("clip", keep="first").drop("fold", "split").sort("clip")
 
     def without(self, clips: Collection[str]) -> "ClipTable":
-        """The table without some clips, those whose audio can't be used."""
+        """The table without some clips."""
         return self.replace(self.frame.filter(~pl.col("clip").is_in(list(clips))))
 
     def replace(self, frame: pl.DataFrame) -> "ClipTable":
+        """A table of other rows with the same roles."""
         return ClipTable(frame, self.classes, self.attributes)
 
     def write(self, path: str | Path) -> None:
@@ -99,29 +103,28 @@ def build(
 
     Args:
         frame: columns of :data:`KEYS`, the classes, the attributes, perhaps ``age_years``, and
-            ``row``, a text that locates the row in its file for messages.
+            perhaps ``row``, the place of each row for messages (``file, row n``).
         classes: the C class names, two at least.
         attributes: the demographic columns.
         origin: the file or folder that messages name.
-        faults: what the reader found in the rows before, which it left out.
+        faults: those that the reader found before.
 
     Raises:
-        InputError: with all that was found: a label row that does not sum to 1, a clip twice in a
-            fold, a speaker in two splits of a fold, an unknown split.
+        InputError: names all faults: a label row that does not sum to 1, a clip twice in a fold, a
+            speaker in two splits of a fold, an unknown split.
     """
-    faults = faults or Faults()
+    found = faults or Faults()
     clash = set(classes) & {*KEYS, *attributes, "majority", AGE_YEARS}
     if clash:
-        raise InputError(
-            *faults.told, f"{origin}: a class cannot have the name of another column: {clash}."
-        )
+        found.add(f"{origin}: a class cannot have the name of another column: {clash}.")
+        raise InputError(*found.messages)
+    if "row" not in frame.columns:
+        frame = frame.with_columns((pl.lit(f"{origin}, clip ") + pl.col("clip")).alias("row"))
     if len(classes) < 2:
-        faults.told.append(
-            f"{origin}: only the class columns {classes} were found, two are needed."
-        )
-    _check_labels(frame, classes, faults)
-    _check_splits(frame, classes, faults)
-    faults.refuse()
+        found.add(f"{origin}: only the class columns {classes} were found, two are needed.")
+    _check_labels(frame, classes, found)
+    _check_splits(frame, classes, found)
+    found.raise_all()
     majority = pl.coalesce(
         pl.when(pl.col(name) > MAJORITY_THRESHOLD).then(pl.lit(name)) for name in classes
     )
@@ -131,37 +134,74 @@ def build(
     return ClipTable(table, tuple(classes), tuple(attributes))
 
 
+def fold_numbers(frame: pl.DataFrame, faults: Faults | None = None) -> pl.DataFrame:
+    """The rows with the text column ``fold`` as whole numbers from 1 on."""
+    number = pl.col("fold").cast(pl.String).str.strip_chars().cast(pl.Int64, strict=False)
+    frame = (faults or Faults(at_once=True)).without(
+        frame,
+        number.is_null() | (number < 1),
+        "fold '{fold}' is not a whole number from 1 on; fix it.",
+        "fold",
+    )
+    return frame.with_columns(number)
+
+
+def rotate(frame: pl.DataFrame, origin: str | Path, faults: Faults | None = None) -> pl.DataFrame:
+    """One row per clip and fold with its ``split``, from one row per clip with its test ``fold``.
+
+    Each fold tests on its own clips, develops on those of the next fold and trains on the rest.
+
+    Raises:
+        InputError: a fold that is not a number, or fewer than three folds.
+    """
+    frame = fold_numbers(frame, faults)
+    parts = frame["fold"].unique().sort().to_list()
+    if len(parts) < 3:
+        raise InputError(
+            f"{origin}: {len(parts)} fold(s); three are needed for train, development and test. "
+            "Add a 'split' column, or leave 'fold' out to have folds made."
+        )
+    following = dict(zip(parts, parts[1:] + parts[:1], strict=True))
+    frames = [
+        frame.with_columns(
+            pl.col("fold")
+            .replace_strict({test: "test", following[test]: "development"}, default="train")
+            .alias("split"),
+            pl.lit(test, pl.Int64).alias("fold"),
+        )
+        for test in parts
+    ]
+    return pl.concat(frames)
+
+
 def select_classes(found: list[str], wanted: list[str] | None, origin: str | Path) -> list[str]:
     """The wanted classes (``corpus.classes``), all of which must be among the columns found."""
-    missing = [
-        f"{origin}, row 1: no column '{name}', which 'corpus.classes' names as a class."
-        f"{nearest(name, found)} The columns are: {', '.join(found)}."
-        for name in wanted or []
-        if name not in found
-    ]
-    if missing:
-        raise InputError(*missing)
+    require_columns(origin, found, wanted or [], "which 'corpus.classes' names as a class")
     return wanted or found
 
 
-def numeric(frame: pl.DataFrame, columns: list[str], faults: Faults) -> pl.DataFrame:
-    """Text columns as float64; rows with a value that is no finite number are left out."""
+def numeric(frame: pl.DataFrame, columns: list[str], faults: Faults | None = None) -> pl.DataFrame:
+    """Text columns as float64, without rows whose value is not a finite number."""
+    faults = faults or Faults(at_once=True)
     for name in columns:
         finite = pl.col(name).cast(pl.Float64, strict=False).is_finite().fill_null(False)
-        frame = faults.without(frame, ~finite, partial(_no_number, name), name)
+        faults.note(
+            frame.filter(~finite).select("row", value=name),
+            "column '{name}' holds '{value}', a number from 0 to 1 is needed.",
+            "value",
+            name=name,
+        )
+        frame = frame.filter(finite)
     return frame.with_columns(pl.col(columns).cast(pl.Float64, strict=False))
 
 
-def _no_number(name: str, row: dict[str, Any]) -> str:
-    return f"{row['row']}: column '{name}' holds {row[name]!r}, a number from 0 to 1 is needed."
-
-
-def require_text(frame: pl.DataFrame, column: str, faults: Faults) -> pl.DataFrame:
-    """The rows of a csv that have a value in a column."""
-    return faults.without(
+def require_text(frame: pl.DataFrame, column: str, faults: Faults | None = None) -> pl.DataFrame:
+    """The rows that have a value in a text column."""
+    return (faults or Faults(at_once=True)).without(
         frame,
         pl.col(column).str.strip_chars() == "",
-        lambda row: f"{row['row']}: column '{column}' is empty; give every row a value.",
+        "column '{column}' is empty; give every row a value.",
+        column=column,
     )
 
 
@@ -171,36 +211,31 @@ def clip_names(column: str) -> pl.Expr:
 
 
 def _check_labels(frame: pl.DataFrame, classes: list[str], faults: Faults) -> None:
-    def message(row: dict[str, Any]) -> str:
-        values = ", ".join(f"{name} {row[name]:g}" for name in classes)
-        return (
-            f"{row['row']}: the label values of clip '{row['clip']}' ({values}) sum to "
-            f"{row['total']:.4g}; they must not be negative and must sum to 1. Divide vote counts "
-            "by the number of votes, percentages by 100; if 'corpus.classes' leaves classes out, "
-            "divide the rest by their sum."
-        )
-
     total = pl.sum_horizontal(classes)
     wrong = ((total - 1).abs() > SUM_TOLERANCE) | (pl.min_horizontal(classes) < 0)
-    faults.note(frame.filter(wrong).with_columns(total.alias("total")), message)
+    values = pl.struct(classes).map_elements(
+        lambda row: ", ".join(f"{name} {value:g}" for name, value in row.items()),
+        return_dtype=pl.String,
+    )
+    faults.note(
+        frame.filter(wrong).with_columns(total.alias("total"), values.alias("values")),
+        "the label values of clip '{clip}' ({values}) sum to {total:.4g}; they must not be "
+        "negative and must sum to 1. Divide vote counts by the number of votes, percentages by "
+        "100; if 'corpus.classes' leaves classes out, divide the rest by their sum.",
+    )
 
 
 def _check_splits(frame: pl.DataFrame, classes: list[str], faults: Faults) -> None:
     frame = faults.without(
         frame,
         ~pl.col("split").is_in(SPLITS),
-        lambda row: (
-            f"{row['row']}: split '{row['split']}' of clip '{row['clip']}' is unknown; "
-            f"allowed: {', '.join(SPLITS)}."
-        ),
+        "split '{split}' of clip '{clip}' is unknown; allowed: {splits}.",
         "split",
+        splits=", ".join(SPLITS),
     )
     faults.note(
         frame.filter(pl.struct("clip", "fold").is_duplicated()),
-        lambda row: (
-            f"{row['row']}: clip '{row['clip']}' stands twice in fold {row['fold']}; "
-            "keep one of the rows."
-        ),
+        "clip '{clip}' is twice in fold {fold}; keep one of the rows.",
         "clip",
     )
     frame = frame.unique(["clip", "fold"], keep="first", maintain_order=True)
@@ -209,30 +244,26 @@ def _check_splits(frame: pl.DataFrame, classes: list[str], faults: Faults) -> No
     )
     faults.note(
         differing.filter(pl.col("kinds") > 1),
-        lambda row: (
-            f"{row['row']}: clip '{row['clip']}' has another speaker or other label values "
-            "than in another fold; a clip has the same in all folds."
-        ),
+        "clip '{clip}' has another speaker or other label values than in another fold; a clip has "
+        "the same in all folds.",
         "clip",
     )
     splits = frame.group_by("fold", "speaker").agg(
         pl.col("split").unique().sort(), pl.col("row").first()
     )
+    splits = splits.filter(pl.col("split").list.len() > 1).sort("fold", "speaker")
     faults.note(
-        splits.filter(pl.col("split").list.len() > 1).sort("fold", "speaker"),
-        lambda row: (
-            f"{row['row']}: speaker '{row['speaker']}' is in the splits "
-            f"{' and '.join(row['split'])} of fold {row['fold']}; a speaker may be in one split "
-            "of a fold only. Move all clips of the speaker to one split."
-        ),
+        splits.with_columns(pl.col("split").list.join(" and ")),
+        "speaker '{speaker}' is in the splits {split} of fold {fold}; a speaker may be in one "
+        "split of a fold only. Move all clips of the speaker to one split.",
         "speaker",
     )
-    if faults.told:
+    if faults.messages:
         return  # the rows that were left out may be those of a whole split
-    for fold, part in frame.group_by("fold", maintain_order=True):
+    for (fold,), part in frame.group_by("fold", maintain_order=True):
         missing = set(SPLITS) - set(part["split"])
         if missing:
-            faults.told.append(
-                f"{part['row'][0]}: fold {fold[0]} has no clip in {', '.join(sorted(missing))}; "
+            faults.add(
+                f"{part['row'][0]}: fold {fold} has no clip in {', '.join(sorted(missing))}; "
                 "every fold needs all three splits."
             )

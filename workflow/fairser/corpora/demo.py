@@ -1,12 +1,12 @@
-"""A small acted corpus in the very format of CREMA-D with the labels of EMO-SUPERB.
+"""A small synthetic corpus in the format of CREMA-D with the labels of EMO-SUPERB.
 
-It is made, not recorded: eSpeak NG speaks the twelve sentences of CREMA-D (`espeak`), emotion is
-prosody, and raters are simulated. The readers of the real corpus read it unchanged, and it is
-made such that the finding of the paper shows on it: high pitch marks women and happy or fearful
-speech alike, so a model trained on a gender-biased part of it learns gender for emotion. What it
-says about people is nothing at all.
+eSpeak NG speaks the twelve sentences of CREMA-D, prosody expresses the emotion, and raters are
+simulated. The readers of the real corpus read it unchanged. It shows the finding of the paper:
+both women and happy or fearful speech have a high pitch, so a model trained on a gender-biased
+part of it takes gender for emotion. It says nothing about real people.
 
-eSpeak NG is licensed under GPL-3 and is loaded for this demo only (see `espeak`).
+eSpeak NG is licensed under GPL-3 and is loaded for the demo corpora only
+(:mod:`fairser.corpora.espeak`).
 """
 
 from collections.abc import Sequence
@@ -15,18 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile as sf
-from scipy.signal import resample_poly
 
 from fairser.core.files import sha256, write_text
-from fairser.corpora import espeak
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.emosuperb import read_emosuperb
 from fairser.corpora.espeak import Utterance
+from fairser.corpora.recordings import Prosody, Recording, write_recordings
 
 CORPUS = {"title": "demo", "lists": "labels", "made": True, "order": 4}
 SEED = 2027  # at which each class has the dominant gender of CREMA-D (a test states it)
-RATE = 16000  # samples a second of the clips, as in CREMA-D
 FOLDS = 5
 CLASSES = ("angry", "sad", "disgust", "fear", "neutral", "happy")  # the order of EMO-SUPERB
 GENDERS = ("Male", "Female")
@@ -50,32 +47,29 @@ SENTENCES = {
 
 @dataclass(frozen=True)
 class Emotion:
-    """An acted emotion at full intensity: its prosody, and the shares of votes it receives."""
+    """An acted emotion at full intensity."""
 
     dominant: str  # the gender that acts it more clearly
-    tempo: float  # factor of the speaker's rate
-    pitch: float  # added to eSpeak's pitch, which runs from 0 to 99
-    pitch_range: float  # likewise
-    level: float  # dB
-    tilt: float  # see `record`: above 0 is bright and tense, below 0 dull
-    votes: tuple[float, ...]  # in the order of CLASSES
+    prosody: Prosody
+    votes: tuple[float, ...]  # shares of the votes it receives, in the order of CLASSES
 
 
 # Happy and fear share their high pitch with women, angry and disgust their low pitch with men.
 EMOTIONS = {
-    #          dominant  tempo pitch range level tilt    angry   sad  disgust fear neutral happy
-    "ANG": Emotion("Male", 1.15, -6, 20, 12, 0.4, (0.70, 0.02, 0.19, 0.03, 0.04, 0.02)),
-    "DIS": Emotion("Male", 0.80, -10, 10, -3, 0.8, (0.20, 0.05, 0.65, 0.02, 0.07, 0.01)),
-    "FEA": Emotion("Female", 1.30, 15, -25, -8, 0.3, (0.02, 0.21, 0.03, 0.66, 0.05, 0.03)),
-    "HAP": Emotion("Female", 1.10, 15, 30, 8, -0.5, (0.03, 0.02, 0.02, 0.05, 0.18, 0.70)),
-    "NEU": Emotion("Male", 1.00, 0, 0, 0, 0.0, (0.03, 0.10, 0.05, 0.04, 0.75, 0.03)),
-    "SAD": Emotion("Female", 0.75, -5, -25, -13, -0.6, (0.01, 0.66, 0.04, 0.10, 0.18, 0.01)),
+    "ANG": Emotion("Male", Prosody(1.15, -6, 20, 12, 0.4), (0.70, 0.02, 0.19, 0.03, 0.04, 0.02)),
+    "DIS": Emotion("Male", Prosody(0.80, -10, 10, -3, 0.8), (0.20, 0.05, 0.65, 0.02, 0.07, 0.01)),
+    "FEA": Emotion("Female", Prosody(1.3, 15, -25, -8, 0.3), (0.02, 0.21, 0.03, 0.66, 0.05, 0.03)),
+    "HAP": Emotion("Female", Prosody(1.1, 15, 30, 8, -0.5), (0.03, 0.02, 0.02, 0.05, 0.18, 0.70)),
+    "NEU": Emotion("Male", Prosody(1.00, 0, 0, 0, 0.0), (0.03, 0.10, 0.05, 0.04, 0.75, 0.03)),
+    "SAD": Emotion(
+        "Female", Prosody(0.75, -5, -25, -13, -0.6), (0.01, 0.66, 0.04, 0.1, 0.18, 0.01)
+    ),
 }
 SENTENCES_EACH = 5  # clips of a speaker in each emotion
 INTENSITY = {True: 0.85, False: 0.70}  # mean, of the dominant gender and of the other
 FAINT = (0.09, 0.13, 0.09, 0.09, 0.54, 0.06)  # votes for speech of intensity 0
 PITCH = {"Male": 60, "Female": 30}  # mean; at eSpeak's 50 for both, men and women hardly overlap
-LEVEL, NOISE = -32, -57  # dB relative to full scale: neutral speech, and the room
+LEVEL = -32  # dB relative to full scale, of neutral speech
 
 
 @dataclass(frozen=True)
@@ -100,18 +94,15 @@ class Speaker:
 class Clip:
     """One clip to be spoken, and its label values in the order of CLASSES."""
 
-    name: str
+    recording: Recording
     speaker: Speaker
-    utterance: Utterance
-    level: float  # dB relative to full scale
-    tilt: float
-    labels: tuple[float, ...]
+    labels: list[float]
 
 
 def make_demo_corpus(folder: Path, n_speakers: int = 40) -> None:
     """Write the corpus to ``folder``: AudioWAV, labels, VideoDemographics.csv, AudioWAV.tsv.
 
-    The list of files, AudioWAV.tsv (name, SHA-256, bytes), is written last: where it is, the
+    The list of files, AudioWAV.tsv (name, SHA-256, bytes), is written last: if it exists, the
     corpus is complete. Every run on a machine writes the same bytes.
 
     Args:
@@ -126,17 +117,10 @@ def make_demo_corpus(folder: Path, n_speakers: int = 40) -> None:
     listing.unlink(missing_ok=True)
     speakers = make_speakers(n_speakers)
     clips = [clip for speaker in speakers for clip in make_clips(speaker)]
-    spoken = espeak.speak([clip.utterance for clip in clips])
-
     audio = folder / "AudioWAV"
-    audio.mkdir(parents=True, exist_ok=True)
-    for number, (clip, samples) in enumerate(zip(clips, spoken, strict=True)):
-        rng = np.random.default_rng([SEED, 2, number])
-        sf.write(audio / clip.name, record(samples, clip.level, clip.tilt, rng), RATE, "PCM_16")
-    for fold in range(FOLDS):
-        write_text(folder / f"labels/labels_consensus_{fold + 1}.csv", _labels(clips, fold))
-    write_text(folder / "VideoDemographics.csv", _demographics(speakers))
-    names = sorted(clip.name for clip in clips)
+    write_recordings(audio, [clip.recording for clip in clips], SEED, 2)
+    write_tables(folder, speakers, clips)
+    names = sorted(clip.recording.file for clip in clips)
     rows = [f"{n}\t{sha256(audio / n)}\t{(audio / n).stat().st_size}\n" for n in names]
     write_text(listing, "".join(rows))
 
@@ -186,73 +170,49 @@ def make_clips(speaker: Speaker) -> list[Clip]:
 
 def _act(speaker: Speaker, sentence: str, code: str, rng: np.random.Generator) -> Clip:
     """One clip: its intensity decides both how it sounds and what the raters hear."""
-    emotion = EMOTIONS[code]
+    emotion, prosody = EMOTIONS[code], EMOTIONS[code].prosody
     mean = INTENSITY[emotion.dominant == speaker.gender]
     intensity = rng.beta(4 * mean, 4 * (1 - mean))
-    tempo = emotion.tempo**intensity * np.exp(rng.normal(0, 0.06))
-    pitch = speaker.pitch + intensity * emotion.pitch + rng.normal(0, 5)
-    pitch_range = speaker.pitch_range + intensity * emotion.pitch_range + rng.normal(0, 8)
-    return Clip(
-        name=f"{speaker.name}_{sentence}_{code}_XX.wav",
-        speaker=speaker,
-        utterance=Utterance(
-            text=SENTENCES[sentence],
-            voice=speaker.voice,
-            rate=round(speaker.rate * tempo),
-            pitch=int(np.clip(pitch, 0, 99)),
-            pitch_range=int(np.clip(pitch_range, 0, 99)),
-        ),
-        level=LEVEL + speaker.level + intensity * emotion.level + rng.normal(0, 1),
-        tilt=speaker.tilt + intensity * emotion.tilt + rng.normal(0, 0.05),
-        labels=_judge(intensity, emotion, rng),
-    )
+    tempo = prosody.tempo**intensity * np.exp(rng.normal(0, 0.06))
+    pitch = speaker.pitch + intensity * prosody.pitch + rng.normal(0, 5)
+    pitch_range = speaker.pitch_range + intensity * prosody.pitch_range + rng.normal(0, 8)
+    rate = speaker.rate * tempo
+    utterance = Utterance(SENTENCES[sentence], speaker.voice, rate, pitch, pitch_range)
+    level = LEVEL + speaker.level + intensity * prosody.level + rng.normal(0, 1)
+    tilt = speaker.tilt + intensity * prosody.tilt + rng.normal(0, 0.05)
+    name = f"{speaker.name}_{sentence}_{code}_XX.wav"
+    labels = _judge(intensity, emotion, rng)
+    return Clip(Recording(name, utterance, level, tilt), speaker, labels)
 
 
-def _judge(intensity: float, emotion: Emotion, rng: np.random.Generator) -> tuple[float, ...]:
+def _judge(intensity: float, emotion: Emotion, rng: np.random.Generator) -> list[float]:
     """Smoothed shares of the votes of 9 to 11 raters, who hear a weak emotion as neutral."""
     heard = intensity * np.array(emotion.votes) + (1 - intensity) * np.array(FAINT)
     # The raters of a clip share its ambiguity: the chances are drawn once for all of them.
     votes = rng.multinomial(rng.integers(9, 12), rng.dirichlet(60 * heard))
-    return tuple((0.94 * votes / votes.sum() + 0.01).tolist())
+    return (0.94 * votes / votes.sum() + 0.01).tolist()
 
 
-def record(samples: np.ndarray, level: float, tilt: float, rng: np.random.Generator) -> np.ndarray:
-    """A recording of speech at 16 kHz, in a quiet room, with 0.1 s before and after it.
-
-    Args:
-        samples: int16 [samples] at eSpeak's rate.
-        level: root mean square in dB relative to full scale.
-        tilt: c of the filter x[n] - c x[n-1], about -1 to 1; above 0 it raises the treble.
-        rng: draws the noise of the room, ``NOISE`` dB relative to full scale.
-
-    Returns:
-        float64 [samples], within -1 and 1.
-    """
-    speech = resample_poly(samples / 32768, 320, 441)  # 16000 / 22050
-    speech = np.append(speech[0], speech[1:] - tilt * speech[:-1])
-    gain = 10 ** (level / 20) / np.sqrt(np.mean(speech**2))
-    speech *= min(gain, 0.95 / np.abs(speech).max())  # rather softer than clipped
-    speech = np.pad(speech, RATE // 10)
-    return speech + rng.normal(0, 10 ** (NOISE / 20), len(speech))
+def write_tables(folder: Path, speakers: Sequence[Speaker], clips: Sequence[Clip]) -> None:
+    """Write the label file of each fold and the demographics."""
+    for fold in range(FOLDS):
+        write_text(folder / f"labels/labels_consensus_{fold + 1}.csv", _labels(clips, fold))
+    rows = ['"ActorID","Age","Sex","Race","Ethnicity"']
+    rows += [f'{s.name},{s.age},"{s.gender}","{s.race}","{s.ethnicity}"' for s in speakers]
+    write_text(folder / "VideoDemographics.csv", "\n".join(rows) + "\n")
 
 
 def _labels(clips: Sequence[Clip], fold: int) -> str:
-    """The label file of a fold, from 0: tested on its group of speakers, developed on the next."""
+    """The label file of a fold (from 0): its group of speakers is test, the next development."""
     rows = [",".join(["FileName", *CLASSES, "SpkrID", "Gender", "Split_Set"])]
     splits = {fold: "Test", (fold + 1) % FOLDS: "Development"}
     for clip in clips:
         values = [f"{value:.6f}" for value in clip.labels]
-        split = splits.get(clip.speaker.group, "Train")
-        rows.append(",".join([clip.name, *values, clip.speaker.name, clip.speaker.gender, split]))
-    return "\n".join(rows) + "\n"
-
-
-def _demographics(speakers: Sequence[Speaker]) -> str:
-    rows = ['"ActorID","Age","Sex","Race","Ethnicity"']
-    rows += [f'{s.name},{s.age},"{s.gender}","{s.race}","{s.ethnicity}"' for s in speakers]
+        speaker, split = clip.speaker, splits.get(clip.speaker.group, "Train")
+        rows.append(",".join([clip.recording.file, *values, speaker.name, speaker.gender, split]))
     return "\n".join(rows) + "\n"
 
 
 def read(corpus: dict[str, Any]) -> ClipTable:
-    """The clip table of the corpus that :func:`make` made."""
+    """The clip table of the corpus that :func:`make_demo_corpus` made."""
     return read_emosuperb(corpus["labels"], corpus["demographics"], corpus["classes"])

@@ -1,8 +1,8 @@
 """A small corpus in the format of MELD-ST, spoken by eSpeak NG in three languages.
 
-Emotion is prosody, and half of the sentences tell it as well. It is made to have a gender gap: in
-German, women act faintly, so that their emotions are hard to hear. What it says about people is
-nothing at all. eSpeak NG is licensed under GPL-3 (see :mod:`fairser.corpora.espeak`).
+Prosody expresses the emotion, and so do the words of half of the sentences. The corpus has a gender
+gap: in German, women act faintly, so that their emotions are hard to hear. It says nothing about
+real people. eSpeak NG is licensed under GPL-3 (see :mod:`fairser.corpora.espeak`).
 """
 
 from collections.abc import Sequence
@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile as sf
 
 from fairser.core.files import sha256, write_text
-from fairser.corpora import espeak
-from fairser.corpora.demo import RATE, record
 from fairser.corpora.espeak import Utterance
 from fairser.corpora.meldst import EMOTIONS, LANGUAGES, PAIRS, SPLITS
+from fairser.corpora.recordings import Prosody, Recording, write_recordings
 
 SEED = 2028
 TAKES = {"train": 4, "valid": 2, "test": 2}  # clips of a speaker in each emotion
@@ -25,17 +23,6 @@ STRANGERS = ("Somebody",)  # not in the list of genders
 VOICES = {"eng": "en-us", "deu": "de", "jpn": "ja"}
 FAINT = ("deu", "female")  # who acts with less intensity
 INTENSITY = {True: 0.3, False: 1.0}
-
-
-@dataclass(frozen=True)
-class Prosody:
-    """How an emotion sounds: factor of the rate; pitch, range (0-99), level (dB), tilt added."""
-
-    tempo: float
-    pitch: int
-    pitch_range: int
-    level: float
-    tilt: float
 
 
 PROSODY = {
@@ -47,20 +34,20 @@ PROSODY = {
     "sadness": Prosody(0.7, -15, -40, -14, -0.7),
     "surprise": Prosody(1.0, 40, 45, 4, 0.2),
 }
-# One sentence that tells the emotion, in the order of EMOTIONS, and some that tell nothing.
+# Sentences whose words express an emotion, in the order of EMOTIONS, and neutral ones.
 SENTENCES = {
-    "eng": [
+    "eng": (
         *("Stop it now!", "That is foul.", "I am scared.", "How lovely!"),
         *("It is noon.", "I miss her.", "Oh, really?"),
-    ],
-    "deu": [
+    ),
+    "deu": (
         *("Hör jetzt auf!", "Das ist eklig.", "Ich habe Angst.", "Wie schön!"),
         *("Es ist Mittag.", "Sie fehlt mir.", "Ach, wirklich?"),
-    ],
-    "jpn": [
+    ),
+    "jpn": (
         *("やめなさい。", "気持ち悪い。", "怖いです。", "うれしい。"),
         *("正午です。", "さびしい。", "本当ですか。"),
-    ],
+    ),
 }
 PLAIN = {
     "eng": ("We go home.", "The door is open.", "Here he comes."),
@@ -91,70 +78,54 @@ def make_demo_meldst(folder: Path, takes: dict[str, int] | None = None) -> None:
         InputError: the package ``espeakng-loader`` is not installed.
     """
     rng = np.random.default_rng(SEED)
-    files: list[str] = []
-    utterances: list[Utterance] = []
-    levels: list[tuple[float, float]] = []
+    recordings: list[Recording] = []
     number = 0
     for split in SPLITS:
         lines = _lines((takes or TAKES)[split], number, rng)
         number += len(lines)
+        name = "dev" if split == "valid" else split
         for pair, language in PAIRS.items():
             write_text(folder / pair / f"{language}_{split}.csv", _table(lines, language))
             for spoken in ("eng", language):
-                for row, line in enumerate(lines):
-                    name = {"valid": "dev"}.get(split, split)
-                    files.append(f"{pair}/{spoken.upper()}/{name}/{name}_{row}.wav")
-                    utterance, level = _act(line, spoken, rng)
-                    utterances.append(utterance)
-                    levels.append(level)
+                place = f"{pair}/{spoken.upper()}/{name}/{name}"
+                recordings += [
+                    _act(line, spoken, f"{place}_{row}.wav", rng) for row, line in enumerate(lines)
+                ]
     audio = folder / "audio"
-    for index, samples in enumerate(espeak.speak(utterances)):
-        path = audio / files[index]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sound = record(samples, *levels[index], np.random.default_rng([SEED, index]))
-        sf.write(path, sound, RATE, "PCM_16")
+    write_recordings(audio, recordings, SEED)
     rows = "".join(f"{name}\t{gender}\n" for name, gender in SPEAKERS.items())
     write_text(folder / "speakers.tsv", f"speaker\tgender\n{rows}")
-    listing = [f"{name}\t{sha256(audio / name)}\n" for name in sorted(files)]
+    files = sorted(one.file for one in recordings)
+    listing = [f"{name}\t{sha256(audio / name)}\n" for name in files]
     write_text(folder / "audio.tsv", "".join(listing))
 
 
 def _lines(takes: int, start: int, rng: np.random.Generator) -> list[Line]:
-    """What is said in a split: each speaker in each emotion, so many times; then a stranger."""
+    """The lines of a split: each speaker in each emotion, ``takes`` times; then a stranger."""
     cast = [(name, emotion) for name in SPEAKERS for emotion in EMOTIONS for _ in range(takes)]
     cast += [(name, emotion) for name in STRANGERS for emotion in EMOTIONS]
     lines = []
     for number, (speaker, emotion) in enumerate(cast, start):
         own, plain = rng.random() < 0.5, int(rng.integers(3))
-        texts = {
-            language: SENTENCES[language][EMOTIONS.index(emotion)]
-            if own
-            else PLAIN[language][plain]
-            for language in LANGUAGES
-        }
+        said, place = (SENTENCES, EMOTIONS.index(emotion)) if own else (PLAIN, plain)
+        texts = {language: said[language][place] for language in LANGUAGES}
         lines.append(Line(number, speaker, emotion, texts))
     return lines
 
 
-def _act(
-    line: Line, language: str, rng: np.random.Generator
-) -> tuple[Utterance, tuple[float, float]]:
-    """How eSpeak says a line, and level (dB of full scale) and tilt of its recording."""
+def _act(line: Line, language: str, file: str, rng: np.random.Generator) -> Recording:
+    """How a line sounds in a language."""
     gender = SPEAKERS.get(line.speaker, "male")
     place = [*SPEAKERS, *STRANGERS].index(line.speaker)
     prosody = PROSODY[line.emotion]
     strength = INTENSITY[(language, gender) == FAINT] * rng.uniform(0.8, 1.0)
     pitch = (30 if gender == "female" else 55) + strength * prosody.pitch + rng.normal(0, 4)
     pitch_range = 50 + strength * prosody.pitch_range + rng.normal(0, 5)
-    utterance = Utterance(
-        text=line.texts[language],
-        voice=f"{VOICES[language]}+{gender[0]}{1 + place // 2}",
-        rate=round(190 * prosody.tempo**strength),
-        pitch=int(np.clip(pitch, 0, 99)),
-        pitch_range=int(np.clip(pitch_range, 0, 99)),
-    )
+    voice = f"{VOICES[language]}+{gender[0]}{1 + place // 2}"
+    rate = 190 * prosody.tempo**strength
+    utterance = Utterance(line.texts[language], voice, rate, pitch, pitch_range)
     level = -32 + strength * prosody.level + rng.normal(0, 1)
-    return utterance, (level, strength * prosody.tilt + rng.normal(0, 0.05))
+    return Recording(file, utterance, level, strength * prosody.tilt + rng.normal(0, 0.05))
 
 
 def _table(lines: Sequence[Line], language: str) -> str:

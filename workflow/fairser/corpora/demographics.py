@@ -5,14 +5,13 @@ empty and unknown values are null. Ages become the groups of the Interspeech 202
 5.3: young 20-35, middle 36-49, elderly 50 and older.
 """
 
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from fairser.core.csv_files import read_csv
 from fairser.core.errors import InputError
+from fairser.core.words import joined
 from fairser.corpora.clips import AGE_YEARS
 from fairser.corpora.faults import Faults
 
@@ -24,46 +23,53 @@ SPEAKER_COLUMNS = ("speaker", "SpkrID", "ActorID")
 COLUMN_ALIASES = {"sex": "gender"}
 MEN, WOMEN = ("m", "man", "men"), ("f", "woman", "women")
 VALUE_ALIASES = {"gender": dict.fromkeys(MEN, "male") | dict.fromkeys(WOMEN, "female")}
+PAPER_ORDER = {
+    "gender": ["male", "female"],
+    "race": ["caucasian", "african_american", "asian"],
+    "age": ["young", "middle", "elderly"],
+}
 
 
 def is_known(column: pl.Expr) -> pl.Expr:
-    """Whether a text column says something: neither empty nor a word for unknown."""
+    """Whether a text column has a value: neither empty nor a word for unknown."""
     return ~column.str.strip_chars().str.to_lowercase().is_in(UNKNOWN).fill_null(True)
 
 
-def tidy(frame: pl.DataFrame, attributes: list[str], faults: Faults) -> pl.DataFrame:
-    """Attribute columns (text) in the form of the clip table; ``age`` adds ``age_years``."""
-    text = [pl.when(is_known(pl.col(name))).then(_words(name)).alias(name) for name in attributes]
-    frame = frame.with_columns(text)
-    return _group_ages(frame, faults) if "age" in attributes else frame
+def tidy(frame: pl.DataFrame, attributes: list[str], faults: Faults | None = None) -> pl.DataFrame:
+    """Attribute columns (text) in the form of the clip table; ``age`` adds ``age_years``.
+
+    Raises:
+        InputError: ages in two forms, without ``faults`` to note them in.
+    """
+    values = [pl.when(is_known(pl.col(name))).then(_words(name)).alias(name) for name in attributes]
+    frame = frame.with_columns(values)
+    return _group_ages(frame, faults or Faults(at_once=True)) if "age" in attributes else frame
 
 
-def read_speakers(path: str | Path, faults: Faults) -> tuple[pl.DataFrame, list[str]]:
+def read_speakers(path: str | Path, faults: Faults | None = None) -> tuple[pl.DataFrame, list[str]]:
     """Demographics by speaker from a csv such as CREMA-D's ``VideoDemographics.csv``.
 
     Returns:
         One row per speaker: ``speaker``, the attributes, perhaps ``age_years``; and the names of
         the attributes.
     """
+    faults = faults or Faults(at_once=True)
     frame = read_csv(path)
-    speaker = next((name for name in SPEAKER_COLUMNS if name in frame.columns), None)
-    if speaker is None:
-        raise InputError(
-            f"{path}: no speaker column; name one of the columns {', '.join(SPEAKER_COLUMNS)}."
-        )
+    speaker = next((name for name in SPEAKER_COLUMNS if name in frame.columns), "")
+    if not speaker:
+        raise InputError(f"{path}: no column of speakers ({', '.join(SPEAKER_COLUMNS)}).")
     names = {name: attribute_name(name) for name in frame.columns if name not in (speaker, "row")}
-    for column, name in names.items():
-        others = [other for other in names if other != column and names[other] == name]
-        if others or name in RESERVED:
-            with_what = f"column '{others[0]}'" if others else "a column of the clip table"
+    for name in names.values():
+        same = [f"'{column}'" for column in names if names[column] == name]
+        if same[1:] or name in RESERVED:
             raise InputError(
-                f"{path}, row 1: column '{column}' has the same name as {with_what} ('{name}'); "
-                "rename it or leave it out."
+                f"{path}, row 1: {joined(same)} can't be read as the attribute '{name}', whose "
+                "name is taken; rename or remove the column."
             )
     frame = frame.rename({speaker: "speaker", **names})
     faults.note(
         frame.filter(pl.col("speaker").is_duplicated()),
-        lambda row: f"{row['row']}: speaker '{row['speaker']}' has more than one row; keep one.",
+        "speaker '{speaker}' has more than one row; keep one.",
         "speaker",
     )
     frame = frame.unique("speaker", keep="first", maintain_order=True)
@@ -72,57 +78,48 @@ def read_speakers(path: str | Path, faults: Faults) -> tuple[pl.DataFrame, list[
 
 
 def join_speakers(
-    clips: pl.DataFrame, attributes: list[str], path: str | Path, faults: Faults
+    clips: pl.DataFrame, attributes: list[str], path: str | Path, faults: Faults | None = None
 ) -> tuple[pl.DataFrame, list[str]]:
-    """Add the speakers' demographics to clips that may have attributes of their own.
+    """The clips with the demographics of their speakers, and the names of all attributes.
 
-    Noted are a speaker without a row in the demographics, and values of the two that contradict.
+    The clips may have attributes of their own. Faults are a speaker without a row in the
+    demographics, and a value that contradicts that of the clips.
 
     Raises:
         InputError: the file or its columns can't be used.
     """
+    faults = faults or Faults(at_once=True)
     speakers, added = read_speakers(path, faults)
-    lost = clips.filter(~pl.col("speaker").str.starts_with(UNKNOWN_SPEAKER)).join(
-        speakers, on="speaker", how="anti"
-    )
+    lost = clips.filter(~pl.col("speaker").str.starts_with(UNKNOWN_SPEAKER))
+    lost = lost.join(speakers, on="speaker", how="anti")
     faults.note(
         lost.unique("speaker", keep="first", maintain_order=True),
-        lambda row: (
-            f"{path}: no row for speaker '{row['speaker']}' ({row['row']}). Add a row for each "
-            "speaker; leave unknown values empty."
-        ),
+        "speaker '{speaker}' has no row in {path}. Add one; leave unknown values empty.",
         "speaker",
+        path=path,
     )
-    joined = clips.join(speakers, on="speaker", how="left", suffix=" of the speaker")
+    both = clips.join(speakers, on="speaker", how="left", suffix=" of the speaker")
     if AGE_YEARS in clips.columns and AGE_YEARS in speakers.columns:
         other = f"{AGE_YEARS} of the speaker"
-        joined = joined.with_columns(pl.coalesce(AGE_YEARS, other).alias(AGE_YEARS)).drop(other)
+        both = both.with_columns(pl.coalesce(AGE_YEARS, other).alias(AGE_YEARS)).drop(other)
     for name in set(attributes) & set(added):
         other = f"{name} of the speaker"
-        wrong = joined.filter(pl.col(name) != pl.col(other))
+        wrong = both.filter(pl.col(name) != pl.col(other))
+        wrong = wrong.unique("speaker", keep="first", maintain_order=True)
         faults.note(
-            wrong.unique("speaker", keep="first", maintain_order=True),
-            partial(_contradiction, path, name, other),
+            wrong.select("row", "speaker", here=name, there=other),
+            "{name} of speaker '{speaker}' is '{here}' here and '{there}' in {path}; fix one.",
             "speaker",
+            name=name,
+            path=path,
         )
-        joined = joined.with_columns(pl.coalesce(other, name).alias(name)).drop(other)
-    return joined, [*attributes, *(name for name in added if name not in attributes)]
-
-
-def _contradiction(path: str | Path, name: str, other: str, row: dict[str, Any]) -> str:
-    return (
-        f"{row['row']}: {name} of speaker '{row['speaker']}' is '{row[name]}' here and "
-        f"'{row[other]}' in {path}; mend one of them."
-    )
+        both = both.with_columns(pl.coalesce(other, name).alias(name)).drop(other)
+    return both, [*attributes, *(name for name in added if name not in attributes)]
 
 
 def order_groups(attribute: str, groups: list[str]) -> list[str]:
     """Groups of an attribute in the order of the paper's tables; others by name."""
-    paper = {
-        "gender": ["male", "female"],
-        "race": ["caucasian", "african_american", "asian"],
-        "age": ["young", "middle", "elderly"],
-    }.get(attribute, [])
+    paper = PAPER_ORDER.get(attribute, [])
     return [g for g in paper if g in groups] + sorted(set(groups) - set(paper))
 
 
@@ -143,9 +140,7 @@ def _group_ages(frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:
         return frame
     faults.note(
         frame.filter(pl.col("age").is_not_null() & years.is_null()),
-        lambda row: (
-            f"{row['row']}: age '{row['age']}' is no number, but other ages are; use one form."
-        ),
+        "age '{age}' is not a number, but other ages are; use one form.",
         "age",
     )
     # The paper defines no group below 20: such ages are unknown to the age metrics.

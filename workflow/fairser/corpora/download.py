@@ -1,12 +1,12 @@
-"""Fetches CREMA-D: EMO-SUPERB's labels, the demographics and the 7,442 clips (606 MB, Git LFS).
+"""Download of CREMA-D: EMO-SUPERB's labels, demographics and the 7,442 clips (606 MB, Git LFS).
 
-Two pinned commits are the source; each file is checked against a SHA-256, a clip's from its Git LFS
-pointer. A rerun fetches only what is missing or wrong and resumes a cut transfer. AudioWAV.tsv
-(name, SHA-256, bytes) comes last and says that all is there; .sources/ spares a rerun the network.
+The sources are two pinned commits. Each file is checked against a SHA-256, a clip against that of
+its Git LFS pointer. A rerun fetches only missing or wrong files and resumes a cut transfer.
+AudioWAV.tsv (name, SHA-256, bytes) is written last: if it exists, all clips are there. With
+.sources/ a rerun needs no network.
 """
 
 import shutil
-from collections.abc import Collection
 from pathlib import Path
 from subprocess import run
 
@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from fairser.core.errors import InputError
 from fairser.core.files import sha256, write_text
-from fairser.corpora.repositories import PERIOD, Clip, Repository, Source, problem
+from fairser.core.words import counted, shortened
+from fairser.corpora.repositories import PERIOD, Repository, Source, matches
 
 RERUN = "Rerun `snakemake download_cremad`: it fetches only what is missing or wrong"
 INSTALL = "apt install git git-lfs, brew install git git-lfs or conda install git git-lfs"
@@ -39,25 +40,14 @@ CREMA_D = Source(
 )
 
 
-def download_cremad(
-    folder: str | Path, labels: Source = EMO_SUPERB, corpus: Source = CREMA_D
-) -> None:
-    """Fetch what ``folder`` lacks of labels, demographics and clips; see the two functions below.
-
-    Raises InputError if git or git-lfs is not installed, a repository or its commit cannot be
-    had, a file has the wrong checksum or clips are missing; OSError if the disk is full.
-    """
-    _require("git", "git-lfs")
-    download_labels(folder, labels, corpus)
-    download_audio(folder, corpus)
-
-
 def download_labels(
     folder: str | Path, labels: Source = EMO_SUPERB, corpus: Source = CREMA_D
 ) -> None:
     """Write labels/*.csv and VideoDemographics.csv, and last labels.tsv, which lists them.
 
-    Raises as :func:`download_cremad`.
+    Raises:
+        InputError: git is not installed, a commit cannot be fetched, or a checksum is wrong.
+        OSError: the disk is full.
     """
     _require("git")
     folder = Path(folder)
@@ -70,8 +60,11 @@ def download_labels(
 def download_audio(folder: str | Path, corpus: Source = CREMA_D) -> None:
     """Write AudioWAV/*.wav, fetching what is missing or wrong, and last AudioWAV.tsv.
 
-    The labels must be there: the clips that they name must all be in the repository.
-    Raises as :func:`download_cremad`.
+    The labels must be there: all clips that they name must be in the repository.
+
+    Raises:
+        InputError: as :func:`download_labels`; git-lfs is not installed, or clips are missing.
+        OSError: the disk is full.
     """
     _require("git", "git-lfs")
     folder, audio, listing = Path(folder), Path(folder, "AudioWAV"), Path(folder, "AudioWAV.tsv")
@@ -84,29 +77,21 @@ def download_audio(folder: str | Path, corpus: Source = CREMA_D) -> None:
             f"{corpus.url}: AudioWAV of commit {corpus.commit} lacks {_some(absent)}, which "
             f"{folder / 'labels'} lists. Take a complete mirror or the original"
         )
-    wrong = _problems(audio, clips.values())
-    for name in wrong:
+    checked = tqdm(
+        clips.values(), f"Checking {audio}", mininterval=PERIOD, maxinterval=PERIOD, unit=" clips"
+    )
+    wrong = [clip for clip in checked if not matches(audio / clip.name, clip.sha256)]
+    for clip in wrong:
         listing.unlink(missing_ok=True)
-        (audio / name).unlink(missing_ok=True)
-    missing = repository.place([clips[name] for name in wrong], audio)  # left by a run that was cut
-    complaints = repository.fetch_audio(missing) if missing else ""
+        (audio / clip.name).unlink(missing_ok=True)
+    missing = repository.place(wrong, audio)  # transferred by a run that was cut
+    errors = repository.fetch_audio(missing) if missing else ""
     if missing := repository.place(missing, audio):
         raise InputError(
             f"{audio}: {_some([clip.name for clip in missing])} could not be fetched from "
-            f"{corpus.lfs or corpus.url} ({complaints}). {RERUN}; if it persists, try a mirror"
+            f"{corpus.lfs or corpus.url} ({errors}). {RERUN}; if it persists, try a mirror"
         )
     write_text(listing, "".join(f"{c.name}\t{c.sha256}\t{c.size}\n" for c in clips.values()))
-
-
-def verify_audio(folder: str | Path, listing: str | Path) -> None:
-    """Check that ``folder`` holds each clip of ``listing`` (an AudioWAV.tsv) as listed.
-
-    Raises InputError with the number of clips that are missing or wrong, and the first of them.
-    """
-    rows = [line.split("\t") for line in Path(listing).read_text(encoding="utf-8").splitlines()]
-    problems = _problems(Path(folder), [Clip(name, sha, int(size)) for name, sha, size in rows])
-    if first := [f"{name} {fault}" for name, fault in problems.items()]:
-        raise InputError(f"{folder} is not what {listing} lists: {_some(first)}. {RERUN}")
 
 
 def _require(*programs: str) -> None:
@@ -116,11 +101,5 @@ def _require(*programs: str) -> None:
             raise InputError(f"{program} is not installed. Install it ({INSTALL}) and rerun")
 
 
-def _problems(folder: Path, clips: Collection[Clip]) -> dict[str, str]:
-    """What is wrong with which clip of ``folder``, by name; right clips are left out."""
-    bar = tqdm(clips, f"Checking {folder}", mininterval=PERIOD, maxinterval=PERIOD, unit=" clips")
-    return {clip.name: it for clip in bar if (it := problem(folder / clip.name, clip.sha256))}
-
-
-def _some(items: list[str]) -> str:
-    return f"{len(items)} clip(s): {', '.join(items[:3])}{', ...' if len(items) > 3 else ''}"
+def _some(names: list[str]) -> str:
+    return f"{counted(len(names), 'clip')} ({', '.join(shortened(names, 3))})"

@@ -4,8 +4,8 @@ The files of the family differ: 4 to 11 classes, further columns between the cla
 ``SpkrID`` (``EmoAct``, ``EmoVal``, ``EmoDom``), a first column without a name, numbers of folds.
 A ``config.json`` beside them, where there is one, names the classes and the splits.
 
-The stored values are smoothed already (0.94 x vote share + 0.01 with six classes): they are the
-soft targets as they stand.
+The stored values are already smoothed (0.94 x vote share + 0.01 with six classes) and are used as
+they are.
 """
 
 import json
@@ -15,15 +15,20 @@ from typing import Any
 
 import polars as pl
 
-from fairser.core import csv_files
-from fairser.core.errors import InputError, nearest
+from fairser.core.csv_files import read_csv, require_columns
+from fairser.core.errors import InputError
 from fairser.corpora import clips, demographics
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.faults import Faults
 
 CORPUS = {"title": "EMO-SUPERB label files", "lists": "labels", "order": 2}
 DIMENSIONS = ("EmoAct", "EmoVal", "EmoDom")
-SPLIT_NAMES = {"train": "Train", "dev": "Development", "test": "Test"}
+# Key of the split in config.json, its name in the files, its name in the clip table.
+SPLIT_KEYS = (
+    ("train", "Train", "train"),
+    ("dev", "Development", "development"),
+    ("test", "Test", "test"),
+)
 
 
 def read_emosuperb(
@@ -42,25 +47,26 @@ def read_emosuperb(
     """
     folder = Path(labels)
     files = fold_files(folder)
-    settings = _family_settings(folder)
-    wanted = classes or settings["classes"]
+    wanted, splits = _family_settings(folder)
     faults = Faults()
-    parts = [
-        _read_fold(path, fold, wanted, settings["splits"], faults) for fold, path in files.items()
-    ]
-    frames, names = zip(*parts, strict=True)
-    for path, found in zip(files.values(), names, strict=True):
-        if found != names[0]:
+    frames = []
+    names: list[str] = []
+    for fold, path in files.items():
+        frame, found = _read_fold(path, classes or wanted, faults)
+        if names and found != names:
             raise InputError(
                 f"{path}: its classes {', '.join(found)} differ from those of the first fold, "
-                f"{', '.join(names[0])}; all folds need the same."
+                f"{', '.join(names)}; all folds need the same."
             )
-    frame = pl.concat(frames, how="diagonal").filter(~pl.col("clip").is_in(drop))
+        names = found
+        frames.append(frame.with_columns(fold=pl.lit(fold, pl.Int64)))
+    frame = pl.concat(frames, how="diagonal").with_columns(pl.col("split").replace(splits))
+    frame = frame.filter(~pl.col("clip").is_in(drop))
     attributes = ["gender"] if "gender" in frame.columns else []
     frame = demographics.tidy(frame, attributes, faults)
     if speakers is not None:
         frame, attributes = demographics.join_speakers(frame, attributes, speakers, faults)
-    return clips.build(frame, names[0], attributes, folder, faults)
+    return clips.build(frame, names, attributes, folder, faults)
 
 
 def fold_files(folder: Path) -> dict[int, Path]:
@@ -77,60 +83,50 @@ def fold_files(folder: Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def _family_settings(folder: Path) -> dict:
-    """Classes (or None) and names of the splits, from ``config.json`` where there is one."""
+def _family_settings(folder: Path) -> tuple[list[str] | None, dict[str, str]]:
+    """Classes (None: those of the header) and splits, by ``config.json`` if there is one."""
     path = folder / "config.json"
-    splits = dict(SPLIT_NAMES)
     if not path.is_file():
-        return {"classes": None, "splits": splits}
+        return None, {name: split for _, name, split in SPLIT_KEYS}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        splits.update(content.get("data_split_type", {}))
+        given = content.get("data_split_type", {})
+        splits = {given.get(key, name): split for key, name, split in SPLIT_KEYS}
         classes = content["categorical"]["emo_type"]
-        if not isinstance(classes, list) or not all(isinstance(v, str) for v in splits.values()):
+        if not isinstance(classes, list) or not all(isinstance(name, str) for name in splits):
             raise TypeError("a list of classes and a text for each split are needed")
-        return {"classes": classes, "splits": splits}
+        return classes, splits
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path}: no list of classes at categorical.emo_type ({error!r}). Mend the file, or "
+            f"{path}: no list of classes at categorical.emo_type ({error!r}). Fix the file, or "
             "remove it to take the classes from the header of the label files."
         ) from error
 
 
 def _read_fold(
-    path: Path, fold: int, wanted: list[str] | None, splits: dict[str, str], faults: Faults
+    path: Path, wanted: list[str] | None, faults: Faults
 ) -> tuple[pl.DataFrame, list[str]]:
-    frame = csv_files.read_csv(path)
+    """Rows of a label file, with the split as the file names it, and the class columns."""
+    frame = read_csv(path)
     header = [name for name in frame.columns if name != "row"]
-    for name in ("SpkrID", "Split_Set"):
-        if name not in header:
-            raise InputError(
-                f"{path}, row 1: no column '{name}'.{nearest(name, header)} The columns are: "
-                f"{', '.join(header)}."
-            )
+    require_columns(path, header, ("SpkrID", "Split_Set"))
     between = header[1 : header.index("SpkrID")]
     found = [name for name in between if name not in DIMENSIONS]
     names = clips.select_classes(found, wanted, path)
     frame = clips.require_text(frame.rename({header[0]: "file"}), "file", faults)
     frame = clips.numeric(frame, names, faults)
+    # An unknown speaker may be anyone: each such clip gets a speaker of its own.
     known = demographics.is_known(pl.col("SpkrID"))
-    split = {splits["train"]: "train", splits["dev"]: "development", splits["test"]: "test"}
-    columns = [
+    alone = pl.lit(demographics.UNKNOWN_SPEAKER) + pl.col("file")
+    return frame.select(
         clips.clip_names("file"),
-        pl.col("file"),
-        # Speakers that the corpus does not know may be anyone: each such clip stands for itself.
-        pl.when(known)
-        .then("SpkrID")
-        .otherwise(pl.lit(demographics.UNKNOWN_SPEAKER) + pl.col("file"))
-        .alias("speaker"),
-        pl.lit(fold, pl.Int64).alias("fold"),
-        pl.col("Split_Set").replace(split).alias("split"),
+        "file",
+        pl.when(known).then("SpkrID").otherwise(alone).alias("speaker"),
+        pl.col("Split_Set").alias("split"),
         *names,
         "row",
-    ]
-    if "Gender" in header:
-        columns.append(pl.col("Gender").alias("gender"))
-    return frame.select(columns), names
+        *([pl.col("Gender").alias("gender")] if "Gender" in header else []),
+    ), names
 
 
 def read(corpus: dict[str, Any]) -> ClipTable:

@@ -1,81 +1,98 @@
-"""The faults of a corpus' files, gathered so that all of them are told at once."""
+"""Faults in the files of a corpus, collected so that all of them are reported together."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import polars as pl
 
-from fairser.core.errors import InputError
+from fairser.core.errors import InputError, nearest
+from fairser.core.words import joined
 
-SHOWN = 5  # further rows of one fault that a message names
-
-Message = Callable[[dict[str, Any]], str]
+SHOWN = 5  # further rows that the message about a fault names
 
 
 class Faults:
-    """What several checks of one input find.
+    """The faults that several checks of one input find.
 
-    Each kind of fault is one message: its first row in full, the places of the next ones, and how
-    many there are. ``told`` holds the messages.
+    Each kind of fault is one message: its first row in full, the places of the next rows, and the
+    number of all others.
+
+    Args:
+        at_once: raise the first fault instead of collecting it. Helpers for readers use this where
+            the reader passes no ``Faults``.
+
+    Attributes:
+        messages: one for each kind of fault.
     """
 
-    def __init__(self) -> None:
-        self.told: list[str] = []
+    def __init__(self, at_once: bool = False) -> None:
+        self.messages: list[str] = []
+        self.at_once = at_once
 
-    def without(
-        self, frame: pl.DataFrame, bad: pl.Expr, message: Message, value: str | None = None
-    ) -> pl.DataFrame:
-        """The frame without its bad rows, which are noted: later checks work on what is left.
+    def add(self, *messages: str) -> None:
+        """Add messages."""
+        self.messages += messages
+        if self.at_once:
+            self.raise_all()
+
+    def note(
+        self,
+        bad: pl.DataFrame,
+        text: str,
+        value: str | None = None,
+        known: Sequence[str] = (),
+        **more: Any,
+    ) -> None:
+        """Add a fault if there are rows that have it.
 
         Args:
-            frame: with ``row``, a text that locates each row in its file.
-            bad: whether a row is bad; null is no.
-            message: about the first bad row, which it gets by the names of its columns.
-            value: column whose value is told of further rows.
+            bad: these rows, with ``row``, the place of each in its file.
+            text: what is wrong with the first of them, with its columns in braces.
+            value: column whose value is shown for further rows.
+            known: correct values, of which the message suggests the nearest.
+            more: further values for the braces of the text.
         """
-        self.note(frame.filter(bad), message, value)
-        return frame.filter(~bad.fill_null(False)) if self.told else frame
-
-    def note(self, bad: pl.DataFrame, message: Message, value: str | None = None) -> None:
-        """Note rows that are bad, if there are any (see :meth:`without`)."""
         # The rows of a clip in several folds are one row of the file.
         rows = bad.unique("row", keep="first", maintain_order=True)
-        if rows.height:
-            first, *others = rows.head(1 + SHOWN).iter_rows(named=True)
-            places = _places([first, *others], value)
-            more = rows.height - len(others) - 1
-            places += [f"{more} more"] if more else []
-            also = f" Also {_listed(places)}." if places else ""
-            self.told.append(message(first) + also)
+        if rows.is_empty():
+            return
+        first, *others = rows.head(1 + SHOWN).iter_rows(named=True)
+        files = {row["row"].rpartition(", row ")[0] for row in (first, *others)}
+        places = []
+        for row in others:
+            place = row["row"]
+            if len(files) == 1 and "" not in files:  # the number is enough
+                place = f"row {place.rpartition(', row ')[2]}"
+            places.append(place if value is None else f"{place} ('{row[value]}')")
+        rest = rows.height - 1 - len(others)
+        places += [f"{rest:,} more"] if rest else []
+        message = f"{first['row']}: {text.format_map(first | more)}"
+        message += nearest(first[value], list(known)) if value and known else ""
+        self.add(message + (f" Also {joined(places)}." if places else ""))
+
+    def without(
+        self,
+        frame: pl.DataFrame,
+        bad: pl.Expr,
+        text: str,
+        value: str | None = None,
+        known: Sequence[str] = (),
+        **more: Any,
+    ) -> pl.DataFrame:
+        """The frame without its bad rows, which are noted; null in ``bad`` counts as good."""
+        self.note(frame.filter(bad), text, value, known, **more)
+        return frame.filter(~bad.fill_null(False)) if self.messages else frame
 
     @contextmanager
     def gather(self) -> Iterator[None]:
-        """Note the bad input that ends the block, and go on after it."""
+        """Add the faults of an InputError that ends the block, and continue after it."""
         try:
             yield
         except InputError as error:
-            self.told += error.faults
+            self.add(*error.faults)
 
-    def refuse(self) -> None:
-        """End with all faults that were noted, if there are any.
-
-        Raises:
-            InputError: with each of them.
-        """
-        if self.told:
-            raise InputError(*self.told)
-
-
-def _places(rows: list[dict[str, Any]], value: str | None) -> list[str]:
-    """Where rows after the first one are: by their numbers alone where all are of one file."""
-    files, numbers = zip(*(row["row"].rsplit(", row ", 1) for row in rows), strict=True)
-    same = len(set(files)) == 1
-    places = [f"row {number}" for number in numbers] if same else [row["row"] for row in rows]
-    if value is not None:
-        places = [f"{place} ('{row[value]}')" for place, row in zip(places, rows, strict=True)]
-    return places[1:]
-
-
-def _listed(places: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(places[:-1]), places[-1]]))
+    def raise_all(self) -> None:
+        """Raise an InputError with all messages, if there are any."""
+        if self.messages:
+            raise InputError(*self.messages)

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import polars as pl
 
-from fairser.core.errors import InputError, nearest
+from fairser.core.csv_files import read_csv, require_columns
+from fairser.core.errors import InputError
 from fairser.core.jobs import logger
+from fairser.core.words import shortened
 from fairser.corpora import demographics
+from fairser.corpora.faults import Faults
 
 GENDERS = ("female", "male")
 UNKNOWN = (*demographics.UNKNOWN, "u", "other", "mixed")
@@ -22,7 +25,7 @@ def join_genders(clips: pl.DataFrame, path: str | Path) -> pl.DataFrame:
         path: the list of speakers.
 
     Raises:
-        InputError: a column is missing, a value is no gender, or no speaker is in the list.
+        InputError: a column is missing, a value is not a gender, or no speaker is in the list.
     """
     known = _read_genders(path)
     clips = clips.with_columns(_plain("speaker").alias("name")).join(
@@ -30,10 +33,10 @@ def join_genders(clips: pl.DataFrame, path: str | Path) -> pl.DataFrame:
     )
     clips = clips.with_columns(pl.col("listed").fill_null(False)).drop("name")
     if not clips["gender"].count():
-        names = ", ".join(clips["speaker"].unique().sort().head(SHOWN))
+        names = ", ".join(shortened(clips["speaker"].unique().sort(), SHOWN))
         raise InputError(
-            f"{path}: no speaker of the corpus ({names}, ...) has a gender in it. Is it the list "
-            "of this corpus? A row is a name as the corpus has it, and male or female."
+            f"{path}: no speaker of the corpus ({names}) has a gender in it. Is it the list of "
+            "this corpus? A row is a name as the corpus has it, and male or female."
         )
     return clips
 
@@ -45,7 +48,7 @@ def unknown_speakers(clips: pl.DataFrame) -> pl.DataFrame:
 
 
 def check_genders(clips: pl.DataFrame) -> None:
-    """Refuse a corpus in which no language has both genders in train and in development."""
+    """Raise an InputError if no language has both genders in train and in development."""
     counts = {
         (language, split): part["gender"].drop_nulls().n_unique()
         for (language, split), part in clips.group_by("language", "split")
@@ -54,48 +57,40 @@ def check_genders(clips: pl.DataFrame) -> None:
         language: [s for s in ("train", "development") if counts.get((language, s), 0) < 2]
         for language in clips["language"].unique().sort()
     }
-    told = [f"{language} in {' and '.join(s)}" for language, s in lacking.items() if s]
+    texts = [f"{language} in {' and '.join(s)}" for language, s in lacking.items() if s]
     if all(lacking.values()):
         raise InputError(
-            f"No language has clips of both genders in train and in development ({'; '.join(told)} "
-            "lack one), so there is no gap to measure or to train on. Mend the list of genders "
-            "('llm.corpus.genders') or take more languages ('llm.grid.languages')."
+            f"No language has clips of both genders in train and in development "
+            f"({'; '.join(texts)} lack one), so there is no gap to measure or to train on. Fix the "
+            "list of genders ('llm.corpus.genders') or take more languages ('llm.grid.languages')."
         )
-    if told:
-        logger.info("without a gender gap: %s", "; ".join(told))
+    if texts:
+        logger.info("without a gender gap: %s", "; ".join(texts))
 
 
 def _read_genders(path: str | Path) -> pl.DataFrame:
     """``name`` (plain), ``gender`` and ``listed``, a row per speaker."""
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file. Mend 'llm.corpus.genders'.")
-    first = Path(path).read_text(encoding="utf-8-sig").partition("\n")[0]
-    separator = "\t" if "\t" in first else ","
-    frame = pl.read_csv(path, infer_schema=False, separator=separator).fill_null("")
-    for name in ("speaker", "gender"):
-        if name not in frame.columns:
-            raise InputError(
-                f"{path}, row 1: no column '{name}'; a list of genders has speaker and gender."
-            )
+    frame = read_csv(path, ",\t")
+    require_columns(path, frame.columns, ("speaker", "gender"))
     words = pl.col("gender").str.strip_chars().str.to_lowercase()
     aliases = demographics.VALUE_ALIASES["gender"]
-    frame = frame.with_row_index("row", 2).with_columns(words.replace(aliases).alias("gender"))
-    bad = frame.filter(~pl.col("gender").is_in([*GENDERS, *UNKNOWN]))
-    if bad.height:
-        raise InputError(
-            f"{path}, row {bad['row'][0]}: gender '{bad['gender'][0]}' of speaker "
-            f"'{bad['speaker'][0]}' is none of female, male and ? (unknown)."
-            f"{nearest(bad['gender'][0], list(GENDERS))}"
-        )
+    frame = frame.with_columns(words.replace(aliases), _plain("speaker").alias("name"))
+    faults = Faults()
+    faults.note(
+        frame.filter(~pl.col("gender").is_in([*GENDERS, *UNKNOWN])),
+        "gender '{gender}' of speaker '{speaker}' is none of female, male and ? (unknown).",
+        "gender",
+        GENDERS,
+    )
     known = pl.when(pl.col("gender").is_in(GENDERS)).then("gender")
-    frame = frame.select(_plain("speaker").alias("name"), known, pl.lit(True).alias("listed"))
-    frame = frame.unique(maintain_order=True)
-    twice = frame.filter(pl.col("name").is_duplicated())
-    if twice.height:
-        raise InputError(
-            f"{path}: speaker '{twice['name'][0]}' has two different genders; keep one row."
-        )
-    return frame
+    frame = frame.select("name", known, pl.lit(True).alias("listed"), "row")
+    frame = frame.unique(["name", "gender"], keep="first", maintain_order=True)
+    faults.note(
+        frame.filter(pl.col("name").is_duplicated()),
+        "speaker '{name}' has two different genders; keep one row.",
+    )
+    faults.raise_all()
+    return frame.drop("row")
 
 
 def _plain(column: str) -> pl.Expr:

@@ -1,4 +1,4 @@
-"""A corpus of one's own: a csv with one row per clip.
+"""A manifest: a corpus of the user as a csv with one row per clip.
 
 Columns: ``file`` (relative to the audio folder) and ``speaker``; the labels, either one ``emotion``
 column or one column per class with values that sum to 1; and, where the corpus has them,
@@ -11,13 +11,14 @@ demographic columns and ``clip``. Folds come from the columns
 """
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from fairser.core import csv_files
-from fairser.core.errors import InputError, nearest
+from fairser.core.csv_files import read_csv, require_columns
+from fairser.core.errors import InputError
 from fairser.core.files import leads_out
 from fairser.corpora import clips, demographics
 from fairser.corpora.clips import ClipTable
@@ -26,7 +27,17 @@ from fairser.corpora.faults import Faults
 CORPUS = {"title": "manifest", "order": 3}
 RESERVED = ("file", "speaker", "clip", "fold", "split", "emotion")
 SPLIT_WORDS = {"dev": "development", "valid": "development", "validation": "development"}
-DEFAULT_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class MadeFolds:
+    """Folds to make for a corpus that has none: their ``number``, balanced in ``stratify``."""
+
+    number: int = 5
+    stratify: str | None = "gender"
+
+
+DEFAULT_FOLDS = MadeFolds()
 
 
 def read_manifest(
@@ -34,8 +45,7 @@ def read_manifest(
     speakers: str | Path | None = None,
     classes: list[str] | None = None,
     attributes: list[str] | None = None,
-    folds: int = DEFAULT_FOLDS,
-    stratify: str = "gender",
+    made: MadeFolds = DEFAULT_FOLDS,
 ) -> ClipTable:
     """Read a manifest into a clip table.
 
@@ -44,41 +54,59 @@ def read_manifest(
         speakers: csv of demographics by speaker, joined to the manifest's own columns.
         classes: the class columns; or, with an ``emotion`` column, its values in table order
             (by default all of them, by name).
-        attributes: demographic columns of the manifest; by default those of
-            :data:`fairser.corpora.demographics.KNOWN` that it has.
-        folds: number of folds to make where the manifest names none.
-        stratify: attribute that made folds are balanced in.
+        attributes: demographic columns of the manifest; by default :data:`demographics.KNOWN`.
+        made: the folds to make where the manifest names none.
     """
-    frame = csv_files.read_csv(path)
+    frame = read_csv(path)
     header = [name for name in frame.columns if name != "row"]
     columns = _class_columns(header, classes, path)
     faults = Faults()
     for name in ("file", "speaker"):
         frame = clips.require_text(frame, name, faults)
-    frame = _inside(frame, faults)
+    frame = faults.without(
+        frame,
+        pl.col("file").map_elements(leads_out, return_dtype=pl.Boolean),
+        "file '{file}' lies outside the audio folder; give a path inside it, relative to it "
+        "('corpus.audio' names the folder).",
+        "file",
+    )
     if columns is None:
         frame, names = _spread_emotions(frame, classes, faults)
     else:
         frame, names = clips.numeric(frame, columns, faults), columns
-    own: list[str] = []
+    free = [name for name in header if name not in (*RESERVED, *names)]
+    known = [name for name in free if name in demographics.KNOWN]
+    own = known if attributes is None else [name for name in attributes if name in free]
     with faults.gather():
-        own = _attributes(header, attributes, names, path)
+        require_columns(path, free, attributes or (), "which 'corpus.attributes' names")
     frame = demographics.tidy(frame, own, faults)
     if "clip" not in header:
         frame = frame.with_columns(clips.clip_names("file"))
     if speakers is not None:
         with faults.gather():
             frame, own = demographics.join_speakers(frame, own, speakers, faults)
-    _check_speakers(frame, own, faults)
-    stratified = stratify if stratify in own else None
-    frame = _assign_folds(frame, header, folds, stratified, path, faults)
+    if "gender" in own:
+        _check_genders(frame, faults)
+    stratify = made.stratify if made.stratify in own else None
+    try:
+        frame = _assign_folds(frame, MadeFolds(made.number, stratify), path, faults)
+    except InputError as error:
+        # Too few folds or speakers are left: without folds there is nothing more to check.
+        raise InputError(*faults.messages, *error.faults) from None
     return clips.build(frame, names, own, path, faults)
 
 
+def read(corpus: dict[str, Any]) -> ClipTable:
+    """The clip table of ``corpus.manifest``."""
+    files = corpus["manifest"], corpus["demographics"]
+    made = MadeFolds(corpus["folds"], corpus["stratify"])
+    return read_manifest(*files, corpus["classes"], corpus["attributes"], made)
+
+
 def listed_files(path: str | Path) -> list[str]:
-    """The audio files of a manifest whose rows may need mending, without those that lie outside."""
+    """The audio files of a manifest that may have faults, without those outside the folder."""
     try:
-        frame = csv_files.read_csv(path)
+        frame = read_csv(path)
     except InputError:
         return []
     if "file" not in frame.columns:
@@ -93,55 +121,32 @@ def _class_columns(
     """The class columns of a manifest, None where it has an ``emotion`` column.
 
     Raises:
-        InputError: the header lacks columns; tells each of them.
+        InputError: names all columns that the header lacks.
     """
-    missing = [
-        f"{path}, row 1: no column '{name}'.{nearest(name, header)} A manifest needs "
-        "'file', 'speaker' and either 'emotion' or one column per class."
-        for name in ("file", "speaker")
-        if name not in header
-    ]
-    names = None
+    faults = Faults()
+    with faults.gather():
+        why = "which a manifest needs beside 'emotion' or one column per class"
+        require_columns(path, header, ("file", "speaker"), why)
     if "emotion" not in header and classes is None:
-        missing.append(
+        faults.add(
             f"{path}, row 1: no column 'emotion', and 'corpus.classes' names no class columns. "
             f"Name them; the columns are: {', '.join(header)}."
         )
-    if missing:
-        raise InputError(*missing)
-    if "emotion" not in header:
-        names = clips.select_classes([c for c in header if c not in RESERVED], classes, path)
-    return names
+    faults.raise_all()
+    if "emotion" in header:
+        return None
+    return clips.select_classes([c for c in header if c not in RESERVED], classes, path)
 
 
-def _check_speakers(frame: pl.DataFrame, attributes: list[str], faults: Faults) -> None:
+def _check_genders(frame: pl.DataFrame, faults: Faults) -> None:
     """Note speakers of two genders; other attributes, such as age, may change."""
-    if "gender" in attributes:
-        values = frame.drop_nulls("gender").with_columns(
-            pl.col("gender").first().over("speaker").alias("first")
-        )
-        faults.note(
-            values.filter(pl.col("gender") != pl.col("first")).unique(
-                "speaker", keep="first", maintain_order=True
-            ),
-            lambda row: (
-                f"{row['row']}: gender of speaker '{row['speaker']}' is '{row['gender']}' here "
-                f"and '{row['first']}' in an earlier row; mend one of them."
-            ),
-            "speaker",
-        )
-
-
-def _inside(frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:
-    """The rows whose file lies in the audio folder."""
-    return faults.without(
-        frame,
-        pl.col("file").map_elements(leads_out, return_dtype=pl.Boolean),
-        lambda row: (
-            f"{row['row']}: file '{row['file']}' lies outside the audio folder; give a path "
-            "inside it, relative to it ('corpus.audio' names the folder)."
-        ),
-        "file",
+    first = pl.col("gender").first().over("speaker").alias("first")
+    values = frame.drop_nulls("gender").with_columns(first)
+    wrong = values.filter(pl.col("gender") != pl.col("first"))
+    faults.note(
+        wrong.unique("speaker", keep="first", maintain_order=True),
+        "gender of speaker '{speaker}' is '{gender}', in an earlier row '{first}'; fix it.",
+        "speaker",
     )
 
 
@@ -155,127 +160,60 @@ def _spread_emotions(
     frame = faults.without(
         frame,
         ~pl.col("emotion").is_in(names),
-        lambda row: (
-            f"{row['row']}: emotion '{row['emotion']}' is not among 'corpus.classes' "
-            f"({', '.join(names)}).{nearest(row['emotion'], names)}"
-        ),
+        "emotion '{emotion}' is not among 'corpus.classes' ({names}).",
         "emotion",
+        names,
+        names=", ".join(names),
     )
     hot = [(pl.col("emotion") == name).cast(pl.Float64).alias(name) for name in names]
     return frame.with_columns(hot), names
 
 
-def _attributes(
-    header: list[str], wanted: list[str] | None, classes: list[str], path: str | Path
-) -> list[str]:
-    free = [name for name in header if name not in (*RESERVED, *classes)]
-    if wanted is None:
-        return [name for name in free if name in demographics.KNOWN]
-    missing = [
-        f"{path}, row 1: no column '{name}', which 'corpus.attributes' names."
-        f"{nearest(name, free)} The columns are: {', '.join(free)}."
-        for name in wanted
-        if name not in free
-    ]
-    if missing:
-        raise InputError(*missing)
-    return wanted
-
-
 def _assign_folds(
-    frame: pl.DataFrame,
-    header: list[str],
-    folds: int,
-    stratify: str | None,
-    path: str | Path,
-    faults: Faults,
+    frame: pl.DataFrame, made: MadeFolds, path: str | Path, faults: Faults
 ) -> pl.DataFrame:
-    if "split" in header:
-        words = pl.col("split").str.strip_chars().str.to_lowercase()
-        frame = frame.with_columns(words.replace(SPLIT_WORDS).alias("split"))
-    if "fold" in header:
-        frame = _whole_number(frame, "fold", faults)
-    if "split" in header:
-        return frame if "fold" in header else frame.with_columns(pl.lit(1).alias("fold"))
-    try:
-        if "fold" not in header:
-            frame = frame.with_columns(_speaker_folds(frame, folds, stratify, path))
-        return rotate(frame, path)
-    except InputError as error:
-        # Too few folds or speakers are left: without folds there is nothing more to check.
-        raise InputError(*faults.told, *error.faults) from None
+    """One row per clip and fold with its split, as the module says."""
+    given = {"fold", "split"} & set(frame.columns)
+    if "split" not in given:
+        if "fold" not in given:
+            frame = speaker_folds(frame, made, path)
+        return clips.rotate(frame, path, faults)
+    words = pl.col("split").str.strip_chars().str.to_lowercase()
+    frame = frame.with_columns(words.replace(SPLIT_WORDS).alias("split"))
+    if "fold" in given:
+        return clips.fold_numbers(frame, faults)
+    return frame.with_columns(pl.lit(1).alias("fold"))
 
 
-def _whole_number(frame: pl.DataFrame, name: str, faults: Faults) -> pl.DataFrame:
-    number = pl.col(name).str.strip_chars().cast(pl.Int64, strict=False)
-    frame = faults.without(
-        frame,
-        number.is_null() | (number < 1),
-        lambda row: f"{row['row']}: {name} '{row[name]}' is no whole number from 1 on; mend it.",
-        name,
-    )
-    return frame.with_columns(number.alias(name))
-
-
-def rotate(frame: pl.DataFrame, path: str | Path) -> pl.DataFrame:
-    """From one row per clip with its test fold to one row per clip and fold, with its split."""
-    parts = frame["fold"].unique().sort().to_list()
-    if len(parts) < 3:
-        raise InputError(
-            f"{path}: {len(parts)} fold(s); three are needed for train, development and test. "
-            "Add a 'split' column, or leave 'fold' out to have folds made."
-        )
-    frames = []
-    for test, development in zip(parts, parts[1:] + parts[:1], strict=True):
-        split = (
-            pl.when(pl.col("fold") == test)
-            .then(pl.lit("test"))
-            .when(pl.col("fold") == development)
-            .then(pl.lit("development"))
-            .otherwise(pl.lit("train"))
-        )
-        frames.append(frame.with_columns(split.alias("split"), fold=pl.lit(test, pl.Int64)))
-    return pl.concat(frames)
-
-
-def _speaker_folds(
-    frame: pl.DataFrame, folds: int, stratify: str | None, path: str | Path
-) -> pl.Series:
-    """Test fold of each clip: speakers stay together, the attribute's groups are spread evenly.
+def speaker_folds(frame: pl.DataFrame, made: MadeFolds, origin: str | Path) -> pl.DataFrame:
+    """One row per clip with its test ``fold``: speakers stay together, groups are spread evenly.
 
     Speakers are dealt out group by group, those with the most clips first, each to the fold that
-    has the fewest clips of the group so far.
+    has the fewest clips of the group so far. scikit-learn's ``StratifiedGroupKFold`` balances
+    equally well, but fails if every group has fewer clips than there are folds.
+
+    Raises:
+        InputError: fewer than three folds, or more than speakers.
     """
     speakers = frame["speaker"].n_unique()
-    if not 3 <= folds <= speakers:
+    if not 3 <= made.number <= speakers:
         raise InputError(
-            f"{path}: 'corpus.folds' is {folds}; it must be at least 3 and at most the number of "
-            f"speakers, {speakers}."
+            f"{origin}: 'corpus.folds' is {made.number}; it must be at least 3 and at most the "
+            f"number of speakers, {speakers}."
         )
-    group = pl.col(stratify).drop_nulls().first() if stratify else pl.lit(None, pl.String)
+    column = pl.col(made.stratify) if made.stratify else pl.lit(None, pl.String)
     order = (
         frame.group_by("speaker")
-        .agg(pl.len().alias("clips"), group.alias("group"))
+        .agg(pl.len().alias("clips"), column.drop_nulls().first().alias("group"))
         .sort("group", "clips", "speaker", descending=[False, True, False])
     )
     of_group: Counter[tuple[str | None, int]] = Counter()
     total: Counter[int] = Counter()
     fold_of = {}
     for speaker, count, name in order.iter_rows():
-        fold = min(range(1, folds + 1), key=lambda f: (of_group[name, f], total[f], f))
+        fold = min(range(1, made.number + 1), key=lambda f: (of_group[name, f], total[f], f))
         of_group[name, fold] += count
         total[fold] += count
         fold_of[speaker] = fold
-    return frame["speaker"].replace_strict(fold_of, return_dtype=pl.Int64).alias("fold")
-
-
-def read(corpus: dict[str, Any]) -> ClipTable:
-    """The clip table of ``corpus.manifest``."""
-    return read_manifest(
-        corpus["manifest"],
-        corpus["demographics"],
-        corpus["classes"],
-        corpus["attributes"],
-        corpus["folds"],
-        corpus["stratify"],
-    )
+    number = pl.col("speaker").replace_strict(fold_of, return_dtype=pl.Int64)
+    return frame.with_columns(number.alias("fold"))

@@ -2,8 +2,8 @@
 
 Its metadata are csv files ``ENG_DEU/deu_{train,valid,test}.csv`` and ``ENG_JPN/jpn_...``, its audio
 ``{pair}/{language}/{train|dev|test}/{split}_{id}.wav``. Splits are those of the corpus; they share
-speakers. There is no gender in it: that of the character comes from a list of speakers, and stands
-in for that of the voice, which in German and Japanese is another person's.
+speakers. It has no genders: that of the character comes from a list of speakers and is used for
+the voice, although in German and Japanese another person speaks.
 
 The clip table of the second study has a row per clip:
 
@@ -16,7 +16,7 @@ The clip table of the second study has a row per clip:
 ``transcript``  what is said, in the clip's language
 ``speaker``     the character
 ``gender``      ``female``, ``male`` or null
-``listed``      whether the speaker stands in the list of genders
+``listed``      whether the speaker is in the list of genders
 ==============  ================================================================================
 """
 
@@ -25,10 +25,11 @@ from pathlib import Path
 
 import polars as pl
 
-from fairser.core import csv_files
-from fairser.core.errors import InputError, nearest
+from fairser.core.csv_files import read_csv, require_columns
+from fairser.core.errors import InputError
 from fairser.core.files import is_lfs_pointer
 from fairser.core.jobs import logger
+from fairser.corpora.faults import Faults
 from fairser.corpora.genders import GENDERS, check_genders, join_genders
 
 EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
@@ -36,7 +37,7 @@ LANGUAGES = {"eng": "English", "deu": "German", "jpn": "Japanese"}
 PAIRS = {"ENG_DEU": "deu", "ENG_JPN": "jpn"}
 SPLITS = {"train": "train", "valid": "development", "test": "test"}
 COLUMNS = ("clip", "file", "language", "split", "emotion", "transcript", "speaker", "gender")
-KEYS = ("season", "episode", "english")  # what names an English utterance in both pairs
+KEYS = ("season", "episode", "english")  # identify an English utterance in both pairs
 NEEDED = ("id", "emotion", "season", "episode", "speaker", "english")
 
 
@@ -61,16 +62,13 @@ def read_meldst(
         InputError: a file, column, value or wav is missing; no speaker has a gender; no language
             has both genders in train and in development.
     """
-    pairs = [pair for pair in PAIRS if PAIRS[pair] in languages]
-    if "eng" in languages:
-        pairs = list(dict.fromkeys([*pairs, *(PAIRS if english == "both" else [english])]))
     parts = []
-    for pair, split in product(sorted(pairs), SPLITS):
-        frame = _read(Path(metadata), pair, split)
-        for language in ("eng", PAIRS[pair]):
-            serves = language != "eng" or english in ("both", pair)
-            if language in languages and serves:
-                parts.append(_clips(frame, pair, language, split, Path(audio)))
+    for pair, split in product(PAIRS, SPLITS):
+        spoken = {"eng", PAIRS[pair]} if english in ("both", pair) else {PAIRS[pair]}
+        used = spoken & set(languages)
+        if used:
+            frame = _read(Path(metadata), pair, split)
+            parts += [_clips(frame, pair, name, split, Path(audio)) for name in sorted(used)]
     clips = _without_repeats(pl.concat(parts))
     clips = join_genders(clips, genders).select(*COLUMNS, "listed").sort("clip")
     check_audio(clips, audio)
@@ -83,63 +81,59 @@ def statistics(clips: pl.DataFrame) -> pl.DataFrame:
 
     With a row ``all`` of all emotions for each language and split.
     """
-    ones = [
-        pl.col("gender").eq_missing(gender).sum().alias(gender or "unknown")
-        for gender in (*GENDERS, None)
-    ]
+    gender = pl.col("gender")
     total = clips.with_columns(pl.lit("all").alias("emotion"))
-    found = pl.concat([clips, total]).group_by("language", "split", "emotion")
-    table = found.agg(*ones, pl.len().alias("clips"))
+    table = (
+        pl.concat([clips, total])
+        .group_by("language", "split", "emotion")
+        .agg(
+            *(gender.eq_missing(name).sum().alias(name) for name in GENDERS),
+            gender.null_count().alias("unknown"),
+            pl.len().alias("clips"),
+        )
+    )
     orders = {"language": [*LANGUAGES], "split": [*SPLITS.values()], "emotion": [*EMOTIONS, "all"]}
-    places = [
-        pl.col(name).replace_strict(values, range(len(values))) for name, values in orders.items()
-    ]
-    return table.sort(places)
+    return table.sort(pl.col(name).cast(pl.Enum(values)) for name, values in orders.items())
 
 
 def check_audio(clips: pl.DataFrame, folder: str | Path) -> None:
-    """Refuse clips whose file is missing, empty or a Git LFS pointer; none is decoded."""
-    bad = []
-    for file in clips["file"]:
-        path = Path(folder, file)
-        if not path.is_file() or not path.stat().st_size or is_lfs_pointer(path):
-            bad.append(path)
+    """Raise an InputError if files are missing, empty or Git LFS pointers; none is decoded."""
+    paths = [Path(folder, file) for file in clips["file"]]
+    bad = [p for p in paths if not p.is_file() or not p.stat().st_size or is_lfs_pointer(p)]
     if bad:
         raise InputError(
-            f"{bad[0]}: no audio there; {len(bad)} of {clips.height} clips have none. The corpus' "
-            "authors give it on request; 'llm.corpus.audio' names the folder that holds ENG_DEU "
-            "and ENG_JPN."
+            f"{bad[0]}: no audio there; {len(bad)} of {clips.height} clips have none. The authors "
+            "of the corpus give it on request; 'llm.corpus.audio' names the folder that holds "
+            "ENG_DEU and ENG_JPN."
         )
 
 
 def _read(metadata: Path, pair: str, split: str) -> pl.DataFrame:
-    """A csv file with the columns that are needed, in lower case, as text, and ``row``."""
+    """A csv file as text with the needed columns, named in lower case, and ``row``."""
     language = PAIRS[pair]
     path = metadata / pair / f"{language}_{split}.csv"
-    frame = csv_files.read_csv(path)
+    frame = read_csv(path)
     frame = frame.rename({name: name.strip().lower() for name in frame.columns})
-    for name in (*NEEDED, LANGUAGES[language].lower()):
-        if name not in frame.columns:
-            raise InputError(
-                f"{path}, row 1: no column '{name}'.{nearest(name, frame.columns)} MELD-ST has "
-                f"{', '.join((*NEEDED, LANGUAGES[language].lower()))}."
-            )
+    require_columns(path, frame.columns, (*NEEDED, LANGUAGES[language].lower()))
     frame = frame.with_columns(pl.col("emotion").str.strip_chars().str.to_lowercase())
-    for column, bad in (
-        ("emotion", ~pl.col("emotion").is_in(EMOTIONS)),
-        ("id", pl.col("id").is_duplicated() | (pl.col("id").str.strip_chars() == "")),
-    ):
-        wrong = frame.filter(bad)
-        if wrong.height:
-            value = wrong[column][0]
-            allowed = f"one of {', '.join(EMOTIONS)}" if column == "emotion" else "unique"
-            hint = nearest(value, list(EMOTIONS)) if column == "emotion" else ""
-            raise InputError(f"{wrong['row'][0]}: {column} '{value}'; it must be {allowed}.{hint}")
+    faults = Faults()
+    faults.note(
+        frame.filter(~pl.col("emotion").is_in(EMOTIONS)),
+        f"emotion '{{emotion}}'; it must be one of {', '.join(EMOTIONS)}.",
+        "emotion",
+        EMOTIONS,
+    )
+    faults.note(
+        frame.filter(pl.col("id").is_duplicated() | (pl.col("id").str.strip_chars() == "")),
+        "id '{id}'; it must be unique.",
+        "id",
+    )
+    faults.raise_all()
     return frame
 
 
 def _clips(frame: pl.DataFrame, pair: str, language: str, split: str, audio: Path) -> pl.DataFrame:
-    """Rows of a file as clips of one of its languages, with what names the utterance."""
+    """Rows of a file as clips of one of its languages, with the key of the utterance."""
     pattern = _pattern(audio, pair, language, split, frame["id"][0])
     number = pl.col("id").str.strip_chars()
     return frame.select(
@@ -155,7 +149,7 @@ def _clips(frame: pl.DataFrame, pair: str, language: str, split: str, audio: Pat
 
 
 def _pattern(audio: Path, pair: str, language: str, split: str, number: str) -> str:
-    """Path of a wav with ``{}`` for its id, in the spelling that the folder at hand has."""
+    """Path of a wav with ``{}`` for its id, in the spelling that the audio folder uses."""
     splits = {"valid": ("dev", "valid")}.get(split, (split,))
     languages = (language.upper(), language, LANGUAGES[language])
     forms = [
@@ -169,15 +163,14 @@ def _pattern(audio: Path, pair: str, language: str, split: str, number: str) -> 
 def _without_repeats(clips: pl.DataFrame) -> pl.DataFrame:
     """English utterances of both pairs once, in test rather than development rather than train."""
     rank = pl.col("split").replace_strict({"test": 0, "development": 1, "train": 2})
-    ordered = clips.with_columns(rank.alias("rank")).sort("rank", "clip", maintain_order=True)
+    ordered = clips.sort(rank, "clip")
     english = ordered.filter(pl.col("language") == "eng")
     # Within a pair the same words may be said twice.
-    english = english.with_columns(pl.col("clip").str.head(7).alias("pair"))
-    twice = pl.int_range(pl.len()).over("pair", "utterance")
-    kept = english.with_columns(twice.alias("take")).unique(
+    take = pl.int_range(pl.len()).over(pl.col("clip").str.head(7), "utterance")
+    kept = english.with_columns(take.alias("take")).unique(
         ["utterance", "take"], keep="first", maintain_order=True
     )
     if english.height:
         logger.info("%d English clips of both pairs are used once", english.height - kept.height)
     others = ordered.filter(pl.col("language") != "eng")
-    return pl.concat([others, kept.select(others.columns)])
+    return pl.concat([others, kept.drop("take")])

@@ -20,8 +20,17 @@ def dominant_groups(table: ClipTable, attribute: str) -> dict[str, str]:
     """The group with the most majority-class clips of each class, over the whole corpus.
 
     Ties go to the group whose name comes first. Classes without a clip are left out.
+
+    Raises:
+        InputError: the corpus does not have the attribute.
     """
-    _require_attribute(table, attribute)
+    if attribute not in table.attributes:
+        known = list(table.attributes)
+        raise InputError(
+            f"'bias.attribute' is '{attribute}', which the corpus does not have."
+            f"{nearest(attribute, known)} It has: {', '.join(known) or 'no demographics'}. "
+            "Name one of these, or set 'bias.ratio' to null to leave the splits as they are."
+        )
     counts = (
         table.clips()
         .drop_nulls(["majority", attribute])
@@ -41,26 +50,28 @@ def bias_fold(
 
     Args:
         table: clip table of the corpus.
-        fold: number of the fold.
+        fold: one of its folds.
         attribute: demographic column that is biased.
         ratio: clips of the dominant group for each clip of another; None keeps all clips that
             have a majority class.
-        seed: seed of the draw; the cells (split, class, group) draw independently of each other.
+        seed: of the draw; the cells (split, class, group) draw independently of each other.
+
+    Raises:
+        InputError: an unknown fold or attribute, or a split without a clip.
     """
     part = table.fold(fold)
-    test = part.frame.filter(pl.col("split") == "test")
-    frames = [test]
     labelled = part.frame.filter(pl.col("majority").is_not_null() & (pl.col("split") != "test"))
+    frames = [part.frame.filter(split="test")]
     if ratio is None:
         frames.append(labelled)
     else:
         dominant = dominant_groups(table, attribute)
-        for split in SPLITS[:2]:
+        for place, split in enumerate(SPLITS[:2]):
             for number, name in enumerate(table.classes):
-                cell = labelled.filter((pl.col("split") == split) & (pl.col("majority") == name))
-                if cell.height:
-                    stream = [seed, fold, SPLITS.index(split), number]
-                    frames += _bias_cell(cell, attribute, dominant.get(name), ratio, stream)
+                if name in dominant:  # a group of its clips is known
+                    cell = labelled.filter(split=split, majority=name)
+                    stream = [seed, fold, place, number]
+                    frames += _bias_cell(cell, attribute, dominant[name], ratio, stream)
     biased = pl.concat(frames).sort("split", "clip")
     for split in SPLITS[:2]:
         if not (biased["split"] == split).any():
@@ -72,28 +83,17 @@ def bias_fold(
 
 
 def _bias_cell(
-    cell: pl.DataFrame, attribute: str, dominant: str | None, ratio: float, stream: list[int]
+    cell: pl.DataFrame, attribute: str, dominant: str, ratio: float, stream: list[int]
 ) -> list[pl.DataFrame]:
     """Clips to keep of one split and class; those of unknown group are left out."""
-    keep = cell.filter(pl.col(attribute) == dominant)
-    quota = floor(keep.height / Fraction(str(ratio)))  # the ratio as it is written
-    others = cell[attribute].drop_nulls().unique().sort().to_list()
-    frames = [keep]
-    for number, group in enumerate(others):
-        if group == dominant:
-            continue
+    leading = cell.filter(pl.col(attribute) == dominant).height
+    quota = floor(leading / Fraction(str(ratio)))  # the ratio as it is written
+    frames = []
+    for number, group in enumerate(cell[attribute].drop_nulls().unique().sort()):
         clips = cell.filter(pl.col(attribute) == group).sort("clip")
-        generator = np.random.default_rng([*stream, number])
-        drawn = generator.choice(clips.height, min(quota, clips.height), replace=False)
-        frames.append(clips[np.sort(drawn)])
+        if group != dominant:
+            generator = np.random.default_rng([*stream, number])
+            drawn = generator.choice(clips.height, min(quota, clips.height), replace=False)
+            clips = clips[np.sort(drawn)]
+        frames.append(clips)
     return frames
-
-
-def _require_attribute(table: ClipTable, attribute: str) -> None:
-    if attribute not in table.attributes:
-        known = list(table.attributes)
-        raise InputError(
-            f"'bias.attribute' is '{attribute}', which the corpus does not have."
-            f"{nearest(attribute, known)} It has: {', '.join(known) or 'no demographics'}. "
-            "Name one of these, or set 'bias.ratio' to null to leave the splits as they are."
-        )

@@ -36,7 +36,7 @@ class PredictionHead(nn.Module):
 
 
 class AgeGenderModel(Wav2Vec2PreTrainedModel):
-    """Age (about 1 a century) and logits of gender from normalised waves."""
+    """Age (about 1 a century) and logits of gender from normalised waveforms."""
 
     def __init__(self, config: Wav2Vec2Config) -> None:
         super().__init__(config)
@@ -45,9 +45,9 @@ class AgeGenderModel(Wav2Vec2PreTrainedModel):
         self.gender = PredictionHead(config, len(GENDERS))
         self.post_init()
 
-    def forward(self, waves: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Age [B, 1] and logits of female, male and child [B, 3] of waves [B, sample]."""
-        pooled = self.wav2vec2(waves).last_hidden_state.mean(dim=1)
+    def forward(self, waveforms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Age [B, 1] and logits of female, male and child [B, 3] of waveforms [B, sample]."""
+        pooled = self.wav2vec2(waveforms).last_hidden_state.mean(dim=1)
         return self.age(pooled), self.gender(pooled)
 
 
@@ -63,26 +63,19 @@ class GenderEncoder:
         self.device = device
         self.shortest = receptive_field(model.config)
 
-    def __call__(self, waves: torch.Tensor) -> torch.Tensor:
-        """Probabilities [B, 1, 2]; see :class:`fairser.encoders.base.Encoder`.
-
-        Those of female and male among the three, scaled to sum 1.
-        """
-        check_length(waves, self.shortest, "the age-gender model")
+    def __call__(self, waveforms: torch.Tensor) -> torch.Tensor:
+        """Probabilities [B, 1, 2] of female and male, without child and scaled to sum 1."""
+        check_length(waveforms, self.shortest, "the age-gender model")
         with torch.inference_mode():
-            waves = waves.to(self.device)
-            heard = normalise(waves) if self.normalised else waves
-            logits = self.model(heard.to(self.model.dtype))[1].float()
+            waveforms = waveforms.to(self.device)
+            inputs = normalise(waveforms) if self.normalised else waveforms
+            logits = self.model(inputs.to(self.model.dtype))[1].float()
             # The softmax over three, renormalised to two of them, is the softmax over the two.
             shares = logits[:, :2].softmax(dim=1)[:, None]
         return shares.to("cpu", copy=True)
 
 
 def make(settings: Settings) -> GenderEncoder:
-    """The model in the settings' folder.
-
-    Raises:
-        InputError: as :func:`fairser.encoders.transformers.make`.
-    """
+    """The model in the settings' folder; raises as :func:`fairser.encoders.transformers.make`."""
     device = choose(settings.device)
     return GenderEncoder(*load(settings, AgeGenderModel), device)

@@ -1,4 +1,4 @@
-"""What an encoder is: pooled features of waves, whatever is inside."""
+"""What an encoder is: pooled features of waveforms, whatever is inside."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ class Encoder(Protocol):
     layers: int
     dim: int
 
-    def __call__(self, waves: torch.Tensor) -> torch.Tensor:
-        """Features [B, L, D], float32 on the CPU, of waves [B, sample] of equal length at 16 kHz.
+    def __call__(self, waveforms: torch.Tensor) -> torch.Tensor:
+        """Features [B, L, D], float32 on the CPU, of waveforms [B, sample] at 16 kHz.
 
-        A clip's features don't depend on its company: waves of other lengths go into a batch of
-        their own, since padding changes what most encoders say.
+        Waveforms of other lengths go into a batch of their own, so that a clip's features don't
+        depend on the batch: padding changes the output of most encoders.
 
         Raises:
-            InputError: the waves are too short for the encoder.
+            InputError: the waveforms are too short for the encoder.
         """
 
 
@@ -57,7 +57,7 @@ class ClipEncoder:
     """An encoder of one layer made from a function of one clip, on the CPU.
 
     Args:
-        encode: from a wave [sample] to a vector, float32 [D].
+        encode: from a waveform [sample] to a vector, float32 [D].
         dim: D.
     """
 
@@ -67,8 +67,9 @@ class ClipEncoder:
         self.encode = encode
         self.dim = dim
 
-    def __call__(self, waves: torch.Tensor) -> torch.Tensor:
-        return torch.stack([torch.from_numpy(self.encode(wave)) for wave in waves])[:, None]
+    def __call__(self, waveforms: torch.Tensor) -> torch.Tensor:
+        rows = [torch.from_numpy(self.encode(waveform)) for waveform in waveforms]
+        return torch.stack(rows)[:, None]
 
 
 def make_encoder(kind: str, settings: Settings) -> Encoder:
@@ -82,25 +83,15 @@ def make_encoder(kind: str, settings: Settings) -> Encoder:
 
 
 def weights_folder(settings: Settings) -> Path:
-    """The folder of the weights.
-
-    Raises:
-        InputError: not given, or no folder.
-    """
-    if settings.folder is None:
-        raise InputError("The encoder needs the folder of its weights; none is given.")
-    if not settings.folder.is_dir():
-        raise InputError(f"{settings.folder}: no such folder of weights; fetch the model first.")
+    """The folder of the weights; InputError if it does not exist."""
+    if settings.folder is None or not settings.folder.is_dir():
+        raise InputError(f"{settings.folder}: no such folder of weights; download the model first.")
     return settings.folder
 
 
-def check_length(waves: torch.Tensor, shortest: int, name: str) -> None:
-    """Refuse waves [B, sample] of fewer samples than an encoder can take.
-
-    Raises:
-        InputError: too short.
-    """
-    samples = waves.shape[1]
+def check_length(waveforms: torch.Tensor, shortest: int, name: str) -> None:
+    """Raise an InputError for waveforms [B, sample] that are too short for an encoder."""
+    samples = waveforms.shape[1]
     if samples < shortest:
         raise InputError(
             f"A clip of {samples} samples at 16 kHz is too short for {name}, which needs "

@@ -1,8 +1,8 @@
 """Speaker embeddings by ECAPA-TDNN (Desplanques et al. 2020) with speechbrain's classes.
 
-Published as ``speechbrain/spkrec-ecapa-voxceleb``. speechbrain itself would build whatever class
-and run whatever code the model's ``hyperparams.yaml`` names; here the file is data, which may give
-arguments to the three expected classes and nothing else.
+Published as ``speechbrain/spkrec-ecapa-voxceleb``. speechbrain itself would build any class and run
+any code that the model's ``hyperparams.yaml`` names; here the file is data, which gives arguments
+to the three expected classes and nothing else.
 """
 
 from dataclasses import dataclass
@@ -41,59 +41,33 @@ ENCODER = {
 
 
 @dataclass(frozen=True)
-class New:
-    """``!new:path``, an object to be built, as data."""
-
-    path: str
-    arguments: Any
-
-
-@dataclass(frozen=True)
-class Reference:
-    """``!ref <name>``, the value of another key."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Opaque:
-    """A value with any other tag."""
+class Tagged:
+    """A value with a tag of HyperPyYAML, such as ``!new:path`` or ``!ref <name>``, as data."""
 
     tag: str
+    value: Any
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with the tags of HyperPyYAML as data."""
+    """YAML with unknown tags as data."""
 
 
-def _new(loader: _Loader, path: str, node: yaml.Node) -> New:
+def _tagged(loader: _Loader, tag: str, node: yaml.Node) -> Tagged:
     if isinstance(node, yaml.MappingNode):
-        return New(path, loader.construct_mapping(node, deep=True))
+        return Tagged(tag, loader.construct_mapping(node, deep=True))
     if isinstance(node, yaml.SequenceNode):
-        return New(path, loader.construct_sequence(node, deep=True))
-    return New(path, {})
+        return Tagged(tag, loader.construct_sequence(node, deep=True))
+    return Tagged(tag, node.value)
 
 
-def _reference(_loader: _Loader, node: yaml.Node) -> Reference | Opaque:
-    text = str(node.value)
-    simple = text.startswith("<") and text.endswith(">") and text.count("<") == 1
-    return Reference(text[1:-1]) if simple else Opaque(node.tag)
-
-
-def _opaque(_loader: _Loader, tag: str, _node: yaml.Node) -> Opaque:
-    return Opaque(tag)
-
-
-_Loader.add_multi_constructor("!new:", _new)
-_Loader.add_constructor("!ref", _reference)
-_Loader.add_multi_constructor(None, _opaque)  # any tag that is not known so far
+_Loader.add_multi_constructor(None, _tagged)  # None: any tag that the safe loader does not know
 
 
 class SpeakerEncoder:
     """Embeddings of the voice, one layer of 192 values.
 
     Args:
-        features: from waves to log-mel bands [B, frame, band].
+        features: from waveforms to log-mel bands [B, frame, band].
         norm: subtracts their mean over the clip.
         model: ECAPA-TDNN.
         device: where to compute.
@@ -119,12 +93,12 @@ class SpeakerEncoder:
         reach = max(part.dilation[0] * (part.kernel_size[0] - 1) // 2 for part in convolutions)
         self.shortest = reach * HOP  # padding by reflection needs more frames than it pads
 
-    def __call__(self, waves: torch.Tensor) -> torch.Tensor:
+    def __call__(self, waveforms: torch.Tensor) -> torch.Tensor:
         """Embeddings [B, 1, 192]; see :class:`fairser.encoders.base.Encoder`."""
-        check_length(waves, self.shortest, "ECAPA-TDNN")
-        whole = torch.ones(len(waves), device=self.device)  # relative lengths
+        check_length(waveforms, self.shortest, "ECAPA-TDNN")
+        whole = torch.ones(len(waveforms), device=self.device)  # relative lengths
         with torch.inference_mode():
-            bands = self.norm(self.features(waves.to(self.device)), whole)
+            bands = self.norm(self.features(waveforms.to(self.device)), whole)
             with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
                 embeddings = self.model(bands, whole)
             embeddings = embeddings.float()
@@ -135,7 +109,7 @@ def make(settings: Settings) -> SpeakerEncoder:
     """The model in the settings' folder.
 
     Raises:
-        InputError: a file is missing or not readable, ``hyperparams.yaml`` names other classes or
+        InputError: a file is missing or unreadable, ``hyperparams.yaml`` names other classes or
             settings than are supported, or the weights don't fit.
     """
     device, dtype = choose(settings.device), precision(settings.precision)
@@ -143,11 +117,19 @@ def make(settings: Settings) -> SpeakerEncoder:
     arguments = read_hyperparams(folder / HYPERPARAMS)
     try:
         features, norm, model = (made(**arguments[key]) for key, made in CLASSES.items())
-    except Exception as error:  # whatever an argument makes a constructor trip over
+    except Exception as error:  # constructors raise anything for arguments that don't fit
         raise InputError(
-            f"{folder / HYPERPARAMS}: can't be used ({error}); fetch the model again."
+            f"{folder / HYPERPARAMS}: can't be used ({error}); download the model again."
         ) from error
-    _load_weights(model, folder / WEIGHTS)
+    path = folder / WEIGHTS
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+        model.load_state_dict(weights, strict=True)
+    except (OSError, EOFError, UnpicklingError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(
+            f"{path}: no weights for this model ({reason}); download the model again."
+        ) from error
     return SpeakerEncoder(features, norm, model, device, dtype)
 
 
@@ -160,9 +142,9 @@ def read_hyperparams(path: Path) -> dict[str, dict[str, Any]]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  a SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not readable ({error}); fetch the model again.") from error
+        raise InputError(f"{path}: not readable ({error}); download the model again.") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path}: holds no settings; fetch the model again.")
+        raise InputError(f"{path}: holds no settings; download the model again.")
     arguments = {key: _arguments(path, content, key) for key in CLASSES}
     if arguments["mean_var_norm"].get("norm_type") != "sentence":
         raise InputError(f"{path}: 'mean_var_norm' must have 'norm_type: sentence'.")
@@ -173,36 +155,26 @@ def read_hyperparams(path: Path) -> dict[str, dict[str, Any]]:
 
 def _arguments(path: Path, content: dict[str, Any], key: str) -> dict[str, Any]:
     """Keyword arguments of one class, references resolved."""
-    made = CLASSES[key]
-    expected = f"{made.__module__}.{made.__qualname__}"
+    expected = f"!new:{CLASSES[key].__module__}.{CLASSES[key].__qualname__}"
     entry = content.get(key)
-    if not isinstance(entry, New) or entry.path != expected:
-        found = f"!new:{entry.path}" if isinstance(entry, New) else entry
+    if not isinstance(entry, Tagged) or entry.tag != expected:
+        found = entry.tag if isinstance(entry, Tagged) else entry
         raise InputError(
-            f"{path}: '{key}' is {found}, but only !new:{expected} is supported; use the model "
-            "speechbrain/spkrec-ecapa-voxceleb or one of its kind."
+            f"{path}: '{key}' is {found}, but only {expected} is supported; use the model "
+            "speechbrain/spkrec-ecapa-voxceleb or a similar one."
         )
-    if not isinstance(entry.arguments, dict):
+    given = entry.value or {}  # a class without arguments
+    if not isinstance(given, dict):
         raise InputError(f"{path}: the arguments of '{key}' need names.")
     arguments = {}
-    for name, value in entry.arguments.items():
-        if isinstance(value, Reference):
-            value = content.get(value.name)
+    for name, value in given.items():
+        if isinstance(value, Tagged) and value.tag == "!ref":
+            value = content.get(str(value.value).removeprefix("<").removesuffix(">"))
         values = value if isinstance(value, list) else [value]
         if not all(isinstance(item, PLAIN) for item in values):
             raise InputError(
-                f"{path}: '{name}' of '{key}' is no plain value; none else can be used."
+                f"{path}: '{name}' of '{key}' must be a number, a text, true or false, or a list "
+                "of these."
             )
         arguments[name] = value
     return arguments
-
-
-def _load_weights(model: torch.nn.Module, path: Path) -> None:
-    try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-        model.load_state_dict(weights, strict=True)
-    except (OSError, EOFError, UnpicklingError, RuntimeError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise InputError(
-            f"{path}: no weights for this model ({reason}); fetch it again."
-        ) from error

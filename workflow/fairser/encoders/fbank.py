@@ -8,7 +8,8 @@ pitch register stay in: nothing is normalised within a clip.
 import numpy as np
 import torch
 
-from fairser.audio import waveforms as audio
+from fairser.audio import torchaudio_cpu  # noqa: F401  before torchaudio
+from fairser.audio.waveforms import SAMPLE_RATE
 from fairser.encoders.base import ClipEncoder, Settings
 
 from torchaudio.compliance import kaldi  # isort: skip
@@ -19,14 +20,14 @@ BANDS = 80
 DIM = 4 * BANDS
 
 
-def encode(wave: torch.Tensor) -> np.ndarray:
-    """Statistics of one wave [sample] at 16 kHz, float32 [320].
+def encode(waveform: torch.Tensor) -> np.ndarray:
+    """Statistics of one waveform [sample] at 16 kHz, float32 [320].
 
     The order is mean of the bands, mean of their deltas, standard deviation of both (without
     Bessel's correction, so that a clip of one frame has 0).
     """
     bands = kaldi.fbank(
-        wave[None], num_mel_bins=BANDS, sample_frequency=audio.SAMPLE_RATE, dither=0.0
+        waveform[None], num_mel_bins=BANDS, sample_frequency=SAMPLE_RATE, dither=0.0
     )
     frames = torch.cat([bands, compute_deltas(bands.T).T], dim=1)
     std, mean = torch.std_mean(frames, dim=0, correction=0)

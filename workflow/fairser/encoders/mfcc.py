@@ -19,14 +19,16 @@ COEFFICIENTS = 20
 DIM = 2 * COEFFICIENTS + 1
 
 
-def encode(wave: torch.Tensor) -> np.ndarray:
-    """Embedding of one wave [sample] at 16 kHz, float32 [41].
+def encode(waveform: torch.Tensor) -> np.ndarray:
+    """Embedding of one waveform [sample] at 16 kHz, float32 [41].
 
     A clip without a voiced frame gets the log of 165 Hz, between men and women.
     """
-    frames = kaldi.mfcc(wave[None], num_ceps=COEFFICIENTS, sample_frequency=SAMPLE_RATE, dither=0.0)
+    frames = kaldi.mfcc(
+        waveform[None], num_ceps=COEFFICIENTS, sample_frequency=SAMPLE_RATE, dither=0.0
+    )
     std, mean = torch.std_mean(frames, dim=0, correction=0)
-    pitch = np.log(np.nan_to_num(median_pitch(wave.numpy()), nan=MIDDLE))
+    pitch = np.log(np.nan_to_num(median_pitch(waveform.numpy()), nan=MIDDLE))
     return np.concatenate([mean.numpy(), std.numpy(), [pitch]]).astype(np.float32)
 
 

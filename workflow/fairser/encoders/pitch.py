@@ -10,9 +10,10 @@ ENCODER = {"title": "median pitch", "sections": ["pseudo"]}
 DIM = 2
 
 
-def encode(wave: torch.Tensor) -> np.ndarray:
-    """p_female and p_male of one wave [sample] at 16 kHz, float32 [2]."""
-    return gender_probabilities(np.array([median_pitch(wave.numpy())]))[0].astype(np.float32)
+def encode(waveform: torch.Tensor) -> np.ndarray:
+    """p_female and p_male of one waveform [sample] at 16 kHz, float32 [2]."""
+    pitch = np.array([median_pitch(waveform.numpy())])
+    return gender_probabilities(pitch)[0].astype(np.float32)
 
 
 def make(_settings: Settings) -> ClipEncoder:

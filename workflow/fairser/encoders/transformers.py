@@ -1,8 +1,8 @@
-"""Self-supervised speech encoders of ``transformers``: WavLM, wav2vec 2.0, HuBERT and their like.
+"""Self-supervised speech encoders of ``transformers``: WavLM, wav2vec 2.0, HuBERT and others.
 
-All that take waves and pass them through strided convolutions into a Transformer: also XLS-R,
+Every model that passes waveforms through strided convolutions into a Transformer, such as XLS-R,
 data2vec-audio and UniSpeech-SAT. Weights come from a local folder in the layout of the Hugging
-Face hub; nothing is fetched and no code of the folder is run.
+Face hub; nothing is downloaded and no code of the folder is run.
 """
 
 import re
@@ -14,6 +14,7 @@ import torch
 from fairser.audio import torchaudio_cpu  # noqa: F401  before transformers
 from fairser.audio.waveforms import SAMPLE_RATE
 from fairser.core.errors import InputError
+from fairser.core.words import shortened
 from fairser.encoders.base import Settings, check_length, weights_folder
 from fairser.pretrained.devices import choose, precision
 
@@ -21,14 +22,13 @@ from transformers import AutoConfig, AutoFeatureExtractor, AutoModel  # isort: s
 from transformers import Wav2Vec2FeatureExtractor  # isort: skip
 from transformers.utils import logging  # isort: skip
 
-# Weights that features don't depend on: the embedding of masked frames, and what pre-training and
-# fine-tuning put on top of the encoder.
+# Weights that features don't depend on: the embedding of masked frames, and heads of pre-training
+# and fine-tuning.
 HARMLESS = re.compile(
     r"(\w+\.)?(masked_spec_embed|quantizer|project_\w+|projector|lm_head|classifier|final_proj"
     r"|label_embs_concat|label_embeddings_concat|speaker_proj|layer_norm_for_extract"
     r"|layer_weights)(\.|$)"
 )
-SHOWN = 3  # names listed in a message
 
 ENCODER = {
     "title": "speech encoder of transformers",
@@ -44,12 +44,12 @@ class SpeechEncoder:
 
     Args:
         model: of :func:`load`.
-        normalised: whether each clip is brought to zero mean and unit variance.
-        settings: gives mean and standard deviation of the corpus.
+        normalised: whether each clip gets mean 0 and variance 1.
+        settings: of which mean and standard deviation of the corpus are used.
         device: where to compute.
 
     Attributes:
-        model: the encoder, without gradients, SpecAugment and layer dropping.
+        model: on the device.
         layers: the input of each Transformer layer and the output of the last.
         dim: width of the hidden states.
         shortest: samples that give one frame.
@@ -66,36 +66,36 @@ class SpeechEncoder:
         self.dim = self.model.config.hidden_size
         self.shortest = receptive_field(self.model.config)
 
-    def __call__(self, waves: torch.Tensor) -> torch.Tensor:
+    def __call__(self, waveforms: torch.Tensor) -> torch.Tensor:
         """Features [B, L, D]; see :class:`fairser.encoders.base.Encoder`."""
         with torch.inference_mode():
-            means = [state.float().mean(dim=1) for state in self._states(waves)]
+            means = [state.float().mean(dim=1) for state in self._states(waveforms)]
             pooled = torch.stack(means, dim=1)
-        return pooled.to("cpu", copy=True)  # outside, so that it can take part in a training
+        return pooled.to("cpu", copy=True)  # a tensor of inference mode could not be trained on
 
-    def hidden_states(self, waves: torch.Tensor) -> torch.Tensor:
-        """Hidden states [B, L, T, D] of waves [B, sample], on the device, in the model's type.
+    def hidden_states(self, waveforms: torch.Tensor) -> torch.Tensor:
+        """Hidden states [B, L, T, D] of waveforms [B, sample], on the device, in the model's type.
 
-        With gradients where a parameter of the model has them.
+        They have gradients where a parameter of the model has them.
         """
-        return torch.stack(self._states(waves), dim=1)
+        return torch.stack(self._states(waveforms), dim=1)
 
-    def prepare(self, waves: torch.Tensor) -> torch.Tensor:
-        """What the model hears [B, sample]: standardised by the corpus, then, if so, by the clip.
+    def prepare(self, waveforms: torch.Tensor) -> torch.Tensor:
+        """Inputs of the model [B, sample]: standardised by the corpus, then perhaps by the clip.
 
         The second step is that of the model's own processor, and depends on its configuration.
         """
-        waves = (waves.to(self.device) - self.mean) / self.std
-        return normalise(waves) if self.normalised else waves
+        waveforms = (waveforms.to(self.device) - self.mean) / self.std
+        return normalise(waveforms) if self.normalised else waveforms
 
-    def _states(self, waves: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def _states(self, waveforms: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """L hidden states [B, T, D], the last one after the encoder's final layer norm, if any.
 
-        Models with that norm (XLS-R and most large ones) have it in ``last_hidden_state``; their
-        ``hidden_states`` end with it in transformers 4 and in S3PRL, but before it in 5.
+        In models with that norm (XLS-R and most large ones), only ``last_hidden_state`` has passed
+        it: their last entry of ``hidden_states`` has in transformers 4 and S3PRL, but not in 5.
         """
-        check_length(waves, self.shortest, f"the encoder '{self.model.config.model_type}'")
-        inputs = self.prepare(waves).to(self.model.dtype)
+        check_length(waveforms, self.shortest, f"the encoder '{self.model.config.model_type}'")
+        inputs = self.prepare(waveforms).to(self.model.dtype)
         output = self.model(inputs, output_hidden_states=True)
         return (*output.hidden_states[:-1], output.last_hidden_state)
 
@@ -113,10 +113,12 @@ def make(settings: Settings) -> SpeechEncoder:
 
 
 def load(settings: Settings, model_class: Any) -> tuple[Any, bool]:
-    """A model from its folder, ready for inference, and whether its clips are to be normalised.
+    """A frozen model from the settings' folder, and whether its clips are normalised.
+
+    It is in inference mode, without SpecAugment and layer dropping.
 
     Args:
-        settings: gives folder and precision.
+        settings: of which folder and precision are used.
         model_class: whose ``from_pretrained`` reads the weights.
 
     Raises:
@@ -124,7 +126,7 @@ def load(settings: Settings, model_class: Any) -> tuple[Any, bool]:
     """
     folder, dtype = weights_folder(settings), precision(settings.precision)
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    logging.set_verbosity_error()  # what it would warn of is refused below
+    logging.set_verbosity_error()  # it would warn of what is refused below
     logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(folder, **local)
@@ -142,10 +144,11 @@ def load(settings: Settings, model_class: Any) -> tuple[Any, bool]:
         )
     except InputError:
         raise
-    except Exception as error:  # whatever a faulty file makes transformers trip over
+    except Exception as error:  # transformers has no class of errors for faulty files
         reason = " ".join(str(error).split())[:300]
         raise InputError(
-            f"{folder}: not readable as a speech model of transformers ({reason}); fetch it again."
+            f"{folder}: not readable as a speech model of transformers ({reason}); download it "
+            "again."
         ) from error
     _check_weights(info, folder)
     model.config.apply_spec_augment = False
@@ -153,10 +156,10 @@ def load(settings: Settings, model_class: Any) -> tuple[Any, bool]:
     return model.eval().requires_grad_(False), extractor.do_normalize
 
 
-def normalise(waves: torch.Tensor) -> torch.Tensor:
-    """Each wave of [B, sample] with zero mean and unit variance, as the processors do it."""
-    variance, mean = torch.var_mean(waves, dim=1, correction=0, keepdim=True)
-    return (waves - mean) / (variance + 1e-7).sqrt()
+def normalise(waveforms: torch.Tensor) -> torch.Tensor:
+    """Each waveform of [B, sample] with mean 0 and variance 1, as the processors do it."""
+    variance, mean = torch.var_mean(waveforms, dim=1, correction=0, keepdim=True)
+    return (waveforms - mean) / (variance + 1e-7).sqrt()
 
 
 def receptive_field(config: Any) -> int:
@@ -172,21 +175,21 @@ def _check_config(config: Any, folder: Path) -> None:
     lacking = [name for name in needed if not hasattr(config, name)]
     if lacking:
         raise InputError(
-            f"{folder}: a model of type '{config.model_type}' is no encoder of waves (its "
+            f"{folder}: a model of type '{config.model_type}' is no encoder of waveforms (its "
             f"config.json has no '{lacking[0]}'); use one such as WavLM, wav2vec 2.0 or HuBERT."
         )
     if getattr(config, "add_adapter", False):
         raise InputError(
-            f"{folder}: config.json adds an adapter on top of the encoder ('add_adapter'), which "
-            "is not supported; use the encoder that it was made from."
+            f"{folder}: config.json puts an adapter on top of the encoder ('add_adapter'), which "
+            "is not supported; use the encoder without it."
         )
 
 
 def _check_extractor(extractor: Any, folder: Path) -> None:
     if not isinstance(extractor, Wav2Vec2FeatureExtractor):
         raise InputError(
-            f"{folder}: preprocessor_config.json asks for {type(extractor).__name__}, which does "
-            "not pass on waves; use an encoder such as WavLM, wav2vec 2.0 or HuBERT."
+            f"{folder}: preprocessor_config.json asks for {type(extractor).__name__}, which gives "
+            "no waveforms; use an encoder such as WavLM, wav2vec 2.0 or HuBERT."
         )
     if extractor.sampling_rate != SAMPLE_RATE:
         raise InputError(
@@ -196,7 +199,7 @@ def _check_extractor(extractor: Any, folder: Path) -> None:
 
 
 def _check_weights(info: dict[str, Any], folder: Path) -> None:
-    """Refuse a model of which a part is random, or of which a part was left out."""
+    """Refuse a model of which weights would be random, or of whose file weights would be lost."""
     faults = {
         "lacks weights": info["missing_keys"],
         "holds weights that the model has no place for": info["unexpected_keys"],
@@ -205,9 +208,7 @@ def _check_weights(info: dict[str, Any], folder: Path) -> None:
     for fault, keys in faults.items():
         names = sorted(name for name in keys if not HARMLESS.match(name))
         if names:
-            shown = ", ".join(names[:SHOWN])
-            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             raise InputError(
-                f"{folder}: {fault} ({shown}{more}); config.json and weights don't belong "
-                "together. Fetch the model again."
+                f"{folder}: {fault} ({', '.join(shortened(names, 3))}); config.json and weights "
+                "don't belong together. Download the model again."
             )

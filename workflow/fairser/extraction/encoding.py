@@ -1,4 +1,4 @@
-"""Clips through an encoder, batch by batch."""
+"""Encoding of clips, batch by batch: audio -> waveforms -> encoder -> features."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from fairser.audio.reading import Audio
 from fairser.core.errors import InputError
 from fairser.encoders.base import Encoder
 
-# Seconds of audio in a batch; beyond that a device gains no speed, but needs more memory.
+# Seconds of audio in a batch; larger ones are no faster on the device, but need more memory.
 BATCH_SECONDS = {"cpu": 10, "mps": 60, "cuda": 120}
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A batch of clips that are done.
+    """A batch of encoded clips.
 
     Attributes:
         features: pairs of the numbers of clips and their features [B, L, D].
@@ -32,30 +32,26 @@ class Encoded:
 def encode(
     encoder: Encoder, audio: Audio, plan: list[list[int]], readers: int, dtype: np.dtype
 ) -> Iterator[Encoded]:
-    """Features of the clips of each batch of a plan, as they are stored.
+    """Features of the clips, for each batch of a plan.
 
     Args:
-        encoder: to take them through.
+        encoder: of the features.
         audio: of the clips.
         plan: numbers of the clips of each batch (:meth:`fairser.audio.reading.Audio.plan`).
         readers: threads that read ahead.
-        dtype: of the features; what is too large for it is a fault.
+        dtype: of the features; a value that is too large for it is a fault of the clip.
     """
     for batch in audio.batches(plan, readers):
         done = Encoded([], dict(batch.faults))
-        for numbers, waves in batch.waves:
+        for numbers, waveforms in batch.waves:
             try:
-                with np.errstate(over="ignore"):  # beyond float16; told as not finite
-                    values = encoder(waves).numpy().astype(dtype)
-            except InputError as fault:  # such as a wave shorter than the encoder's frame
+                with np.errstate(over="ignore"):  # values beyond float16 become infinite
+                    values = encoder(waveforms).numpy().astype(dtype)
+            except InputError as fault:  # such as a waveform shorter than the encoder's frame
                 done.faults.update({n: f"{audio.files[n]}: {fault}" for n in numbers})
                 continue
             finite = np.isfinite(values).all(axis=(1, 2))
-            good = []
-            for number, fine in zip(numbers, finite, strict=True):
-                if fine:
-                    good.append(number)
-                else:
-                    done.faults[number] = f"{audio.files[number]}: its features are not finite"
-            done.features.append((good, values[finite]))
+            for number in np.array(numbers)[~finite].tolist():
+                done.faults[number] = f"{audio.files[number]}: its features are not finite"
+            done.features.append((np.array(numbers)[finite].tolist(), values[finite]))
         yield done

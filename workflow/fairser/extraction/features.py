@@ -1,17 +1,29 @@
-"""What a model sees of the clips of a fold: pooled features, in memory or read batch by batch."""
+"""Types of pooled features: what a model takes. Light, because packages of models import them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
 
-from fairser.core.jobs import logger
-from fairser.extraction.batches import Features, Statistics
-from fairser.extraction.store import CHUNK, FeatureStore, train_statistics
 
-MEMORY_MB = 2000
+class Batches(Protocol):
+    """Features that exist only batch by batch.
+
+    Attributes:
+        shape: N clips, L layers, D values.
+        at_once: rows that may be asked for together where no gradient is needed.
+    """
+
+    shape: tuple[int, int, int]
+    at_once: int
+
+    def batch(self, rows: torch.Tensor) -> torch.Tensor:
+        """Features [B, L, D] of the rows [B], float32 on the CPU."""
+
+
+Features = torch.Tensor | Batches
+Statistics = dict[str, torch.Tensor]
 
 
 class Inputs(Protocol):
@@ -25,82 +37,8 @@ class Inputs(Protocol):
         Args:
             clips: names of the N clips of the fold.
             train: rows of the train clips.
-            seed: of whatever is initialised at random.
+            seed: of random initial weights.
 
         Raises:
             InputError: clips are missing.
         """
-
-
-@dataclass(frozen=True)
-class StoreInputs:
-    """Inputs from a feature store.
-
-    Attributes:
-        store: features of all clips.
-        standardise: whether each feature gets mean 0 and standard deviation 1 over train; one
-            that is constant there is only centred. The statistics are ``features.mean`` and
-            ``features.std`` [L, D].
-        memory_mb: features of a fold up to this size are loaded, larger ones are not.
-    """
-
-    store: FeatureStore
-    standardise: bool
-    memory_mb: float = MEMORY_MB
-
-    def fold(
-        self, clips: Iterable[str], train: np.ndarray, seed: int
-    ) -> tuple[Features, Statistics]:
-        rows = self.store.rows(clips)
-        size = len(rows) * int(np.prod(self.store.array.shape[1:])) * 4
-        features = MappedFeatures(self.store, rows)
-        if self.standardise:
-            parts = np.array_split(train, -(-len(train) // CHUNK))
-            loaded = (self.store.read(rows[part]).astype(np.float32) for part in parts)
-            features.mean, features.std = train_statistics(loaded)
-        statistics = {
-            f"features.{name}": torch.from_numpy(value.astype(np.float32))
-            for name, value in (("mean", features.mean), ("std", features.std))
-            if value is not None
-        }
-        if size > self.memory_mb * 1e6:
-            logger.info("features of %.0f MB are read batch by batch", size / 1e6)
-            return features, statistics
-        return features.load(), statistics
-
-
-class MappedFeatures:
-    """Features that stay in their file, of which only the rows of a batch are read."""
-
-    at_once = CHUNK
-
-    def __init__(self, store: FeatureStore, rows: np.ndarray) -> None:
-        """Args:
-        store: holds the features.
-        rows: row in the store of each of the N clips.
-        """
-        self.store, self.rows = store, rows
-        self.shape = (len(rows), *store.array.shape[1:])
-        self.mean: np.ndarray | None = None
-        self.std: np.ndarray | None = None
-        self.last: tuple[torch.Tensor, torch.Tensor] | None = None
-
-    def batch(self, rows: torch.Tensor) -> torch.Tensor:
-        """See :class:`fairser.extraction.batches.Batches`; one asked for twice is read once."""
-        if self.last is None or self.last[0] is not rows:
-            self.last = (rows, torch.from_numpy(self._read(self.rows[rows.numpy()])))
-        return self.last[1]
-
-    def load(self) -> torch.Tensor:
-        """All features [N, L, D] in memory."""
-        loaded = np.empty(self.shape, dtype=np.float32)
-        for start in range(0, len(self.rows), CHUNK):
-            loaded[start : start + CHUNK] = self._read(self.rows[start : start + CHUNK])
-        return torch.from_numpy(loaded)
-
-    def _read(self, rows: np.ndarray) -> np.ndarray:
-        values = self.store.read(rows).astype(np.float32)
-        if self.mean is None or self.std is None:
-            return values
-        with np.errstate(invalid="ignore", over="ignore"):
-            return ((values - self.mean) / self.std).astype(np.float32)

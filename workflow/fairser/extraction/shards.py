@@ -1,7 +1,7 @@
-"""A feature store made in shards: each resumes where it was interrupted, and is then gathered.
+"""Shards of a feature store: each can be resumed, and all are gathered to one store.
 
-A shard holds a contiguous part of the corpus' clips. While it is under way its rows lie in a
-folder of their own, which no workflow engine knows of and hence none deletes.
+A shard is a contiguous part of the corpus' clips. Its unfinished rows are in a folder of their own,
+which Snakemake does not know and therefore does not delete.
 """
 
 import errno
@@ -31,12 +31,12 @@ def shard_clips(clips: pl.DataFrame, shard: int, shards: int) -> pl.DataFrame:
 
 
 class Partial:
-    """A shard under way: an array [rows, layer, dim] on disk that knows which rows are done.
+    """An unfinished shard: an array [row, layer, dim] on disk, and which rows are done.
 
     Args:
-        folder: where it lies; made, or taken up again if it was left by the same work.
-        fingerprint: of all that the values depend on; rows of another one are thrown away.
-        shape: rows, layers, dim.
+        folder: created, or resumed if its fingerprint is the same.
+        fingerprint: of all that the values depend on; rows of another one are discarded.
+        shape: number of rows, layers and values.
         dtype: little-endian float32 or float16.
     """
 
@@ -49,30 +49,23 @@ class Partial:
         self.flushed = time.monotonic()
         self.head = header(shape, dtype)
         text = folder / "fingerprint"
-        if not self._left_by(fingerprint):
+        # Without its values: interrupted between their move and the removal of the folder.
+        found = text.is_file() and (folder / VALUES).is_file()
+        if not found or text.read_text(encoding="utf-8") != fingerprint:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            write_text(text, fingerprint)  # last: without it the folder starts anew
+            write_text(text, fingerprint)
         self.values = os.open(folder / VALUES, os.O_RDWR | os.O_CREAT)
         self.rows = os.open(folder / "rows", os.O_RDWR | os.O_CREAT | os.O_APPEND)
         os.pwrite(self.values, self.head, 0)
         os.truncate(self.values, len(self.head) + int(np.prod(shape)) * dtype.itemsize)
-        self._resume()
-
-    def _left_by(self, fingerprint: str) -> bool:
-        """Whether the folder holds work to go on with; not if its values were moved already."""
-        text = self.folder / "fingerprint"
-        there = text.is_file() and (self.folder / VALUES).is_file()
-        return there and text.read_text(encoding="utf-8") == fingerprint
-
-    def _resume(self) -> None:
         size = os.fstat(self.rows).st_size
-        whole = size - size % ROW.itemsize  # a row number that was cut in writing is not done
+        whole = size - size % ROW.itemsize  # the last row number may be incomplete
         os.truncate(self.rows, whole)
         self.done[np.frombuffer(os.pread(self.rows, whole, 0), ROW)] = True
 
     def write(self, rows: Sequence[int], values: np.ndarray) -> None:
-        """Take in the values [B, layer, dim] of some rows."""
+        """Write the values [B, layer, dim] of some rows."""
         size = int(np.prod(self.shape[1:])) * self.dtype.itemsize
         for row, value in zip(rows, values.astype(self.dtype), strict=True):
             if os.pwrite(self.values, value.tobytes(), len(self.head) + row * size) < size:
@@ -82,7 +75,7 @@ class Partial:
             self.flush()
 
     def flush(self) -> None:
-        """Note the rows as done, once their values are safely on disk."""
+        """Mark the written rows as done, after their values are on disk."""
         os.fsync(self.values)
         os.write(self.rows, np.array(self.pending, ROW).tobytes())
         os.fsync(self.rows)
@@ -97,7 +90,7 @@ class Partial:
         os.close(self.rows)
 
     def finish(self, target: str | Path) -> None:
-        """Move the complete array to its place and forget the rest."""
+        """Move the array to ``target`` and remove the folder."""
         self.close()
         with complete(target) as temporary:
             (self.folder / VALUES).replace(temporary)
@@ -105,7 +98,7 @@ class Partial:
 
 
 def write_faults(path: str | Path, faults: dict[str, str]) -> None:
-    """Clips that can't be used and why, by their names, as csv."""
+    """Write clips that can't be used and why, by their names, as csv."""
     with complete(path) as temporary:
         pl.DataFrame(
             {"clip": list(faults), "reason": list(faults.values())},
@@ -114,25 +107,22 @@ def write_faults(path: str | Path, faults: dict[str, str]) -> None:
 
 
 def read_faults(paths: Iterable[str | Path]) -> set[str]:
-    """Names of all clips that the listed files leave out."""
-    found: set[str] = set()
-    for path in paths:
-        found |= set(pl.read_csv(path, infer_schema=False)["clip"])
-    return found
+    """Names of all clips in files of :func:`write_faults`."""
+    return {clip for path in paths for clip in pl.read_csv(path, infer_schema=False)["clip"]}
 
 
 def gather(folders: Sequence[Path], paths: dict[str, str]) -> None:
     """Join shards in their order to one store, without the clips that can't be used.
 
-    Rows are copied a part at a time: memory does not grow with the corpus.
+    Rows are copied in parts, so that memory does not grow with the corpus.
 
     Args:
         folders: of the shards, each with features.safetensors, clips.csv, faults.csv and
             source.json.
-        paths: where ``features``, ``clips``, ``faults`` and ``source`` of the whole go.
+        paths: of the results: ``features``, ``clips``, ``faults`` and ``source``.
 
     Raises:
-        InputError: no clip is left, or shards of different models.
+        InputError: no clip is left, or the shards have different sources.
     """
     faults = pl.concat(
         [pl.read_csv(folder / "faults.csv", infer_schema=False) for folder in folders]
@@ -142,7 +132,7 @@ def gather(folders: Sequence[Path], paths: dict[str, str]) -> None:
     stores = [
         open_store(folder / VALUES, folder / "clips.csv")
         for folder, source in zip(folders, sources, strict=True)
-        if source["clips"] + source["left_out"]  # a corpus of few clips has empty shards
+        if source["clips"] + source["left_out"]  # with more shards than clips, some are empty
     ]
     left_out = set(faults["clip"])
     clips = [clip for store in stores for clip in store.row_of if clip not in left_out]
@@ -163,14 +153,14 @@ def gather(folders: Sequence[Path], paths: dict[str, str]) -> None:
 
 
 def _joined(sources: list[dict[str, Any]], folders: Sequence[Path]) -> dict[str, Any]:
-    """The record of the whole: what all shards share, and the sums of what they do not."""
+    """The record of the whole store: what all shards share, and sums of their numbers."""
     same = {name: sources[0][name] for name in ("settings", "model", "waves", "shape")}
     for source, folder in zip(sources, folders, strict=True):
         for name, value in same.items():
             if source[name] != value:
                 raise InputError(
                     f"{folder}: its {name} is {source[name]}, that of {folders[0]} is {value}. "
-                    f"Remove both and run again."
+                    "Remove both and run again."
                 )
     return {
         **same,

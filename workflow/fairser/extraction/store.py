@@ -1,7 +1,7 @@
-"""Pooled features on disk: a safetensors file and a csv that names the clip of each row.
+"""Feature stores: pooled features in a safetensors file, and a csv with the clip of each row.
 
-``features`` is [clip, layer, dim], float32 or float16: for each hidden layer of the encoder the
-mean over the frames of the clip (an encoder without layers has one).
+The tensor ``features`` is [clip, layer, dim], float32 or float16: for each hidden layer of the
+encoder the mean over the frames of the clip (an encoder without layers has one).
 """
 
 import json
@@ -16,11 +16,12 @@ import polars as pl
 from fairser.core.csv_files import read_csv
 from fairser.core.errors import InputError
 from fairser.core.files import complete
+from fairser.core.words import counted, shortened
 from fairser.corpora.names import clip_name
 
 TENSOR = "features"
 DTYPES: dict[str, np.dtype] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
-CHUNK = 1024  # rows that are looked at in one go: 40 MB at 13 x 768
+CHUNK = 1024  # rows that are read at once: 40 MB at 13 x 768
 
 
 @dataclass(frozen=True)
@@ -31,26 +32,22 @@ class FeatureStore:
     row_of: dict[str, int]
 
     def rows(self, clips: Iterable[str]) -> np.ndarray:
-        """Rows of the clips, int64, in their order.
-
-        Raises:
-            InputError: the store lacks some of the clips.
-        """
+        """Rows of the clips, int64, in their order; InputError if the store lacks some."""
         wanted = list(clips)
         missing = [clip for clip in wanted if clip not in self.row_of]
         if missing:
             raise InputError(
-                f"The features lack {len(missing)} of {len(wanted)} clips of the corpus, such as "
-                f"{', '.join(missing[:3])}. Compute them for all clips, or check that the clip "
-                "list ('encoder.clips') names clips as the labels do."
+                f"The features lack {len(missing)} of {len(wanted)} clips of the corpus: "
+                f"{', '.join(shortened(missing, 3))}. Compute them for all clips, or check that "
+                "the clip list ('encoder.clips') names clips as the labels do."
             )
         return np.array([self.row_of[clip] for clip in wanted], dtype=np.int64)
 
     def read(self, rows: np.ndarray | slice) -> np.ndarray:
         """A copy of some rows [B, layer, dim].
 
-        The file's pages are let go at once: counted as memory of the process, they would grow
-        with all that was ever read, and a cluster would end the job for it.
+        The pages of the file are released at once. Otherwise the memory of the process would grow
+        with all that it has read, and a cluster would end the job.
         """
         values = np.array(self.array[rows])
         mapping = getattr(self.array, "_mmap", None)
@@ -60,22 +57,22 @@ class FeatureStore:
 
 
 def open_store(features: str | Path, clips: str | Path) -> FeatureStore:
-    """Open features and their clip list; the checks cost no reading of the features.
+    """Open features and their clip list; the features are not read.
 
     Args:
         features: safetensors file with the tensor ``features``.
         clips: csv whose first column names the clip of each row, with or without extension.
 
     Raises:
-        InputError: no such file, no such tensor, wrong shape or type, or lists of other lengths.
+        InputError: a file or the tensor is missing, or has a wrong shape, type or length.
     """
     array = _map(Path(features))
     frame = read_csv(clips)
     names = [clip_name(name) for name in frame[frame.columns[0]]]
     if len(names) != len(array):
         raise InputError(
-            f"{clips}: lists {len(names)} clips, but {features} has {len(array)} rows; they must "
-            "be in the same order and number."
+            f"{clips}: lists {len(names)} clips, but {features} has {len(array)} rows. List one "
+            "clip for each row, in the same order."
         )
     row_of = {name: row for row, name in enumerate(names)}
     if len(row_of) < len(names):
@@ -85,33 +82,33 @@ def open_store(features: str | Path, clips: str | Path) -> FeatureStore:
 
 
 def check_finite(store: FeatureStore, clips: Iterable[str], origin: str | Path) -> None:
-    """Refuse features of the given clips that are NaN or infinite.
+    """Raise an InputError if features of the given clips are NaN or infinite.
 
-    Raises:
-        InputError: names file, row and clip of the first one, and their number.
+    It names the file, row and clip of the first one, and how many there are.
     """
     names = list(clips)
     rows = store.rows(names)
     bad = []
     for start in range(0, len(rows), CHUNK):
         part = store.read(rows[start : start + CHUNK])
-        finite = np.isfinite(part).all(axis=(1, 2))
-        bad += [start + int(i) for i in np.flatnonzero(~finite)]
+        bad += (start + np.flatnonzero(~np.isfinite(part).all(axis=(1, 2)))).tolist()
     if bad:
         first = bad[0]
-        value = store.array[rows[first]].ravel()
-        value = value[~np.isfinite(value)][0]
+        values = store.array[rows[first]]
         raise InputError(
-            f"{origin}: row {rows[first]} (from 0), clip '{names[first]}', holds {value}; "
-            f"{len(bad)} clip(s) are like this. Compute their features again, or remove the clips "
-            "from the labels."
+            f"{origin}: row {rows[first]} (from 0), clip '{names[first]}', holds "
+            f"{values[~np.isfinite(values)][0]}; so do {counted(len(bad), 'clip')} in all. Compute "
+            "their features again, or remove the clips from the labels."
         )
 
 
 def train_statistics(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation over train clips, float64; 1 where a value is constant.
 
-    What is not finite makes them NaN without a warning: the loss tells it, with its place.
+    Values that are not finite make them NaN without a warning; training reports it.
+
+    Not StandardScaler.partial_fit: it skips NaN, merges parts with other rounding, and would make
+    every training job import scikit-learn.
 
     Args:
         parts: arrays [n, ...] that together hold all train clips, so that these need not be in
@@ -132,23 +129,13 @@ def train_statistics(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarra
     return mean, std
 
 
-def write_store(
-    features: str | Path, clips: str | Path, array: np.ndarray, names: list[str]
-) -> None:
-    """Write features [N, layer, dim] and the names of their N clips."""
-    with complete(features) as temporary, temporary.open("wb") as file:
-        file.write(header(array.shape, array.dtype))
-        file.write(np.ascontiguousarray(array).data)
-    write_clips(clips, names)
-
-
 def header(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
-    """What precedes the values [N, layer, dim] in a safetensors file, so that they can stream."""
+    """Header of a safetensors file; the values [N, layer, dim] can be appended in parts."""
     name = next(name for name, known in DTYPES.items() if known == dtype)
     end = int(np.prod(shape)) * dtype.itemsize
     entry = {"dtype": name, "shape": list(shape), "data_offsets": [0, end]}
     text = json.dumps({TENSOR: entry}, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)  # the format wants values at multiples of eight bytes
+    text += b" " * (-len(text) % 8)  # values must start at a multiple of 8 bytes
     return len(text).to_bytes(8, "little") + text
 
 
@@ -158,9 +145,12 @@ def write_clips(path: str | Path, names: Iterable[str]) -> None:
 
 
 def _map(path: Path) -> np.ndarray:
-    """The tensor ``features`` of a safetensors file, mapped into memory read-only."""
+    """The tensor ``features`` of a safetensors file, mapped into memory read-only.
+
+    Not safe_open of safetensors: its arrays are copies, or keep all that was read in memory.
+    """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; mend 'encoder.features'.")
+        raise InputError(f"{path}: no such file; correct 'encoder.features'.")
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -172,11 +162,11 @@ def _map(path: Path) -> np.ndarray:
         start, end = entry["data_offsets"]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{path}: no safetensors file with a float32 or float16 tensor '{TENSOR}' ({error}); "
+            f"{path}: no safetensors file with a float32 or float16 tensor '{TENSOR}' ({error!r}); "
             "write it with safetensors.numpy.save_file({'features': array}, path)."
         ) from error
     if len(shape) != 3 or 0 in shape:
         raise InputError(f"{path}: '{TENSOR}' has shape {shape}; it must be clip x layer x dim.")
     if path.stat().st_size < 8 + length + end or end - start != dtype.itemsize * np.prod(shape):
-        raise InputError(f"{path}: truncated, '{TENSOR}' is not complete; write or fetch it again.")
+        raise InputError(f"{path}: truncated, '{TENSOR}' is not complete; write or copy it again.")
     return np.memmap(path, dtype, mode="r", offset=8 + length + start, shape=shape)

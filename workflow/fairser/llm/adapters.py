@@ -1,4 +1,4 @@
-"""Adapters (LoRA, Hu et al. 2022) of a speech LLM, by default of its language model alone."""
+"""LoRA adapters (Hu et al. 2022) of a speech LLM, by default of its language model alone."""
 
 import json
 from collections.abc import Mapping
@@ -16,14 +16,13 @@ from fairser.core.files import complete, write_text
 
 from peft import LoraConfig, inject_adapter_in_model  # isort: skip
 
-# Names alone would also be found in the audio tower.
-WHERE = {"language": r".*language_model.*\.({})", "all": r".*\.({})"}
-NAME = "default"
+# The audio tower has layers of the same names.
+PATTERNS = {"language": r".*language_model.*\.({})", "all": r".*\.({})"}
 
 
 @dataclass(frozen=True)
-class Options:
-    """Settings of the adapters, named as in the configuration's ``llm.lora``; all are choices."""
+class LoraOptions:
+    """Settings of the adapters, as in ``llm.lora``; the defaults are choices of this project."""
 
     rank: int = 16
     alpha: int = 32
@@ -31,28 +30,19 @@ class Options:
     modules: list[str] = field(default_factory=lambda: ["q_proj", "v_proj"])
     where: Literal["language", "all"] = "language"
 
-    @property
-    def pattern(self) -> str:
-        """Regular expression of the full names of the adapted layers."""
-        return WHERE[self.where].format("|".join(self.modules))
-
     def config(self) -> LoraConfig:
         return LoraConfig(
             r=self.rank,
             lora_alpha=self.alpha,
             lora_dropout=self.dropout,
-            target_modules=self.pattern,
+            target_modules=PATTERNS[self.where].format("|".join(self.modules)),
         )
 
 
-def add_adapters(model: Any, options: Options, seed: int, checkpointing: bool) -> None:
-    """Put adapters into a frozen model, in place; they alone have gradients.
+def add_adapters(model: Any, options: LoraOptions, seed: int, checkpointing: bool) -> None:
+    """Add adapters to a frozen model, in place; only they have gradients.
 
-    Args:
-        model: of :func:`fairser.llm.model.load_model`.
-        options: settings of the adapters.
-        seed: of their initial weights.
-        checkpointing: compute activations twice rather than keep them.
+    With ``checkpointing``, activations are recomputed instead of kept.
 
     Raises:
         InputError: the model has no such layers.
@@ -67,26 +57,29 @@ def add_adapters(model: Any, options: Options, seed: int, checkpointing: bool) -
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         inject_adapter_in_model(options.config(), model)
-    for parameter in model.parameters():
-        if parameter.requires_grad:  # small steps would be lost in 16 bits
-            parameter.data = parameter.data.float()
+    for parameter in trainable(model).values():
+        parameter.data = parameter.data.float()  # 16 bits would lose small steps
     if checkpointing:
         model.activation_checkpointing_enable({"use_reentrant": False})
 
 
-def write_adapters(
-    weights: str | Path, config: str | Path, tensors: Mapping[str, torch.Tensor], options: Options
-) -> None:
-    """Write adapters as peft does, so that ``PeftModel.from_pretrained`` reads their folder.
+def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Parameters with gradients by name: those of the adapters."""
+    return {name: value for name, value in model.named_parameters() if value.requires_grad}
 
-    Args:
-        weights: path of ``adapter_model.safetensors``.
-        config: path of ``adapter_config.json``.
-        tensors: the parameters by name in the model.
-        options: settings of the adapters.
+
+def write_adapters(
+    weights: str | Path,
+    config: str | Path,
+    tensors: Mapping[str, torch.Tensor],
+    options: LoraOptions,
+) -> None:
+    """Write ``adapter_model.safetensors`` and ``adapter_config.json`` as peft does.
+
+    ``PeftModel.from_pretrained`` reads their folder. Tensors are by their name in the model.
     """
     named = {
-        f"base_model.model.{name.replace(f'.{NAME}.', '.')}": value.detach().cpu().contiguous()
+        f"base_model.model.{name.replace('.default.', '.')}": value.detach().cpu().contiguous()
         for name, value in tensors.items()
     }
     with complete(weights) as path:

@@ -1,9 +1,16 @@
-"""The clips that a run of the second study sees."""
+"""The clips of a run of the second study, and the batches of a round.
 
-from collections import Counter
-from collections.abc import Sequence
+In a batch every language and gender has its share. Each stratum is shuffled and spread evenly over
+the round, then the strata are merged by position. So each clip comes once per round, and a batch of
+B clips holds B s clips of a stratum with the share s of all clips, up to rounding at both ends of
+the batch. A stratum with B s >= 2 is in every full batch. Where a stratum is absent, its language
+has no gap in that batch.
+"""
+
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import torch
 
@@ -11,20 +18,14 @@ from fairser.audio.waveforms import read
 from fairser.core.errors import InputError
 from fairser.corpora.genders import GENDERS
 from fairser.corpora.meldst import EMOTIONS
+from fairser.methods.loss_gap import language_gaps
 
-SHORTEST = 1_600  # samples; a shorter clip is filled up, for the model needs some frames
+SHORTEST = 1_600  # samples; the model needs some frames, so a shorter clip is padded
 Stratum = tuple[int, int]
 
 
 class Clips:
-    """Clips of some languages and one split, in the order of their names.
-
-    Args:
-        table: clip table of :mod:`fairser.corpora.meldst`.
-        languages: the language set of the run.
-        split: ``train``, ``development`` or ``test``.
-        audio: folder of the audio.
-        seconds: only so much of the start of a clip is used.
+    """Clips of some languages and one split, sorted by name; only their first seconds are used.
 
     Attributes:
         frame: rows of the clips.
@@ -49,34 +50,27 @@ class Clips:
         there = set(self.frame["language"])
         if missing := [name for name in languages if name not in there]:
             raise InputError(
-                f"The corpus has no clip of {', '.join(missing)} in {split}, which "
-                "'llm.grid.languages' names; take it out, or name a corpus that has it."
+                f"'llm.grid.languages' names {', '.join(missing)}, but the corpus has no such clip "
+                f"in {split}; remove the language, or use a corpus that has it."
             )
         self.labels = torch.tensor([EMOTIONS.index(name) for name in self.frame["emotion"]])
-        numbers: dict[str | None, int] = {None: -1, **{name: i for i, name in enumerate(GENDERS)}}
         self.strata: list[Stratum] = [
-            (self.languages.index(language), numbers[gender])
+            (self.languages.index(language), GENDERS.index(gender) if gender else -1)
             for language, gender in self.frame.select("language", "gender").iter_rows()
         ]
 
     def __len__(self) -> int:
         return self.frame.height
 
-    def wave(self, row: int) -> torch.Tensor:
+    def waveform(self, row: int) -> torch.Tensor:
         """Samples of a clip at 16 kHz, float32."""
-        wave = read(self.audio / self.frame["file"][row], self.seconds)
-        return torch.nn.functional.pad(wave, (0, max(0, SHORTEST - len(wave))))
-
-    def sizes(self) -> Counter[Stratum]:
-        """Clips in each stratum, those of unknown gender included."""
-        return Counter(self.strata)
+        samples = read(self.audio / self.frame["file"][row], self.seconds)
+        return torch.nn.functional.pad(samples, (0, max(0, SHORTEST - len(samples))))
 
     def sums(self, rows: Sequence[int], losses: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Sums of losses and numbers of clips by language and gender [L, G]; unknown ones are out.
+        """Sums of the losses [B] of some clips, and their number, by language and gender [L, G].
 
-        Args:
-            rows: of the clips.
-            losses: theirs [B], with or without gradients.
+        Clips of unknown gender are left out. Gradients are kept.
         """
         known = [i for i, row in enumerate(rows) if self.strata[row][1] >= 0]
         cells = torch.tensor([self.strata[rows[i]] for i in known]).reshape(-1, 2)
@@ -85,3 +79,31 @@ class Clips:
         flat = losses.new_zeros(shape).index_add(0, place, losses[known])
         counts = torch.bincount(place, minlength=shape)
         return flat.reshape(-1, len(GENDERS)), counts.reshape(-1, len(GENDERS))
+
+    def gaps(self, rows: Sequence[int], losses: torch.Tensor) -> list[float | None]:
+        """Delta_l of each language, None without both genders; arguments as of :meth:`sums`."""
+        sums, counts = self.sums(rows, losses)
+        return language_gaps(sums / counts.clamp_min(1), counts)
+
+
+def largest(gaps: Sequence[float | None]) -> float | None:
+    """Delta_max, None where no language has a gap."""
+    return max((gap for gap in gaps if gap is not None), default=None)
+
+
+def batches(strata: Sequence[Hashable], size: int, seed: int, number: int) -> list[list[int]]:
+    """Rows of the clips of each batch of a round; the last one may be smaller.
+
+    The strata are those of the clips. The same seed and number of the round give the same batches.
+    """
+    rng = np.random.default_rng([seed, number])
+    members: dict[Hashable, list[int]] = {}
+    for row, stratum in enumerate(strata):
+        members.setdefault(stratum, []).append(row)
+    places = np.empty(len(strata))
+    for rows in members.values():
+        # The start is random so that small strata are in other batches each round.
+        spread = (np.arange(len(rows)) + rng.random()) / len(rows)
+        places[rng.permutation(rows)] = spread
+    order = np.argsort(places, kind="stable").tolist()
+    return [order[start : start + size] for start in range(0, len(order), size)]

@@ -1,4 +1,4 @@
-"""The course of lambda and of the gap on development over the rounds."""
+"""Lambda and the gap on development over the rounds."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,9 +10,12 @@ from fairser.llm.grid import LLMCell
 from fairser.llm.tables import NAMES
 from fairser.results import labels, style
 
-PANELS = {"weight": "Weight of the gap (lambda)", "development_gap": "Largest loss gap (nats)"}
+PANELS = {
+    "weight": ("Weight of the gap (lambda)", "lambda"),
+    "development_gap": ("Largest loss gap (nats)", "on development"),
+}
 MODALITIES = {"speech": "speech", "speech_text": "speech and transcript"}
-SPLIT = "on development"
+Variant = tuple[str, int, str]  # objective, p, weighting
 
 
 @style.styled
@@ -24,34 +27,33 @@ def rounds_figure(histories: Mapping[LLMCell, pl.DataFrame]) -> Figure:
     Args:
         histories: what :meth:`fairser.llm.training.Trainer.frame` gives, by cell.
     """
-    places = list(dict.fromkeys((cell.languages, cell.modality) for cell in histories))
-    kinds = list(dict.fromkeys((c.objective, c.p, c.weighting) for c in histories))
-    if not places:
+    lines: dict[tuple[str, str], dict[Variant, list[pl.DataFrame]]] = {}
+    for cell, history in histories.items():
+        variants = lines.setdefault((cell.languages, cell.modality), {})
+        variants.setdefault((cell.objective, cell.p, cell.weighting), []).append(history)
+    if not lines:
         return style.notice("No run of the grid trains anything.")
-    figure, panels = style.new_panels(2 * len(places), 2.6)
-    for number, (languages, modality) in enumerate(places):
-        for axes, (column, title) in zip(panels[2 * number :], PANELS.items(), strict=False):
-            for turn, kind in enumerate(kinds):
-                cells = [
-                    cell
-                    for cell in histories
-                    if (cell.languages, cell.modality) == (languages, modality)
-                    and (cell.objective, cell.p, cell.weighting) == kind
-                ]
-                if not cells or (column == "weight" and kind[0] == "erm"):
+    turns = list(dict.fromkeys(variant for variants in lines.values() for variant in variants))
+    figure, panels = style.new_panels(2 * len(lines), 2.6)
+    left = iter(panels)
+    for (languages, modality), variants in lines.items():
+        for column, (title, unit) in PANELS.items():
+            axes = next(left)
+            for variant in turns:
+                if variant not in variants or (column == "weight" and variant[0] == "erm"):
                     continue
-                both = pl.concat([histories[cell].select("round", column) for cell in cells])
+                both = pl.concat([one.select("round", column) for one in variants[variant]])
                 mean = both.group_by("round").agg(pl.col(column).mean()).sort("round")
-                axes.plot(mean["round"], mean[column], **_look(kind, turn))
+                axes.plot(mean["round"], mean[column], **_look(variant, turns.index(variant)))
             axes.set(title=f"{title}\n{MODALITIES[modality]}, {languages}", xlabel="Round")
-            axes.set_ylabel("lambda" if column == "weight" else SPLIT)
+            axes.set_ylabel(unit)
             axes.set_ylim(bottom=0)
     labels.merged_legend(figure, panels, "", 3.0)
     return figure
 
 
-def _look(kind: tuple[str, int, str], turn: int) -> dict[str, Any]:
-    objective, p, weighting = kind
+def _look(variant: Variant, turn: int) -> dict[str, Any]:
+    objective, p, weighting = variant
     text = NAMES[objective] if objective == "erm" else f"{NAMES[objective]}, p = {p}, {weighting}"
     colour = style.BLACK if objective == "erm" else style.COLOURS[(turn - 1) % 6]
     look = {"color": colour, "marker": style.MARKERS[turn % 8], "markersize": 3.5, "label": text}

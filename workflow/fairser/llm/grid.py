@@ -1,10 +1,9 @@
-"""The grid of the second study: which runs exist. Imports nothing heavy: the Snakefile reads it."""
+"""The runs of the second study; light to import, because the Snakefile does."""
 
 from dataclasses import dataclass
 from typing import Any
 
 LANGUAGES = ("eng", "deu", "jpn")  # their order in the name of a set
-MODALITIES = ("speech", "speech_text")
 OBJECTIVES = ("zero_shot", "erm", "minmaxgap")
 NONE = (0, "none")  # p and weighting of the objectives that have none
 
@@ -22,7 +21,7 @@ class LLMCell:
 
     @property
     def folder(self) -> str:
-        """Where its results lie, below the results folder."""
+        """Folder of its results, relative to the results folder."""
         return (
             f"runs/{self.languages}/{self.modality}/{self.objective}/p{self.p}/{self.weighting}"
             f"/seed{self.seed}"
@@ -30,10 +29,7 @@ class LLMCell:
 
 
 def llm_cells(grid: dict[str, Any]) -> list[LLMCell]:
-    """All runs of the configuration's ``llm.grid``.
-
-    Zero-shot trains nothing, so that it has one seed.
-    """
+    """All runs of the configuration's ``llm.grid``; zero-shot trains nothing and has one seed."""
     sets = dict.fromkeys(language_set(languages) for languages in grid["languages"])
     gaps = [(p, weighting) for p in grid["p"] for weighting in grid["weighting"]]
     return [

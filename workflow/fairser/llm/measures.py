@@ -1,10 +1,9 @@
 """Performance and gender gaps of single-label predictions, in percentage points.
 
-All follow from the counts of :mod:`fairser.evaluation.metrics` (clips, positives, predicted, hits
-by class).
-W-F1 is the mean of the classes' F1, weighted by their clips. A gap is the absolute difference
-between women and men: of W-F1 and accuracy; of TPR and FPR, the root mean square over the classes
-of the difference. AVG is the mean of the four gaps.
+All measures follow from the counts of :mod:`fairser.evaluation.metrics` (clips, positives,
+predicted, hits by class). W-F1 is the mean F1 of the classes, weighted by their clips. A gap is
+the absolute difference between women and men: of W-F1 and accuracy; of TPR and FPR, the root mean
+square of the difference over the classes. AVG is the mean of the four gaps.
 """
 
 from collections.abc import Sequence
@@ -15,21 +14,20 @@ import polars as pl
 
 from fairser.corpora.genders import GENDERS
 from fairser.corpora.meldst import EMOTIONS
+from fairser.evaluation.bootstrap import COUNTS
 from fairser.evaluation.metrics import Floats, class_gaps, fairness, rates, rms
 
 PERFORMANCE = ("w_f1", "acc")
 GAPS = ("tpr_gap", "fpr_gap", "w_f1_gap", "acc_gap")
 COLUMNS = (*PERFORMANCE, *GAPS, "avg_gap")
-COUNTS = ("clips", "positives", "predicted", "hits")
 ALL = "all"
 
 
 def measures(counts: Floats) -> dict[str, Floats]:
     """Every column of :data:`COLUMNS`, each [...], NaN where it does not exist.
 
-    Args:
-        counts: [..., 3, C, 4] of women, men and clips of unknown gender, which count for
-            performance and for no gap.
+    Counts [..., 3, C, 4] are of women, men and clips of unknown gender; the latter count for
+    performance and for no gap.
     """
     total, known = counts.sum(axis=-3), counts[..., :2, :, :]
     found = {"w_f1": _weighted_f1(total), "acc": _accuracy(total)}
@@ -44,8 +42,8 @@ def measures(counts: Floats) -> dict[str, Floats]:
 def _weighted_f1(counts: Floats) -> Floats:
     """W-F1 [...] of counts [..., C, 4]; NaN without clips."""
     true = counts[..., 1]
-    f1 = np.nan_to_num(rates(counts)["f1"])
     total = true.sum(axis=-1)
+    f1 = np.nan_to_num(rates(counts)["f1"])
     return np.where(total > 0, (f1 * true).sum(axis=-1) / np.maximum(total, 1), np.nan)
 
 
@@ -58,34 +56,29 @@ def _accuracy(counts: Floats) -> Floats:
 def speaker_counts(predictions: pl.DataFrame) -> pl.DataFrame:
     """Counts by language, speaker, gender and class, from which every measure follows.
 
-    Args:
-        predictions: ``language``, ``speaker``, ``gender``, ``emotion`` and ``predicted``, which is
-            null for an answer that is no label word: it counts as wrong.
+    ``predicted`` is null for an answer without a label word, which counts as wrong.
     """
-    keys = ["language", "speaker", "gender"]
-    parts = []
-    for name in EMOTIONS:
-        true, called = pl.col("emotion") == name, pl.col("predicted").eq_missing(pl.lit(name))
-        sums = [
-            pl.len().cast(pl.Int64).alias("clips"),
-            true.sum().cast(pl.Int64).alias("positives"),
-            called.sum().cast(pl.Int64).alias("predicted"),
-            (true & called).sum().cast(pl.Int64).alias("hits"),
-        ]
-        found = predictions.group_by(keys, maintain_order=True).agg(sums)
-        parts.append(found.with_columns(pl.lit(name).alias("class")))
-    return pl.concat(parts).select(*keys, "class", *COUNTS)
+    keys = ["language", "speaker", "gender", "class"]
+    true, called = pl.col("emotion") == pl.col("class"), pl.col("predicted") == pl.col("class")
+    called = called.fill_null(value=False)
+    sums = [pl.len(), true.sum(), called.sum(), (true & called).sum()]
+    return (
+        pl.DataFrame({"class": EMOTIONS})
+        .join(predictions, how="cross")
+        .group_by(keys, maintain_order=True)
+        .agg(total.cast(pl.Int64).alias(n) for total, n in zip(sums, COUNTS, strict=True))
+    )
 
 
 def count_array(counts: pl.DataFrame, scope: str, speakers: Sequence[str]) -> Floats:
     """Counts [S, 3, C, 4] of a language or of :data:`ALL`, by speaker and gender."""
-    part = counts if scope == ALL else counts.filter(pl.col("language") == scope)
-    genders: dict[str | None, int] = {None: 2, **{name: i for i, name in enumerate(GENDERS)}}
+    part = counts if scope == ALL else counts.filter(language=scope)
+    genders = [*GENDERS, None]
     index = {name: i for i, name in enumerate(speakers)}
-    table = np.zeros((len(index), 3, len(EMOTIONS), len(COUNTS)))
+    table = np.zeros((len(index), len(genders), len(EMOTIONS), len(COUNTS)))
     place = (
         [index[name] for name in part["speaker"]],
-        [genders[name] for name in part["gender"]],
+        [genders.index(name) for name in part["gender"]],
         [EMOTIONS.index(name) for name in part["class"]],
     )
     np.add.at(table, place, part.select(COUNTS).to_numpy().astype(np.float64))
@@ -95,19 +88,14 @@ def count_array(counts: pl.DataFrame, scope: str, speakers: Sequence[str]) -> Fl
 def evaluate(predictions: pl.DataFrame, languages: Sequence[str]) -> dict[str, Any]:
     """Measures and rate tables of all clips and of each language, ready for JSON.
 
-    Args:
-        predictions: see :func:`speaker_counts`.
-        languages: the language set.
-
-    Returns:
-        By scope: ``clips``, ``unknown`` (gender), ``unparsed`` (answers), the measures,
-        ``f1_by_class``, and ``gender`` (see :func:`fairser.evaluation.metrics.fairness`).
+    Each has ``clips``, ``unknown`` (gender), ``unparsed`` (answers), the measures,
+    ``f1_by_class``, and ``gender`` (see :func:`fairser.evaluation.metrics.fairness`).
     """
     counts = speaker_counts(predictions)
     speakers = counts["speaker"].unique().sort().to_list()
     found = {}
     for scope in (ALL, *languages):
-        part = predictions if scope == ALL else predictions.filter(pl.col("language") == scope)
+        part = predictions if scope == ALL else predictions.filter(language=scope)
         table = count_array(counts, scope, speakers).sum(axis=0)
         f1 = rates(table.sum(axis=0))["f1"]
         truth, called = (

@@ -1,9 +1,10 @@
-"""The objective's gradient: ERM with the weighted largest gap (MinMaxGAP), batch by batch.
+"""The gradient of the objective: ERM with the weighted largest gap (MinMaxGAP), batch by batch.
 
-The gap is that of the whole batch, however small the parts are that pass through the model: each
-part holds clips of one language and gender, whose gradients are kept apart; when the losses of the
-batch are all known they are combined with the factors of :func:`fairser.methods.loss_gap.factors`.
-That is the exact gradient, at no further pass, for the room of one set of adapters per stratum.
+The gap is that of the whole batch, however few clips pass through the model at once. Each part
+holds clips of one language and gender, and their gradients are kept apart. When all losses of the
+batch are known, the gradients are combined with the factors of
+:func:`fairser.methods.loss_gap.factors`. This is the exact gradient without another pass; it needs
+memory for one set of adapters per stratum.
 """
 
 from collections.abc import Sequence
@@ -21,12 +22,7 @@ from fairser.methods.loss_gap import factors, penalty
 class Objective:
     """What the adapters of a model are trained for.
 
-    Attributes:
-        llm: :class:`fairser.llm.model.SpeechLLM` or a stand-in with ``losses``.
-        clips: to train on.
-        parameters: of the adapters; they get the gradient.
-        micro_batch: clips that pass through the model at once.
-        p: exponent of the gap.
+    ``micro_batch`` clips pass through the model at once; ``p`` is the exponent of the gap.
     """
 
     llm: Any
@@ -36,12 +32,7 @@ class Objective:
     p: int
 
     def gradient(self, rows: Sequence[int], weight: float) -> torch.Tensor:
-        """Leave the gradient in the parameters, which have none yet; returns the losses [B].
-
-        Args:
-            rows: the clips of the batch.
-            weight: lambda.
-        """
+        """Losses [B] of a batch; leaves the gradient for this lambda in the parameters."""
         if len(rows) <= self.micro_batch:
             losses = self.llm.losses(self.clips, rows).float()
             sums, counts = self.clips.sums(rows, losses)
@@ -53,13 +44,13 @@ class Objective:
         return self._by_strata(rows, weight)
 
     def _by_strata(self, rows: Sequence[int], weight: float) -> torch.Tensor:
-        """The gradient from one sum of gradients for each stratum."""
+        """The same from one sum of gradients for each stratum."""
         members: dict[Stratum, list[int]] = {}
         for place, row in enumerate(rows):
             members.setdefault(self.clips.strata[row], []).append(place)
         losses, gradients = torch.zeros(len(rows)), {}
         for stratum, places in sorted(members.items()):
-            losses[places] = self._in_parts(rows, places, 1)[list(places)]
+            losses += self._in_parts(rows, places, 1)
             gradients[stratum] = [parameter.grad for parameter in self.parameters]
             for parameter in self.parameters:
                 parameter.grad = None
@@ -74,7 +65,7 @@ class Objective:
         return losses
 
     def _in_parts(self, rows: Sequence[int], places: Sequence[int], divisor: int) -> torch.Tensor:
-        """Add the gradient of the sum of some losses, divided; returns losses [B], 0 elsewhere."""
+        """Losses [B] of the clips at some places, 0 elsewhere; adds the gradient of their sum."""
         found = torch.zeros(len(rows))
         for part in torch.tensor(list(places)).split(self.micro_batch):
             losses = self.llm.losses(self.clips, [rows[i] for i in part.tolist()]).float()

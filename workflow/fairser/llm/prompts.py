@@ -1,13 +1,13 @@
-"""What the model is asked, and the words that it can answer."""
+"""The questions to the model, and the words that it can answer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 from fairser.core.errors import InputError
 from fairser.corpora.meldst import EMOTIONS
 
-MODALITIES = ("speech", "speech_text")
 END = "<|im_end|>"  # ends an answer in the chat format of Qwen
 
 
@@ -36,17 +36,14 @@ class Prompts:
             if modality == "speech_text" and "{transcript}" not in text:
                 raise InputError(
                     f"'llm.prompts.{modality}.{language}' has no {{transcript}}; write it where "
-                    "the words of the clip are to stand."
+                    "the transcript of the clip belongs."
                 )
-        words = {
-            language: [names[emotion] for emotion in EMOTIONS]
-            for language, names in settings["labels"].items()
-        }
-        return cls(texts, words)
+        labels = settings["labels"].items()
+        return cls(texts, {lang: [names[e] for e in EMOTIONS] for lang, names in labels})
 
     def conversation(self, language: str, transcript: str) -> list[dict[str, Any]]:
         """One turn of the user with the clip and the instruction, for the chat template."""
-        # A transcript can't smuggle in a special token of the model.
+        # A transcript must not contain a special token of the model.
         said = transcript.replace("<|", "< |")
         text = self.texts[language].replace("{labels}", ", ".join(self.words[language]))
         content = {"type": "text", "text": text.replace("{transcript}", said)}
@@ -81,11 +78,11 @@ def answers(
 
 
 def _check_prefixes(language: str, words: Sequence[str], tokens: Sequence[list[int]]) -> None:
-    """Refuse a word that begins another, as text or as tokens: it would win by being shorter."""
-    for i, (word, ids) in enumerate(zip(words, tokens, strict=True)):
-        for j, (other, longer) in enumerate(zip(words, tokens, strict=True)):
-            if i != j and (other.startswith(word) or longer[: len(ids)] == ids):
-                raise InputError(
-                    f"'llm.labels.{language}': the word for {EMOTIONS[i]}, '{word}', is the start "
-                    f"of that for {EMOTIONS[j]}, '{other}'; take words that differ from the start."
-                )
+    """Refuse a word that begins another, as text or as tokens: the shorter one would always win."""
+    named = zip(EMOTIONS, words, tokens, strict=True)
+    for (emotion, word, ids), (other, longer, more) in permutations(named, 2):
+        if longer.startswith(word) or more[: len(ids)] == ids:
+            raise InputError(
+                f"'llm.labels.{language}': the word for {emotion}, '{word}', is the start of that "
+                f"for {other}, '{longer}'; choose words that differ from the start."
+            )

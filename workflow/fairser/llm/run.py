@@ -1,7 +1,6 @@
 """A run of the second study: from the clips and a model to predictions and adapters."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,31 +10,31 @@ import torch
 
 from fairser.core.files import complete, write_json
 from fairser.core.provenance import commit, versions
-from fairser.llm import adapters, training
-from fairser.llm.adapters import add_adapters, write_adapters
+from fairser.llm.adapters import LoraOptions, add_adapters, trainable, write_adapters
 from fairser.llm.clips import Clips
-from fairser.llm.model import Loading, SpeechLLM, load_model, load_processor, size
+from fairser.llm.model import SpeechLLM, load_model, load_processor
 from fairser.llm.prompts import Prompts, answers
-from fairser.llm.scoring import generated, score
-from fairser.llm.training import ERM, Trainer
+from fairser.llm.scoring import Pass, generated, score
+from fairser.llm.training import ERM, Plan, Trainer, TrainingOptions
 from fairser.methods import loss_gap
 from fairser.pretrained.devices import describe
-from fairser.pretrained.records import Record, locate, read_record
+from fairser.pretrained.records import locate, read_record
 from fairser.training.checkpoints import Checkpoint
-
-SPLITS = ("train", "development", "test")
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a run starts from.
+    """What a run starts from, and where its results go.
 
     Attributes:
         record: of the model (:mod:`fairser.pretrained.records`).
         table: clip table.
-        settings: of the job, all that its result depends on: ``languages``, ``modality``,
-            ``audio``, ``seconds``, ``precision``, ``quantise``, ``scores``, ``zero_shot``,
-            ``prompts``, ``labels``, ``lora``, ``train``, ``gap`` (None without one).
+        settings: all that the result depends on: ``languages``, ``modality``, ``audio``,
+            ``seconds``, ``precision``, ``quantise``, ``scores``, ``zero_shot``, ``prompts``,
+            ``labels``, ``lora``, ``train``, ``gap`` (None without one).
+        cell: of the grid, as text, and what else the record of the run repeats.
+        paths: of ``predictions`` and ``run``; of a training also of ``history``, and of
+            ``weights`` and ``config`` of the adapters.
         device: where to compute.
         threads: on the CPU.
     """
@@ -43,16 +42,17 @@ class Setup:
     record: str
     table: pl.DataFrame
     settings: dict[str, Any]
+    cell: dict[str, Any]
+    paths: dict[str, str]
     device: str
     threads: int
 
-    def clips(self) -> dict[str, Clips]:
-        """The clips of each split."""
+    def clips(self, split: str) -> Clips:
         names = {name: self.settings[name] for name in ("languages", "audio", "seconds")}
-        return {split: Clips(self.table, split=split, **names) for split in SPLITS}
+        return Clips(self.table, split=split, **names)
 
     def model(self) -> SpeechLLM:
-        """The frozen model; what can be wrong with prompts and words is told before it is read.
+        """The frozen model.
 
         Raises:
             InputError: see :mod:`fairser.llm.prompts` and :mod:`fairser.llm.model`.
@@ -61,96 +61,91 @@ class Setup:
         settings, folder = self.settings, locate(self.record)
         prompts = Prompts.read(settings, settings["modality"])
         processor = load_processor(folder)
+        # Loading weights takes long, so faults of the words are reported first.
         answers(processor.tokenizer, prompts.words, settings["languages"])
-        loading = Loading(settings["precision"], settings["quantise"], self.device)
-        model = load_model(folder, loading)
+        model = load_model(folder, settings["precision"], settings["quantise"], self.device)
         return SpeechLLM(model, processor, prompts, settings["languages"])
 
+    def score(self, llm: SpeechLLM, clips: Clips) -> Pass:
+        """Predictions for test clips by the scores of the label words."""
+        llm.model.eval()
+        return score(llm, clips, self.batch, self.settings["scores"], "test clips")
 
-def zero_shot(setup: Setup, paths: dict[str, str], cell: dict[str, Any]) -> None:
-    """Predict test with the model as it is; writes ``predictions`` and ``run``."""
+    @property
+    def batch(self) -> int:
+        """Clips at once without gradients."""
+        return 2 * self.settings["train"]["micro_batch"]
+
+
+def zero_shot(setup: Setup) -> None:
+    """Predict test with the model as it is."""
     start = time.monotonic()
-    test, origin, llm = setup.clips()["test"], read_record(setup.record), setup.model()
-    batch = 2 * setup.settings["train"]["micro_batch"]
-    found = score(llm, test, batch, setup.settings["scores"], "test clips")
+    test, record, llm = setup.clips("test"), _record(setup), setup.model()
+    found = setup.score(llm, test)
     if setup.settings["zero_shot"] == "generate":
-        found = generated(llm, test, batch, found)
-    seconds = {"total": time.monotonic() - start}
-    _write(paths, found.predictions, setup, cell, llm, origin, seconds, None)
+        found = generated(llm, test, setup.batch, found)
+    record["seconds"] = {"total": round(time.monotonic() - start, 3)}
+    _write(setup, found.predictions, record, llm)
 
 
-def train(
-    setup: Setup, paths: dict[str, str], cell: dict[str, Any], checkpoint: Checkpoint, steps: int
-) -> None:
+def train(setup: Setup, checkpoint: Checkpoint, steps: int) -> None:
     """Train adapters and predict test with those of the best round.
 
     Args:
         setup: what the run starts from.
-        paths: of ``predictions``, ``history``, ``weights`` and ``config`` of the adapters, ``run``.
-        cell: of the grid.
-        checkpoint: where an interrupted training is taken up.
-        steps: between two states.
+        checkpoint: from which an interrupted training continues.
+        steps: between two checkpoints.
     """
     times = [time.monotonic()]
-    settings, seed = setup.settings, int(cell["seed"])
-    clips, origin, llm = setup.clips(), read_record(setup.record), setup.model()
+    settings, cell, seed = setup.settings, setup.cell, int(setup.cell["seed"])
+    clips = {split: setup.clips(split) for split in ("train", "development", "test")}
+    record, llm = _record(setup), setup.model()
     options = dict(settings["train"])
-    lora = adapters.Options(**settings["lora"])
+    lora = LoraOptions(**settings["lora"])
     add_adapters(llm.model, lora, seed, options.pop("checkpointing"))
-    gap = loss_gap.Options(**settings["gap"]) if settings["gap"] else ERM
-    times.append(time.monotonic())
-    trainer = Trainer(
-        llm,
-        clips["train"],
-        clips["development"],
-        training.Options(**options, checkpoint_steps=steps),
-        gap,
+    plan = Plan(
+        TrainingOptions(**options, checkpoint_steps=steps),
+        loss_gap.Options(**settings["gap"]) if settings["gap"] else ERM,
         seed,
         f"{cell['objective']}, {cell['modality']}, p {cell['p']}, {cell['weighting']}, seed {seed}",
         settings["scores"],
     )
+    times.append(time.monotonic())
+    trainer = Trainer(llm, clips["train"], clips["development"], plan)
     trainer.fit(checkpoint)
     times.append(time.monotonic())
-    llm.model.eval()
-    found = score(llm, clips["test"], 2 * options["micro_batch"], settings["scores"], "test clips")
+    found = setup.score(llm, clips["test"])
     times.append(time.monotonic())
-    with complete(paths["history"]) as path:
+    with complete(setup.paths["history"]) as path:
         trainer.frame().write_csv(path)
-    write_adapters(paths["weights"], paths["config"], trainer.copy(), lora)
-    stages = dict(zip(("load", "train", "predict"), _durations(times), strict=True))
-    _write(paths, found.predictions, setup, cell, llm, origin, stages, trainer.done.best_round)
+    write_adapters(setup.paths["weights"], setup.paths["config"], trainer.copy(), lora)
+    seconds = [round(end - begin, 3) for begin, end in pairwise(times)]
+    stages = dict(zip(("load", "train", "predict"), seconds, strict=True))
+    record |= {"best_round": trainer.done.best_round, "seconds": stages}
+    _write(setup, found.predictions, record, llm)
 
 
-def _durations(times: Sequence[float]) -> list[float]:
-    return [end - start for start, end in pairwise(times)]
+def _record(setup: Setup) -> dict[str, Any]:
+    """The record of a run before it starts; later the model's own record may have changed."""
+    numbers = {name: int(setup.cell[name]) for name in ("p", "seed")}
+    model = asdict(read_record(setup.record))
+    return {**setup.cell, **numbers, "best_round": None, "model": model}
 
 
-def _write(
-    paths: dict[str, str],
-    predictions: pl.DataFrame,
-    setup: Setup,
-    cell: dict[str, Any],
-    llm: SpeechLLM,
-    origin: Record,
-    seconds: dict[str, float],
-    best_round: int | None,
-) -> None:
-    with complete(paths["predictions"]) as path:
+def _write(setup: Setup, predictions: pl.DataFrame, record: dict[str, Any], llm: SpeechLLM) -> None:
+    with complete(setup.paths["predictions"]) as path:
         predictions.write_parquet(path)
-    device = llm.model.get_input_embeddings().weight.device
-    record = {
-        **{name: int(v) if name in ("p", "seed") else v for name, v in cell.items()},
-        "best_round": best_round,
-        "model": asdict(origin),
-        "size": size(llm.model),
-        "seconds": {name: round(value, 3) for name, value in seconds.items()},
-        "peak_gpu_mb": _peak(device),
-        "device": describe(device),
+    total = sum(value.numel() for value in llm.model.parameters())
+    trained = sum(value.numel() for value in trainable(llm.model).values())
+    record |= {
+        "size": f"{total / 1e6:,.1f} M parameters, {trained / 1e6:,.3g} M trained",
+        "peak_gpu_mb": _peak(llm.device),
+        "device": describe(llm.device),
         "settings": setup.settings,
         "versions": versions(),
         "commit": commit(),
     }
-    write_json(paths["run"], record)
+    write_json(setup.paths["run"], record)
 
 
 def _peak(device: torch.device) -> float | None:

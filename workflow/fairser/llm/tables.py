@@ -2,83 +2,81 @@
 
 After the measures come, for each number x: ``x_low`` and ``x_high`` (95 % interval, bootstrap over
 speakers), ``x_seed_std`` (over seeds, where there are several) and ``x_p`` (p-value of the
-difference to ERM of the same modality, Holm-corrected over the table's tested rows).
+difference to ERM of the same modality, Holm-corrected over the tested rows of the table).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from fairser.core import text
 from fairser.core.errors import InputError
 from fairser.core.files import read_json
-from fairser.evaluation.bootstrap import Estimate, RunCounts, estimate, holm, p_value
+from fairser.evaluation.bootstrap import (
+    Estimate,
+    RunCounts,
+    draw_weights,
+    estimate,
+    holm,
+    p_value,
+)
 from fairser.evaluation.metrics import Floats
 from fairser.llm.grid import OBJECTIVES, LLMCell
 from fairser.llm.measures import ALL, COLUMNS, count_array, measures
 
 NAMES = {"zero_shot": "zero-shot", "erm": "ERM", "minmaxgap": "ERM-MinMaxGAP"}
-SIGNIFICANT = 0.05
 LEGEND = (
     "percentage points [95 % interval, bootstrap over speakers]; * differs from ERM, "
-    "Holm-corrected p < 0.05"
+    f"Holm-corrected p < {text.SIGNIFICANT}"
 )
 Runs = dict[LLMCell, RunCounts]
 
 
-Head = dict[str, str | int | None]
-
-
 @dataclass(frozen=True)
-class Row:
-    """A row: its first columns, its cells, the clips it is about, and ERM's cells to compare."""
+class TableRow:
+    """A row: its first columns, a variant of :func:`_variants`, and a language or ``all``."""
 
-    head: Head
-    cells: Sequence[LLMCell]
-    scope: str
-    reference: Sequence[LLMCell] = ()
+    head: dict[str, str | int | None]
+    variant: LLMCell
+    scope: str = ALL
 
 
 def read_runs(metrics: Iterable[str], counts: Iterable[str]) -> Runs:
     """The runs of ``metrics.json`` files and of the ``counts.parquet`` beside each."""
-    names = LLMCell.__dataclass_fields__
     runs = {}
     for run, table in zip(metrics, counts, strict=True):
         record = read_json(run)
-        cell = LLMCell(**{name: record[name] for name in names})
-        # One fold: the splits are the corpus' own.
+        cell = LLMCell(**{name: record[name] for name in LLMCell.__dataclass_fields__})
         runs[cell] = RunCounts(
             method=cell.objective,
             source=cell.modality,
             k=cell.p,
-            fold=1,
+            fold=1,  # the splits are those of the corpus
             seed=cell.seed,
             counts=pl.read_parquet(table),
         )
     return runs
 
 
+@dataclass(frozen=True)
 class Resamples:
-    """Measures of runs under the data as they are and under resamples of the speakers.
+    """Measures of runs on the data as they are and on R resamples of the speakers.
 
-    Args:
-        resamples: R, their number.
-        seed: of the draw; runs of the same speakers get the same resamples.
+    Runs of the same speakers get the same resamples.
     """
 
-    def __init__(self, resamples: int, seed: int) -> None:
-        self.resamples, self.seed = resamples, seed
+    resamples: int
+    seed: int
 
     def values(self, run: RunCounts, scope: str) -> dict[str, Floats]:
         """Each measure [1 + R]: as measured, then by resample."""
         speakers = run.counts["speaker"].unique().sort().to_list()
         table = count_array(run.counts, scope, speakers)
-        shares = np.full(len(speakers), 1 / len(speakers))
-        drawn = np.random.default_rng(self.seed).multinomial(
-            len(speakers), shares, size=self.resamples
-        )
+        drawn = draw_weights(np.random.default_rng(self.seed), len(speakers), self.resamples)
         weights = np.vstack([np.ones(len(speakers)), drawn])
         total = weights @ table.reshape(len(speakers), -1)
         return measures(total.reshape(len(weights), *table.shape[1:]))
@@ -87,123 +85,108 @@ class Resamples:
 def performance(runs: Runs, resamples: Resamples, p: int, weighting: str) -> pl.DataFrame:
     """Performance and gaps by modality, objective and language, with all clips as ``all``.
 
-    Args:
-        runs: of the grid.
-        resamples: of the speakers.
-        p: exponent of the variant of minmaxgap that is shown.
-        weighting: likewise.
+    Of minmaxgap, the variant with this p and weighting is shown.
     """
-    rows = []
-    for languages, modality in _pairs(runs):
-        erm = _cells(runs, languages, modality, "erm")
-        for objective in OBJECTIVES:
-            found = _cells(runs, languages, modality, objective)
-            if objective == "minmaxgap":
-                found = [c for c in found if (c.p, c.weighting) == (p, weighting)]
-            for scope in (ALL, *languages.split("-")):
-                head: Head = {"languages": languages, "modality": modality}
-                head |= {"objective": NAMES[objective], "language": scope}
-                tested = erm if objective == "minmaxgap" else []
-                rows += [Row(head, found, scope, tested)] if found else []
+    rows = [
+        TableRow({**_head(variant), "language": scope}, variant, scope)
+        for variant in _variants(runs)
+        if variant.objective != "minmaxgap" or (variant.p, variant.weighting) == (p, weighting)
+        for scope in (ALL, *variant.languages.split("-"))
+    ]
     return _table(rows, runs, resamples)
 
 
 def ablation(runs: Runs, resamples: Resamples) -> pl.DataFrame:
     """ERM and every variant of minmaxgap over p and weighting, on all clips."""
-    rows = []
-    for languages, modality in _pairs(runs):
-        erm = _cells(runs, languages, modality, "erm")
-        head: Head = {"languages": languages, "modality": modality}
-        if erm:
-            line = {**head, "objective": NAMES["erm"], "p": None, "weighting": "none"}
-            rows.append(Row(line, erm, ALL))
-        cells = _cells(runs, languages, modality, "minmaxgap")
-        for p, weighting in dict.fromkeys((c.p, c.weighting) for c in cells):
-            found = [c for c in cells if (c.p, c.weighting) == (p, weighting)]
-            line = {**head, "objective": NAMES["minmaxgap"], "p": p, "weighting": weighting}
-            rows.append(Row(line, found, ALL, erm))
+    rows = [
+        TableRow({**_head(v), "p": v.p or None, "weighting": v.weighting}, v)
+        for v in _variants(runs)
+        if v.objective != "zero_shot"
+    ]
     return _table(rows, runs, resamples)
 
 
 def gains(table: pl.DataFrame, published: pl.DataFrame) -> pl.DataFrame:
-    """What minmaxgap gains, beside the published gains, whose baseline is not named.
+    """What minmaxgap gains in a table of :func:`performance`, beside the published gains.
 
-    Args:
-        table: of :func:`performance`.
-        published: ``modality``, ``column``, ``gain`` (percentage points; below 0 for a gap that
-            closes).
-
-    Returns:
-        ``languages``, ``modality``, ``column``, ``baseline``, ``ours``, ``published``,
-        ``difference``.
+    The paper does not name its baseline. A gain is below 0 for a gap that closes.
     """
-    whole = table.filter(pl.col("language") == ALL)
     keys = ["languages", "modality"]
+    by_objective = {
+        objective: table.filter(language=ALL, objective=name)
+        .select(*keys, *COLUMNS)
+        .unpivot(COLUMNS, index=keys, variable_name="column")
+        for objective, name in NAMES.items()
+    }
     parts = []
     for baseline in ("zero_shot", "erm"):
-        pair = [
-            whole.filter(pl.col("objective") == NAMES[name]).select(*keys, *COLUMNS)
-            for name in ("minmaxgap", baseline)
-        ]
-        long = [part.unpivot(COLUMNS, index=keys, variable_name="column") for part in pair]
-        both = long[0].join(long[1], on=[*keys, "column"], suffix="_base", maintain_order="left")
-        change = pl.col("value") - pl.col("value_base")
-        named = pl.lit(NAMES[baseline]).alias("baseline")
-        parts.append(both.select(*keys, "column", named, change.cast(pl.Float64).alias("ours")))
-    reported = published.select("modality", "column", pl.col("gain").alias("published"))
-    joined = pl.concat(parts).join(
-        reported, on=["modality", "column"], how="inner", maintain_order="left"
-    )
-    return joined.with_columns((pl.col("ours") - pl.col("published")).alias("difference"))
+        both = by_objective["minmaxgap"].join(
+            by_objective[baseline], on=[*keys, "column"], suffix="_base", maintain_order="left"
+        )
+        change = (pl.col("value") - pl.col("value_base")).cast(pl.Float64).alias("ours")
+        parts.append(
+            both.select(*keys, "column", pl.lit(NAMES[baseline]).alias("baseline"), change)
+        )
+    reported = published.select("modality", "column", published="gain")
+    joined = pl.concat(parts).join(reported, on=["modality", "column"], maintain_order="left")
+    return joined.with_columns(difference=pl.col("ours") - pl.col("published"))
 
 
 def readable(table: pl.DataFrame) -> pl.DataFrame:
     """A table with each number and its interval in one cell (:data:`LEGEND`)."""
     head = table.columns[: table.columns.index(COLUMNS[0])]
-    cells = [pl.Series(n, [_cell(row, n) for row in table.to_dicts()]) for n in COLUMNS]
-    return table.select(*head, *cells)
+    rows = table.to_dicts()
+    cells = {name: [text.estimate(row, name, digits=1) for row in rows] for name in COLUMNS}
+    return table.select(head).with_columns(pl.Series(n, values) for n, values in cells.items())
 
 
-def _cell(row: dict[str, Any], name: str) -> str:
-    if row[name] is None:
-        return ""
-    p = row[f"{name}_p"]
-    mark = "*" if p is not None and p < SIGNIFICANT else ""
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    ends = "" if low is None else f" [{low:.1f}, {high:.1f}]"
-    return f"{row[name]:.1f}{mark}{ends}"
+def _variants(runs: Runs) -> dict[LLMCell, list[LLMCell]]:
+    """Cells that differ only by their seed, by such a cell with seed 0; in the order of tables."""
+    places = list(dict.fromkeys((cell.languages, cell.modality) for cell in runs))
+
+    def order(cell: LLMCell) -> tuple[int, int]:
+        return places.index((cell.languages, cell.modality)), OBJECTIVES.index(cell.objective)
+
+    found: dict[LLMCell, list[LLMCell]] = {}
+    for cell in sorted(runs, key=order):
+        found.setdefault(replace(cell, seed=0), []).append(cell)
+    return found
 
 
-def _pairs(runs: Runs) -> list[tuple[str, str]]:
-    return list(dict.fromkeys((cell.languages, cell.modality) for cell in runs))
+def _head(cell: LLMCell) -> dict[str, str]:
+    names = {"languages": cell.languages, "modality": cell.modality}
+    return names | {"objective": NAMES[cell.objective]}
 
 
-def _cells(runs: Runs, languages: str, modality: str, objective: str) -> list[LLMCell]:
-    wanted = (languages, modality, objective)
-    return [c for c in runs if (c.languages, c.modality, c.objective) == wanted]
-
-
-def _table(rows: Sequence[Row], runs: Runs, resamples: Resamples) -> pl.DataFrame:
+def _table(rows: Sequence[TableRow], runs: Runs, resamples: Resamples) -> pl.DataFrame:
     if not rows:
-        raise InputError("No run of the grid belongs to this table; mend 'llm.grid'.")
+        raise InputError("No run of the grid belongs to this table; extend 'llm.grid'.")
+    variants = _variants(runs)
 
-    def estimates(cells: Sequence[LLMCell], scope: str) -> dict[str, Estimate]:
-        chosen = [runs[cell] for cell in cells]
+    @cache
+    def estimates(variant: LLMCell, scope: str) -> dict[str, Estimate]:
+        chosen = [runs[cell] for cell in variants[variant]]
         values = {run: resamples.values(run, scope) for run in chosen}
         return {n: estimate(chosen, {run: v[n] for run, v in values.items()}) for n in COLUMNS}
 
-    found = [estimates(row.cells, row.scope) for row in rows]
-    bases = [estimates(row.reference, row.scope) if row.reference else None for row in rows]
+    def difference(row: TableRow, name: str) -> float:
+        """p-value of the difference to ERM, NaN where it is not tested."""
+        base = replace(row.variant, objective="erm", p=0, weighting="none")
+        if row.variant.objective != "minmaxgap" or base not in variants:
+            return float("nan")
+        ours, erm = (estimates(variant, row.scope)[name] for variant in (row.variant, base))
+        return p_value(ours, erm)
+
+    found = [estimates(row.variant, row.scope) for row in rows]
     lines: list[dict[str, Any]] = [
-        row.head | {n: one[n].value for n in COLUMNS} for row, one in zip(rows, found, strict=True)
+        {**row.head, **{name: ours[name].value for name in COLUMNS}}
+        for row, ours in zip(rows, found, strict=True)
     ]
     for name in COLUMNS:
-        pairs = [(one[name], base and base[name]) for one, base in zip(found, bases, strict=True)]
-        p_values = holm([p_value(one, base) if base else float("nan") for one, base in pairs])
-        for line, (one, _), p in zip(lines, pairs, p_values, strict=True):
-            low, high = one.interval
-            line |= {f"{name}_low": low, f"{name}_high": high, f"{name}_seed_std": one.seed_std}
-            line[f"{name}_p"] = p
+        p_values = holm([difference(row, name) for row in rows])
+        for line, ours, p in zip(lines, found, p_values, strict=True):
+            line[f"{name}_low"], line[f"{name}_high"] = ours[name].interval
+            line |= {f"{name}_seed_std": ours[name].seed_std, f"{name}_p": p}
     for line, row in zip(lines, rows, strict=True):
-        line["seeds"] = len({cell.seed for cell in row.cells})
+        line["seeds"] = len(variants[row.variant])
     return pl.DataFrame(lines, infer_schema_length=None).fill_nan(None)

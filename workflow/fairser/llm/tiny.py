@@ -1,7 +1,7 @@
 """A tiny random Qwen2-Audio with a byte-level tokenizer, for the demo and the tests.
 
-It is in the layout of the published one and goes through the same code, but it knows nothing: what
-its adapters learn of the demo corpus, they learn through random projections.
+It has the files of the published model and runs through the same code. Its weights are random, so
+its adapters learn the demo corpus through random projections.
 """
 
 from pathlib import Path
@@ -19,49 +19,48 @@ from transformers.utils import logging  # isort: skip
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 AUDIO = ("<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>")
-MELS = 32
-SPREAD = 0.08  # of the random weights; with the usual 0.02 sound hardly reaches the answer
+MELS, HEADS = 32, 4
+SPREAD = 0.08  # of the random weights; with the usual 0.02 audio hardly changes the answer
 
 
 def write_tiny_model(folder: str | Path, seconds: int = 2, dim: int = 64, layers: int = 2) -> Path:
-    """Write configuration, tokenizer, feature extractor and weights.
+    """Write configuration, tokenizer, feature extractor and weights; the folder.
 
     Args:
-        folder: made where it is missing.
-        seconds: of audio that the model hears, the published one 30.
+        folder: created if it is missing.
+        seconds: of audio that the model takes; the published one takes 30.
         dim: width of the language model.
-        layers: of the audio tower and of the language model each.
+        layers: of the audio tower, and of the language model.
     """
     logging.disable_progress_bar()
     tokenizer = byte_tokenizer()
-    config = Qwen2AudioConfig(
-        audio_config={
-            "model_type": "qwen2_audio_encoder",
-            "d_model": dim,
-            "encoder_layers": layers,
-            "encoder_attention_heads": 4,
-            "encoder_ffn_dim": 2 * dim,
-            "num_mel_bins": MELS,
-            "max_source_positions": 50 * seconds,
-            "initializer_range": SPREAD,
-        },
-        text_config={
-            "model_type": "qwen2",
-            "hidden_size": dim,
-            "num_hidden_layers": layers,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 4,
-            "intermediate_size": 2 * dim,
-            "vocab_size": len(tokenizer),
-            "max_position_embeddings": 4096,
-            "tie_word_embeddings": False,
-            "initializer_range": SPREAD,
-            "pad_token_id": tokenizer.pad_token_id,
-            "eos_token_id": tokenizer.eos_token_id,
-            "bos_token_id": None,
-        },
-        audio_token_index=tokenizer.convert_tokens_to_ids(AUDIO[0]),
-    )
+    audio = {
+        "model_type": "qwen2_audio_encoder",
+        "d_model": dim,
+        "encoder_layers": layers,
+        "encoder_attention_heads": HEADS,
+        "encoder_ffn_dim": 2 * dim,
+        "num_mel_bins": MELS,
+        "max_source_positions": 50 * seconds,
+        "initializer_range": SPREAD,
+    }
+    text = {
+        "model_type": "qwen2",
+        "hidden_size": dim,
+        "num_hidden_layers": layers,
+        "num_attention_heads": HEADS,
+        "num_key_value_heads": HEADS,
+        "intermediate_size": 2 * dim,
+        "vocab_size": len(tokenizer),
+        "max_position_embeddings": 4096,
+        "tie_word_embeddings": False,
+        "initializer_range": SPREAD,
+        "pad_token_id": tokenizer.pad_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "bos_token_id": None,
+    }
+    token = tokenizer.convert_tokens_to_ids(AUDIO[0])
+    config = Qwen2AudioConfig(audio_config=audio, text_config=text, audio_token_index=token)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = Qwen2AudioForConditionalGeneration(config)
@@ -73,8 +72,8 @@ def write_tiny_model(folder: str | Path, seconds: int = 2, dim: int = 64, layers
 
 def byte_tokenizer() -> Any:
     """A token for each byte of UTF-8, and the special tokens of Qwen2-Audio."""
-    bytes_ = sorted(pre_tokenizers.ByteLevel.alphabet())
-    plain = Tokenizer(models.BPE(vocab={byte: i for i, byte in enumerate(bytes_)}, merges=[]))
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    plain = Tokenizer(models.BPE(vocab={byte: i for i, byte in enumerate(alphabet)}, merges=[]))
     plain.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     plain.decoder = decoders.ByteLevel()
     return PreTrainedTokenizerFast(

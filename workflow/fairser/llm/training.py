@@ -1,4 +1,4 @@
-"""The optimisation of the adapters: ERM, and ERM with the weighted largest gap (MinMaxGAP)."""
+"""The training of the adapters: ERM, and ERM with the weighted largest gap (MinMaxGAP)."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,30 +11,28 @@ import torch
 from torch import nn
 
 from fairser.core.errors import InputError
-from fairser.core.jobs import Progress as Bar
-from fairser.core.jobs import logger
-from fairser.llm.clips import Clips
+from fairser.core.jobs import Progress, logger
+from fairser.llm.adapters import trainable
+from fairser.llm.clips import Clips, batches, largest
 from fairser.llm.objective import Objective
-from fairser.llm.sampler import batches
 from fairser.llm.scoring import Pass, score
 from fairser.methods import loss_gap
-from fairser.methods.loss_gap import widest
 from fairser.training.checkpoints import Checkpoint
 
 ERM = loss_gap.Options(weighting="fixed", lambda_0=0.0)
 
 
 @dataclass(frozen=True)
-class Options:
-    """Settings of the training, named as in the configuration's ``llm.train``; all choices.
+class TrainingOptions:
+    """Settings of the training, as in ``llm.train``; the defaults are choices of this project.
 
     rounds: passes over train; lambda is updated after each.
     batch_size: clips of a step, over which the gap is taken.
-    micro_batch: clips that pass through the model at once; no number changes but rounding.
+    micro_batch: clips that pass through the model at once; it changes numbers only by rounding.
     learning_rate: of AdamW, constant, without weight decay.
     clip_norm: largest norm of the gradient; None for no limit.
     select: the round that is kept: best W-F1 or smallest gap on development.
-    checkpoint_steps: steps between two states on disk.
+    checkpoint_steps: steps between two checkpoints.
     """
 
     rounds: int = 3
@@ -46,17 +44,36 @@ class Options:
     checkpoint_steps: int = 50
 
 
-@dataclass
-class Progress:
-    """How far a training is.
+@dataclass(frozen=True)
+class Plan:
+    """What a training does.
 
     Attributes:
-        round: rounds that are done.
-        step: steps of the current round that are done: with the seed, the sampler's whole state.
+        options: settings of the training.
+        gap: settings of the regulariser; :data:`ERM` has none.
+        seed: of batches and dropout.
+        where: name of the run in messages.
+        rule: see :func:`fairser.llm.scoring.score`.
+    """
+
+    options: TrainingOptions
+    gap: loss_gap.Options
+    seed: int
+    where: str
+    rule: str = "sum"
+
+
+@dataclass
+class TrainingProgress:
+    """The state of a training.
+
+    Attributes:
         weight: lambda of the current round.
+        round: rounds that are done.
+        step: steps of the current round that are done; with the seed, the state of the sampler.
         best: value of the best round so far, larger is better.
         best_round: its number, None before there is one.
-        loss, gap, gaps: sums over the round's steps: losses of clips, gaps, steps with a gap.
+        loss, gap, gaps: sums over the steps of the round: losses of clips, gaps, steps with a gap.
         history: a row per round (see :meth:`Trainer.frame`).
     """
 
@@ -72,39 +89,16 @@ class Progress:
 
 
 class Trainer:
-    """Trains the adapters of a model in place.
+    """Trains the adapters of a model in place; development determines lambda and the best round."""
 
-    Args:
-        llm: :class:`fairser.llm.model.SpeechLLM` or a stand-in with ``model`` and ``losses``.
-        train: clips to train on.
-        development: clips that lambda and the choice of the round go by.
-        options: settings of the training.
-        gap: settings of the regulariser; :data:`ERM` has none.
-        seed: of batches and dropout.
-        where: for messages.
-        rule: see :func:`fairser.llm.scoring.score`.
-    """
-
-    def __init__(
-        self,
-        llm: Any,
-        train: Clips,
-        development: Clips,
-        options: Options,
-        gap: loss_gap.Options,
-        seed: int,
-        where: str,
-        rule: str = "sum",
-    ) -> None:
-        self.llm, self.train, self.development = llm, train, development
-        self.options, self.gap, self.seed, self.where = options, gap, seed, where
-        self.rule = rule
-        named = llm.model.named_parameters()
-        self.adapters: dict[str, nn.Parameter] = {n: p for n, p in named if p.requires_grad}
+    def __init__(self, llm: Any, train: Clips, development: Clips, plan: Plan) -> None:
+        self.llm, self.train, self.development, self.plan = llm, train, development, plan
+        self.options, self.adapters = plan.options, trainable(llm.model)
         parameters = list(self.adapters.values())
-        self.objective = Objective(llm, train, parameters, options.micro_batch, gap.p)
-        self.optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=0.0)
-        self.done = Progress(weight=gap.lambda_0)
+        self.objective = Objective(llm, train, parameters, self.options.micro_batch, plan.gap.p)
+        rate = self.options.learning_rate
+        self.optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.0)
+        self.done = TrainingProgress(weight=plan.gap.lambda_0)
         self.best = self.copy()
 
     def copy(self) -> dict[str, torch.Tensor]:
@@ -113,17 +107,23 @@ class Trainer:
 
     @torch.no_grad()
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Take over what :meth:`copy` gave."""
+        """Set the adapters to what :meth:`copy` gave."""
         for name, value in self.adapters.items():
             value.copy_(tensors[name])
 
     def fit(self, checkpoint: Checkpoint) -> None:
-        """Train to the end, from a state on disk if there is one; leave the best round's adapters.
+        """Train, from the checkpoint if it holds a state; leave the adapters of the best round.
 
         Raises:
             InputError: the loss is not finite.
         """
-        self._resume(checkpoint)
+        if state := checkpoint.load():
+            self.load(state["adapters"])
+            self.best = state["best"]
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.done = TrainingProgress(**state["progress"])
+            report = "%s: resumed at round %d, step %d"
+            logger.info(report, self.plan.where, self.done.round + 1, self.done.step + 1)
         while self.done.round < self.options.rounds:
             self._round(checkpoint)
             self._close(self.develop())
@@ -134,10 +134,10 @@ class Trainer:
         """A full pass over development."""
         self.llm.model.eval()
         size = 2 * self.options.micro_batch
-        return score(self.llm, self.development, size, self.rule, "development clips")
+        return score(self.llm, self.development, size, self.plan.rule, "development clips")
 
     def frame(self) -> pl.DataFrame:
-        """The course of the training, a row per round.
+        """The history of the training, a row per round.
 
         ``round``, ``weight`` (lambda), ``train_loss``, ``train_gap`` (mean over the steps),
         ``development_loss``, ``development_gap`` (Delta_dev), ``gap_`` of each language, and
@@ -147,13 +147,15 @@ class Trainer:
 
     def _round(self, checkpoint: Checkpoint) -> None:
         done = self.done
-        parts = batches(self.train.strata, self.options.batch_size, self.seed, done.round)
+        parts = batches(self.train.strata, self.options.batch_size, self.plan.seed, done.round)
         self.llm.model.train()
-        with Bar(len(parts), "steps") as bar:
+        with Progress(len(parts), "steps") as bar:
             bar.add(done.step)
             for rows in parts[done.step :]:
-                # Dropout of a step depends on nothing before it: a resumed training has the same.
-                torch.manual_seed(_seed(self.seed, done.round, done.step))
+                # The dropout of a step depends on its number alone, so a resumed training repeats
+                # it.
+                step = np.random.SeedSequence([self.plan.seed, done.round, done.step])
+                torch.manual_seed(int(step.generate_state(1)[0]))
                 self._step(rows)
                 done.step += 1
                 bar.add(1)
@@ -164,30 +166,23 @@ class Trainer:
         self.optimizer.zero_grad()
         losses = self.objective.gradient(rows, self.done.weight)
         if not losses.isfinite().all():
-            raise InputError(
-                f"The loss is not finite in round {self.done.round + 1}, step {self.done.step + 1} "
-                f"of {self.where}. Lower 'llm.train.learning_rate'."
+            raise self._not_finite(
+                "loss", f"in round {self.done.round + 1}, step {self.done.step + 1}"
             )
         if self.options.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.adapters.values(), self.options.clip_norm)
         self.optimizer.step()
-        sums, counts = self.train.sums(rows, losses)
-        found = widest(sums / counts.clamp_min(1), counts)
         self.done.loss += float(losses.sum())
-        if found:
-            language, high, low = found
-            means = (sums / counts.clamp_min(1))[language]
-            self.done.gap += float(means[high] - means[low])
+        gap = largest(self.train.gaps(rows, losses))
+        if gap is not None:
+            self.done.gap += gap
             self.done.gaps += 1
 
     def _close(self, found: Pass) -> None:
-        """End a round: take notes, keep the best adapters, update lambda."""
-        done, measures = self.done, found.measures(self.train.languages)
+        """End a round: record it, keep the best adapters, update lambda."""
+        done, measures = self.done, found.measures()
         if not isfinite(found.loss):
-            raise InputError(
-                f"The loss on development is not finite after round {done.round + 1} of "
-                f"{self.where}. Lower 'llm.train.learning_rate'."
-            )
+            raise self._not_finite("loss on development", f"after round {done.round + 1}")
         done.round, done.step = done.round + 1, 0
         row: dict[str, float | int | None] = {
             "round": done.round,
@@ -202,23 +197,16 @@ class Trainer:
         value = measures["w_f1"] if self.options.select == "w_f1" else -(found.gap or 0.0)
         if value > done.best:
             done.best, done.best_round, self.best = value, done.round, self.copy()
-        logger.info("%s: %s", self.where, row)
-        done.weight = self.gap.updated(done.weight, found.gap)
+        logger.info("%s: %s", self.plan.where, row)
+        done.weight = self.plan.gap.updated(done.weight, found.gap)
         done.loss, done.gap, done.gaps = 0.0, 0.0, 0
 
     def _save(self, checkpoint: Checkpoint) -> None:
         state = {"adapters": self.copy(), "best": self.best, "progress": asdict(self.done)}
         checkpoint.save({**state, "optimizer": self.optimizer.state_dict()})
 
-    def _resume(self, checkpoint: Checkpoint) -> None:
-        if state := checkpoint.load():
-            self.load(state["adapters"])
-            self.best = state["best"]
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.done = Progress(**state["progress"])
-            report = "%s: resumed at round %d, step %d"
-            logger.info(report, self.where, self.done.round + 1, self.done.step + 1)
-
-
-def _seed(*numbers: int) -> int:
-    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+    def _not_finite(self, what: str, when: str) -> InputError:
+        return InputError(
+            f"The {what} is not finite {when} of {self.plan.where}. "
+            "Lower 'llm.train.learning_rate'."
+        )

@@ -9,7 +9,7 @@ from torch import nn
 
 from fairser.config.extensions import extension, extensions
 from fairser.core.errors import InputError
-from fairser.extraction.batches import Features
+from fairser.extraction.features import Features
 from fairser.methods.head import Head
 from fairser.methods.losses import class_balanced_weights, clip_losses
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fairser.extraction.batches import Features
+from fairser.extraction.features import Features
 from fairser.methods.base import FoldData, Method
 from fairser.methods.head import HIDDEN, LayerEncoder
 from fairser.methods.lff import RelativeDifficulty, generalised

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.functional import embedding_bag
 
-from fairser.extraction.batches import Features
+from fairser.extraction.features import Features
 
 HIDDEN = 256
 

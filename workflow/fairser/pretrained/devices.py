@@ -14,52 +14,44 @@ PRECISIONS = {
 
 
 def choose(name: str) -> torch.device:
-    """The device of that name; ``auto`` is the first there is of cuda, mps and cpu.
+    """The device of that name; ``auto`` is the fastest one of this machine.
 
-    From then on float32 is computed as such on a GPU, so that devices differ by rounding alone:
-    TF32, the default of convolutions, and of all products once speechbrain is imported, has 10
-    bits. Import speechbrain before.
+    TF32 is switched off, so that float32 gives the same results on all devices up to rounding. It
+    has 10 bits, and is the default of convolutions and, after an import of speechbrain, of all
+    matrix products: import speechbrain first.
 
     Raises:
-        InputError: no such device here; says which there are.
+        InputError: this machine has no such device.
     """
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    there = _available()
+    available = [
+        *(["cuda"] if torch.cuda.is_available() else []),
+        *(["mps"] if torch.backends.mps.is_available() else []),
+        "cpu",
+    ]
     if name == "auto":
-        return torch.device(there[0])
-    if name not in there:
+        return torch.device(available[0])
+    if name not in available:
         raise InputError(
-            f"Device '{name}' is not available; here there is {' and '.join(there)}. Choose one of "
-            "these, or 'auto'."
+            f"Device '{name}' is not available on this machine. Choose "
+            f"{', '.join(available)} or auto."
         )
     return torch.device(name)
 
 
 def precision(name: str) -> torch.dtype:
-    """The type of that name: float32, bfloat16 or float16.
-
-    Raises:
-        InputError: another name.
-    """
+    """The data type of that name; InputError if the name is none of :data:`PRECISIONS`."""
     if name not in PRECISIONS:
         known = list(PRECISIONS)
-        raise InputError(f"Precision '{name}' is none of {', '.join(known)}.{nearest(name, known)}")
+        raise InputError(
+            f"Precision '{name}' is not one of {', '.join(known)}.{nearest(name, known)}"
+        )
     return PRECISIONS[name]
 
 
 def describe(device: torch.device) -> str:
-    """What to record with results, such as ``NVIDIA H100 (cuda)`` or ``x86_64 (cpu)``."""
+    """Name of a device for the record of results, such as ``NVIDIA H100 (cuda)``."""
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)} (cuda)"
     return f"{platform.machine()} ({device.type})"
-
-
-def _available() -> list[str]:
-    """Devices of this machine, the fastest first."""
-    there = []
-    if torch.cuda.is_available():
-        there.append("cuda")
-    if torch.backends.mps.is_available():
-        there.append("mps")
-    return [*there, "cpu"]

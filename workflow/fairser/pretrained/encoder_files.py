@@ -1,4 +1,4 @@
-"""The pre-trained encoder below a trained model: the same files, wherever they are now."""
+"""The files of the pre-trained encoder that a saved model needs, wherever they are now."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,30 +13,30 @@ FAMILY = "transformers"
 
 
 def find(record: Mapping[str, Any], folder: str | Path | None = None) -> Path:
-    """The folder of the encoder's files, after checking that they are the recorded ones.
+    """The folder of the encoder's files, after a check of their SHA-256.
 
-    Looked for in ``folder`` if it is given; else where the run found them, in the cache of the
-    Hugging Face hub, and on the hub.
+    Without ``folder`` they are looked for where the run found them, in the cache of the Hugging
+    Face hub, and on the hub.
 
     Args:
         record: ``model``, ``commit``, ``files`` with their SHA-256 and perhaps ``folder``.
         folder: given by the user.
 
     Raises:
-        InputError: they are nowhere, or others.
+        InputError: a file is missing or not the recorded one.
     """
     if folder is not None:
         return _checked(Path(folder), record, "Give --model the folder of this model.")
-    recorded = Path(record.get("folder") or "")
-    if record.get("folder") and all((recorded / name).is_file() for name in record["files"]):
-        return _checked(recorded, record, "Fetch it again, or give --model FOLDER.")
+    recorded = record.get("folder")
+    if recorded and all(Path(recorded, name).is_file() for name in record["files"]):
+        return _checked(Path(recorded), record, "Download it again, or give --model FOLDER.")
     if record["commit"] is None:
+        place = f" {recorded}" if recorded else ""
         raise InputError(
-            f"The encoder '{record['model']}' came from a folder"
-            f"{f' ({recorded})' if record.get('folder') else ''}, which is not here. Give --model "
-            "the folder where its files are now."
+            f"The encoder '{record['model']}' was read from a local folder{place}, which is not on "
+            "this machine. Give --model the folder that holds its files now."
         )
-    return _checked(_from_hub(record), record, "Delete it there and try again.")
+    return _checked(_from_hub(record), record, "Delete the file and try again.")
 
 
 def _from_hub(record: Mapping[str, Any]) -> Path:
@@ -49,18 +49,18 @@ def _from_hub(record: Mapping[str, Any]) -> Path:
     try:
         return Path(fetch(model, commit, FAMILY).folder)
     except InputError as error:
-        # Here the model is fetched by what the user just ran, not by a rule of the workflow.
-        told = str(error).replace(DOWNLOAD, "the same command")
-        raise InputError(f"{told} Or give --model FOLDER with the files of {model}.") from error
+        # The user ran a command that needs the model, not the workflow.
+        message = str(error).replace(DOWNLOAD, "the same command")
+        raise InputError(f"{message} Or give --model FOLDER with the files of {model}.") from error
 
 
-def _checked(folder: Path, record: Mapping[str, Any], mend: str) -> Path:
+def _checked(folder: Path, record: Mapping[str, Any], advice: str) -> Path:
     for name, expected in record["files"].items():
         if not (folder / name).is_file():
-            raise InputError(f"{folder} lacks {name} of the encoder '{record['model']}'. {mend}")
+            raise InputError(f"{folder} lacks {name} of the encoder '{record['model']}'. {advice}")
         if (found := sha256(folder / name)) != expected:
             raise InputError(
                 f"{folder / name} is not the file of the encoder '{record['model']}' that the "
-                f"model was trained on: its SHA-256 is {found}, expected {expected}. {mend}"
+                f"model was trained with: its SHA-256 is {found}, expected {expected}. {advice}"
             )
     return folder

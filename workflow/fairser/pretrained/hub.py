@@ -1,19 +1,20 @@
-"""Fetching pre-trained models: from the Hugging Face hub, its cache, or a folder.
+"""Download of pre-trained models: from the Hugging Face hub, its cache, or a local folder.
 
-Downloads go into the user's Hugging Face cache, where the usual variables put it (HF_HOME,
-HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN). A commit's files never change, so a rerun
-fetches only files that are missing, and a connection that breaks is taken up where it broke.
+Files go into the user's Hugging Face cache, where the usual variables put it (HF_HOME,
+HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN). The files of a commit never change, so a
+second run downloads only missing files, and a broken download goes on where it stopped.
 """
 
 import errno
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fairser.core.errors import InputError
 from fairser.core.files import is_lfs_pointer, read_json, sha256, write_text
 from fairser.core.jobs import logger
+from fairser.core.words import shortened
 from fairser.pretrained.records import (
     PATTERNS,
     RUN,
@@ -29,17 +30,17 @@ LOGIN = "log in with `hf auth login` or set HF_TOKEN"
 
 
 def fetch(model: str, revision: str, family: str) -> Record:
-    """Download what the Hugging Face cache lacks of a model; a local folder is only checked.
+    """The record of a model, after a download of the files that are not in the cache.
 
     Args:
-        model: name on the hub, or a folder.
-        revision: branch, tag or commit; a folder has none.
+        model: name on the hub, or a local folder, which is only checked.
+        revision: branch, tag or commit; ignored for a folder.
         family: which files are needed, a key of :data:`PATTERNS`.
 
     Raises:
-        InputError: the model or revision does not exist, needs a login or is not of the family;
-            the hub cannot be reached, or may not be (HF_HUB_OFFLINE) while the cache lacks files;
-            a file is not what the hub says it is; the disk is full.
+        InputError: the model or revision does not exist, is gated or not of the family; the hub
+            can't be reached, or is not asked (HF_HUB_OFFLINE) and the cache lacks files; a file
+            has another checksum than the hub says; the disk is full.
     """
     if is_folder(model):
         return _from_folder(model, revision, family)
@@ -55,7 +56,7 @@ def _from_folder(model: str, revision: str, family: str) -> Record:
     folder = absolute(model)
     if not folder.is_dir():
         raise InputError(
-            f"There is no folder {folder}. Mend 'model': it is {model!r}, and should be a folder "
+            f"There is no folder {folder}. Correct 'model': it is {model!r}, and must be a folder "
             "or a name on the Hugging Face hub, such as owner/name."
         )
     names = choose(file_names(folder), family, str(folder))
@@ -71,6 +72,8 @@ def _from_folder(model: str, revision: str, family: str) -> Record:
 
 
 def _from_hub(model: str, revision: str, family: str) -> Record:
+    # Not snapshot_download: it downloads in any order, so that a cache which it left incomplete
+    # would pass for complete offline, and takes an old snapshot if the hub can't be reached.
     from huggingface_hub import HfApi, constants, hf_hub_download
 
     timeout = constants.HF_HUB_DOWNLOAD_TIMEOUT
@@ -78,20 +81,22 @@ def _from_hub(model: str, revision: str, family: str) -> Record:
     listed = {file.rfilename: file for file in info.siblings or ()}
     commit = info.sha or ""
     if not re.fullmatch("[0-9a-f]{40}", commit):
-        raise ValueError(f"it gives {commit!r} as the commit of {model}")
+        raise ValueError(f"the hub answers with {commit!r} as the commit of {model}")
     names = choose(listed, family, f"{model} (revision {revision})")
     # The largest last: a cache that holds the weights holds the small files as well.
     names.sort(key=lambda name: listed[name].size or 0)
-    digests = {}
     for name in names:
         size = (listed[name].size or 0) / 1e6
         logger.info("%s, commit %s: %s (%.1f MB)", model, commit, name, size)
         path = Path(hf_hub_download(model, name, revision=commit))
-        lfs = listed[name].lfs
-        digests[name] = _digest(path, lfs.sha256 if lfs else None)
-    _check_parts(path.parent, names)
-    _remember(path.parents[2] / "refs" / revision, revision, commit)
-    return Record(model, revision, commit, str(path.parent), dict(sorted(digests.items())))
+    expected = {name: file.lfs.sha256 for name, file in listed.items() if file.lfs}
+    digests = _checked(path.parent, names, expected)
+    # The cache notes which commit a revision is, for use offline.
+    ref = path.parents[2] / "refs" / revision
+    if revision != commit and not (ref.is_file() and ref.read_text() == commit):
+        with suppress(OSError):  # a cache that others fill may be read-only
+            write_text(ref, commit)
+    return Record(model, revision, commit, str(path.parent), digests)
 
 
 def _from_cache(model: str, revision: str, family: str) -> Record:
@@ -108,13 +113,33 @@ def _from_cache(model: str, revision: str, family: str) -> Record:
             "with network, with the same HF_HOME."
         )
     names = choose(names, family, str(folder))
+    # A large file of the cache is a link to a file that is named by its SHA-256.
+    links = {
+        name: (folder / name).readlink().name for name in names if (folder / name).is_symlink()
+    }
+    expected = {name: link for name, link in links.items() if re.fullmatch("[0-9a-f]{64}", link)}
+    return Record(model, revision, folder.name, str(folder), _checked(folder, names, expected))
+
+
+def _checked(folder: Path, names: Collection[str], expected: Mapping[str, str]) -> dict[str, str]:
+    """SHA-256 of files of the cache; one that is not the expected one is removed."""
+    digests = {name: sha256(folder / name) for name in sorted(names)}
+    for name, found in digests.items():
+        path = folder / name
+        if expected.get(name, found) != found:
+            path.resolve().unlink()
+            path.unlink(missing_ok=True)
+            raise InputError(
+                f"{path} was removed: its SHA-256 is {found}, expected {expected[name]}. Run {RUN} "
+                "again with network, to download it again; if it fails again, check HF_ENDPOINT "
+                "and the disk."
+            )
     _check_parts(folder, names)
-    digests = {name: _digest(folder / name, _linked_digest(folder / name)) for name in names}
-    return Record(model, revision, folder.name, str(folder), digests)
+    return digests
 
 
 def _check_parts(folder: Path, names: Collection[str]) -> None:
-    """Refuse weights in several files of which the index names one that is not there."""
+    """Refuse weights in several files of which one that the index names is missing."""
     for index in [name for name in names if name.endswith(".index.json")]:
         try:
             missing = sorted(set(read_json(folder / index)["weight_map"].values()) - set(names))
@@ -122,36 +147,9 @@ def _check_parts(folder: Path, names: Collection[str]) -> None:
             raise InputError(f"{folder / index} is no index of weights ({error!r}).") from error
         if missing:
             raise InputError(
-                f"{folder} lacks {', '.join(missing[:3])}: {len(missing)} file(s) that {index} "
-                f"names. Complete the folder; {RUN} completes a model of the hub."
+                f"{folder} lacks {', '.join(shortened(missing, 3))}, named by {index}. Complete "
+                f"the folder; {RUN} completes a model of the hub."
             )
-
-
-def _digest(path: Path, expected: str | None) -> str:
-    """SHA-256 of a file of the cache, which is removed if it is not the expected one."""
-    found = sha256(path)
-    if expected not in (None, found):
-        path.resolve().unlink()
-        path.unlink(missing_ok=True)
-        raise InputError(
-            f"{path} was not kept: its SHA-256 is {found}, expected {expected}. Run {RUN} again "
-            "with network, to fetch the file anew; if it persists, check HF_ENDPOINT and the disk."
-        )
-    return found
-
-
-def _linked_digest(path: Path) -> str | None:
-    """The SHA-256 that the cache's layout gives to large files: the name that they link to."""
-    name = path.readlink().name if path.is_symlink() else ""
-    return name if re.fullmatch("[0-9a-f]{64}", name) else None
-
-
-def _remember(ref: Path, revision: str, commit: str) -> None:
-    """Note in the cache, as its layout has it, which commit a revision is, for use offline."""
-    if revision == commit or (ref.is_file() and ref.read_text() == commit):
-        return
-    with suppress(OSError):  # a cache that others fill may be read-only
-        write_text(ref, commit)
 
 
 @contextmanager
@@ -167,28 +165,28 @@ def _explained(model: str, revision: str) -> Iterator[None]:
         message = f"{what} is gated on {hub}. Ask for access on its page, {LOGIN}, and run {RUN}."
         raise InputError(message) from error
     except errors.RevisionNotFoundError as error:
-        message = f"{model} has no revision '{revision}' on {hub}. Mend 'revision'"
+        message = f"{model} has no revision '{revision}' on {hub}. Correct 'revision'"
         raise InputError(f"{message}: a branch, a tag or a commit.") from error
     except errors.RepositoryNotFoundError as error:
-        message = (
-            f"There is no model '{model}' on {hub} (for revision {revision}), or it is private"
-        )
-        raise InputError(f"{message}. Mend 'model'; for a private one, {LOGIN}.") from error
+        message = f"There is no model '{model}' on {hub} (revision {revision}), or it is private"
+        raise InputError(f"{message}. Correct 'model'; for a private one, {LOGIN}.") from error
     except (errors.HTTPError, errors.XetDownloadError, OSError, ValueError, RuntimeError) as error:
-        # The reason of "not in the cache, and no connection" is the connection's error.
-        cause = error.__cause__ if isinstance(error, errors.LocalEntryNotFoundError) else None
-        reason = f"{type(cause or error).__name__}: {' '.join(str(cause or error).split())[:300]}"
-        code = getattr(error, "errno", None)
-        status = getattr(getattr(cause or error, "response", None), "status_code", None)
-        if code in (errno.ENOSPC, errno.EDQUOT):
-            mend = f"The disk of {cache} is full. Make room, or set HF_HOME to a larger disk"
-        elif code in (errno.EACCES, errno.EPERM, errno.EROFS):
-            mend = f"The cache {cache} cannot be written. Set HF_HOME to a folder of yours"
-        elif status in (401, 403):
-            mend = f"Your token gives no access: {LOGIN}"
-        else:
-            mend = "Check the network, the proxy and HF_ENDPOINT"
+        # "Not in the cache, and no connection" is caused by the connection's error.
+        offline = isinstance(error, errors.LocalEntryNotFoundError)
+        cause = (error.__cause__ if offline else None) or error
+        reason = f"{type(cause).__name__}: {' '.join(str(cause).split())[:300]}"
         raise InputError(
-            f"{what} could not be fetched from {hub} ({reason}). {mend}, and run {RUN} again: "
-            "it keeps the files that it has."
+            f"{what} could not be downloaded from {hub} ({reason}). {_advice(cause, cache)}, and "
+            f"run {RUN} again: files that are complete are kept."
         ) from error
+
+
+def _advice(error: BaseException, cache: str) -> str:
+    code = getattr(error, "errno", None)
+    if code in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk of {cache} is full. Free space, or set HF_HOME to a larger disk"
+    if code in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"The cache {cache} is not writable. Set HF_HOME to a folder of your own"
+    if getattr(getattr(error, "response", None), "status_code", None) in (401, 403):
+        return f"Your token gives no access: {LOGIN}"
+    return "Check the network, the proxy and HF_ENDPOINT"

@@ -1,8 +1,7 @@
-"""Records of pre-trained models: which files a model is made of, where they are, and which.
+"""Records of pre-trained models: their files, where these are, and from which commit.
 
-Weights are fetched ahead of time (:mod:`fairser.pretrained.hub`), since compute nodes often
-have no network. A small JSON file for each model, its record, says where they are, of which
-commit, and with which SHA-256; the jobs that use the model read the record alone.
+Models are downloaded ahead of time (:mod:`fairser.pretrained.hub`), because compute nodes often
+have no network. Jobs that use a model read only its record, a small JSON file.
 """
 
 import hashlib
@@ -25,10 +24,13 @@ RECORDS = "resources/models"
 
 @dataclass(frozen=True)
 class Family:
-    """The files of a family of models, as patterns of names; files in subfolders never count.
+    """Files of a family of models, as patterns of names; files in subfolders never count.
 
-    ``required`` files must all be there. ``weights`` are alternatives, the best first: the first
-    one whose first file is there is taken. ``optional`` files are taken if they are there.
+    Attributes:
+        title: for messages.
+        required: all of them must exist.
+        weights: alternatives, the best first; the first one whose first file exists is taken.
+        optional: taken if they exist.
     """
 
     title: str
@@ -65,8 +67,12 @@ PATTERNS = {
 class Record:
     """Where a model's files are and what they are.
 
-    ``revision`` is the one that was asked for and ``commit`` what it meant then, None for a local
-    folder; ``folder`` is an absolute path; ``files`` has the SHA-256 of each file, by name.
+    Attributes:
+        model: name on the hub, or a local folder.
+        revision: that was asked for.
+        commit: that the revision was at the download; None for a local folder.
+        folder: absolute path of the files.
+        files: SHA-256 of each file, by name.
     """
 
     model: str
@@ -77,14 +83,14 @@ class Record:
 
 
 def is_folder(model: str) -> bool:
-    """Whether ``model`` is a local folder: it has no form of a hub's name, or the folder exists."""
+    """Whether ``model`` is a local folder: it is no valid name on the hub, or the folder exists."""
     return not HUB_NAME.fullmatch(model) or Path(model).is_dir()
 
 
 def record_name(model: str, revision: str) -> str:
-    """Name without extension for the record of a model, such as ``microsoft--wavlm-base@main``.
+    """File name of a model's record without extension, such as ``microsoft--wavlm-base@main``.
 
-    Distinct models and revisions have distinct names; a folder has one, whatever the revision.
+    Different models and revisions have different names; a folder has one, whatever the revision.
     """
     if is_folder(model):
         folder = absolute(model)
@@ -95,22 +101,21 @@ def record_name(model: str, revision: str) -> str:
 
 
 def record_path(model: str, revision: str) -> str:
-    """Where the record of a model lies, below the working directory."""
+    """Path of a model's record, relative to the working directory."""
     return f"{RECORDS}/{record_name(model, revision)}.json"
 
 
 def local_files(model: str, family: str) -> list[str]:
-    """Paths of the files that are taken from a local folder; nothing for a model of the hub."""
-    if not is_folder(model):
-        return []
-    folder = absolute(model)
-    with suppress(InputError, OSError):  # fetch will tell
-        return [str(folder / name) for name in choose(file_names(folder), family, str(folder))]
+    """Paths of the files that are used of a local folder; nothing for a model of the hub."""
+    if is_folder(model):
+        folder = absolute(model)
+        with suppress(InputError, OSError):  # fetch explains it
+            return [str(folder / name) for name in choose(file_names(folder), family, str(folder))]
     return []
 
 
 def write_record(path: str | Path, record: Record) -> None:
-    """Write the record as JSON; a file that says the same already keeps its modification time."""
+    """Write the record as JSON; an equal file keeps its modification time."""
     with suppress(InputError):
         if read_record(path) == record:
             return
@@ -118,11 +123,7 @@ def write_record(path: str | Path, record: Record) -> None:
 
 
 def read_record(path: str | Path) -> Record:
-    """Read what :func:`write_record` wrote.
-
-    Raises:
-        InputError: the file is not there or is no record.
-    """
+    """The record in a file; InputError if there is none."""
     try:
         return Record(**read_json(path))
     except (OSError, ValueError, TypeError) as error:
@@ -131,12 +132,28 @@ def read_record(path: str | Path) -> Record:
         ) from error
 
 
-def locate(path: str | Path, sure: bool = False) -> Path:
-    """The folder of the model whose record is at ``path``, after checking that its files are there.
+def pins(records: Mapping[str, Record]) -> str:
+    """Configuration, as YAML, with the commit of each model as its ``revision``.
 
     Args:
-        path: the record.
-        sure: check the SHA-256 of each file as well, which reads all of it.
+        records: by section of the configuration (``encoder``, ``embedding``, ``pseudo``, ``llm``).
+    """
+    lines = []
+    for section, record in records.items():
+        if record.commit is None:
+            lines.append(f"# {section}: {record.model} is a local folder, which has no commit.")
+        else:
+            # Quoted, because a commit of digits alone would be a number.
+            lines += [f"{section}:", f'  revision: "{record.commit}"  # of {record.model}']
+    return "".join(f"{line}\n" for line in lines)
+
+
+def locate(path: str | Path, sure: bool = False) -> Path:
+    """The folder of the model whose record is at ``path``, after a check that its files exist.
+
+    Args:
+        path: of the record.
+        sure: compare the SHA-256 of each file as well, which reads it.
 
     Raises:
         InputError: the record or a file is missing, or a file is not the recorded one.
@@ -150,31 +167,35 @@ def locate(path: str | Path, sure: bool = False) -> Path:
         if problem:
             raise InputError(
                 f"The weights of {record.model} (revision {record.revision}) are not where {path} "
-                f"says ({record.folder} {problem}). Delete this record, which would pass for "
-                f"complete, and run {RUN} again, with the same HF_HOME."
+                f"says ({record.folder} {problem}). Delete this record and run {RUN}, with the "
+                "same HF_HOME."
             )
     return Path(record.folder)
 
 
 def lacks(names: Collection[str], family: str) -> list[str]:
-    """What a folder with these files lacks of a model of the family."""
+    """Files of a model of the family that are not among the names."""
     lacking = [name for name in PATTERNS[family].required if name not in names]
     alternatives = [weights[0] for weights in PATTERNS[family].weights]
     return lacking if set(alternatives) & set(names) else [*lacking, " or ".join(alternatives)]
 
 
 def choose(names: Collection[str], family: str, origin: str) -> list[str]:
-    """The files that a model of the family needs, in alphabetical order."""
+    """The files that a model of the family needs, in alphabetical order.
+
+    Raises:
+        InputError: a file is missing, or a name leads out of the folder.
+    """
     if outside := [name for name in names if leads_out(name) or "\\" in name]:
         raise InputError(
-            f"{origin} lists a file {outside[0]!r}, which could lead out of its folder, so nothing "
+            f"{origin} lists a file {outside[0]!r}, which could lead out of its folder. Nothing "
             "was taken from it. Check 'model' and HF_ENDPOINT."
         )
     wanted = PATTERNS[family]
     if lacking := lacks(names, family):
         raise InputError(
             f"{origin} holds no {', and no '.join(lacking)}; is it {wanted.title}? "
-            "Mend 'model' or 'revision'."
+            "Correct 'model' or 'revision'."
         )
     weights = next(weights for weights in wanted.weights if weights[0] in names)
     patterns = (*wanted.required, *weights, *wanted.optional)

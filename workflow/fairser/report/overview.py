@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from fairser.config.schema import Config
-from fairser.core.text import counted
+from fairser.core.words import counted
 from fairser.report.pages import Column, Mark, Page, PageCell, PageRow, cells
 from fairser.report.records import Run, Runs
 from fairser.report.settings import keys, said

@@ -82,12 +82,12 @@ class Runs:
         return cls(found, [read_json(path) for path in found])
 
     def where(self, **values: Any) -> list[int]:
-        """Numbers of the runs with these values; a tuple allows several values."""
+        """Numbers of the runs with these values; a list or tuple allows several."""
         return [
             number
             for number, run in enumerate(self.metrics)
             if all(
-                run[name] in (value if isinstance(value, tuple) else (value,))
+                run[name] in (value if isinstance(value, list | tuple) else (value,))
                 for name, value in values.items()
             )
         ]

@@ -45,6 +45,8 @@ def said(value: Any) -> str:
 
 def _keys(values: Config, derived: Config, schema: Config, prefix: str) -> Iterator[Key]:
     for name, part in schema["properties"].items():
+        if name not in values:  # a run of an older version recorded this configuration
+            continue
         value, key = values[name], f"{prefix}{name}"
         if "properties" in part:
             yield from _keys(value, derived[name], part, f"{key}.")

@@ -5,7 +5,7 @@ from typing import Any
 
 from fairser.config.extensions import extensions
 from fairser.config.schema import Config
-from fairser.core.text import joined
+from fairser.core.words import joined
 from fairser.evaluation.bootstrap import Gap
 from fairser.evaluation.metrics import is_better_low, metric_names
 from fairser.report.estimates import SUMMARIES, EstimateTable, Line

@@ -144,11 +144,11 @@ def figure(table: pl.DataFrame, clips: int, speakers: int) -> Figure:
     panels[1].plot(x, high, linestyle=":", label="without groups, largest", **reference)
     panels[2].axhline(0, color=style.GREY, linewidth=0.8)
     _draw_sizes(panels[3], x, table, clips, speakers)
-    ticks = labels.spread(x, 0.06 * max(x[-1] - x[0], 1))
+    ticks, ks = labels.k_ticks(x, max(x[-1] - x[0], 1))
     for axes in panels:
         for chosen in table.filter("recommended")["k"]:
             axes.axvline(np.log2(chosen), color=style.GREEN, linewidth=3, alpha=0.35, zorder=0)
-        axes.set_xticks(ticks, [f"{2**tick:.0f}" for tick in ticks])
+        axes.set_xticks(ticks, ks)
         axes.set_xlabel("Number of clusters K")
     made.supxlabel(textwrap.fill(verdict(table, clips, speakers), LETTERS), fontsize=8)
     labels.merged_legend(made, panels, "", 3.5)

@@ -107,8 +107,7 @@ def metrics_by_k(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
             mine = annotated.filter(pl.col("method") == method)
             look |= {"markerfacecolor": "white", "label": None, "linestyle": "none"}
             style.interval_line(axes, np.full(mine.height, last + shift), mine, name, **look)
-        ticks = labels.spread(x, 0.06 * (last - x[0]))
-        ks = [f"{2**v:.0f}" for v in ticks]
+        ticks, ks = labels.k_ticks(x, last - x[0])
         if annotated[name].count():
             axes.axvline((x[-1] + last) / 2, color=style.GREY, linewidth=0.6, linestyle=":")
             ticks, ks = [*ticks, last], [*ks, "annotated"]

@@ -11,7 +11,8 @@ from statistics import fmean
 from typing import Any
 
 from fairser.core.files import complete, read_json
-from fairser.core.text import markdown, shortened
+from fairser.core.text import markdown
+from fairser.core.words import shortened
 
 DONE, STALE, MISSING = "done", "out of date", "missing"
 REPLICATES = ("fold", "seed")  # what the runs of one row of the table differ in
@@ -59,8 +60,10 @@ def _seconds(benchmark: Path) -> float | None:
 
 
 def write_state(rows: Sequence[GridRow], results: str | Path) -> None:
-    """Write :func:`read_state` to ``grid.csv`` in the results folder."""
-    _write_csv(rows, Path(results, "grid.csv"))
+    """Write the runs and their ``state`` to ``grid.csv`` in the results folder."""
+    left_out = ("jobs", "seconds")  # the file is the same whatever a run took
+    kept = [{k: value for k, value in row.items() if k not in left_out} for row in rows]
+    _write_csv(kept, Path(results, "grid.csv"))
 
 
 def write_summary(summary: Sequence[GridRow], results: str | Path) -> None:

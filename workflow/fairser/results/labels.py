@@ -114,10 +114,15 @@ def name_ticks(axes: Axes, names: Sequence[str], columns: int) -> None:
             label.set(ha="right", rotation_mode="anchor")
 
 
-def spread(values: Iterable[float], apart: float) -> list[float]:
-    """Some of ascending values, so that they are at least ``apart`` from each other."""
+def k_ticks(x: Sequence[float], width: float) -> tuple[list[float], list[str]]:
+    """Ticks at some of the ascending binary logarithms of K, so that their names do not touch.
+
+    Args:
+        x: binary logarithms.
+        width: of the axis.
+    """
     kept: list[float] = []
-    for value in values:
-        if not kept or value - kept[-1] >= apart:
+    for value in x:
+        if not kept or value - kept[-1] >= 0.06 * width:
             kept.append(value)
-    return kept
+    return kept, [f"{2**value:.0f}" for value in kept]

@@ -9,7 +9,7 @@ from torch import nn
 
 from fairser.core.errors import InputError
 from fairser.core.jobs import logger
-from fairser.extraction.features import MappedFeatures
+from fairser.extraction.inputs import MappedFeatures
 from fairser.methods.base import ADAPTERS, Method
 from fairser.training.checkpoints import Checkpoint
 

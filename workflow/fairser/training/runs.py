@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from fairser.core.files import complete, read_json, write_json
 from fairser.core.provenance import commit, versions
 from fairser.corpora.clips import ClipTable
-from fairser.extraction.features import Inputs, StoreInputs
+from fairser.extraction.features import Inputs
+from fairser.extraction.inputs import StoreInputs
 from fairser.extraction.store import open_store
 from fairser.training.train import TrainingResult
 
@@ -55,12 +56,12 @@ def make_inputs(
         made = read_json(given["source"]) if "source" in given else None
         record = {"device": "cpu", "features": made, "groups": groups}
         return StoreInputs(store, settings["standardise"], config["train"]["memory_mb"]), record
-    from fairser.extraction.extract import Source
+    from fairser.extraction.extract import StoreSource
     from fairser.pretrained.devices import describe
     from fairser.training.finetuning import AdapterOptions, FinetunedInputs
 
     torch.set_num_threads(threads)
-    source = Source.read(settings["encoder"], given.get("model"), given.get("waves"))
+    source = StoreSource.read(settings["encoder"], given.get("model"), given.get("waves"))
     encoder: Any = source.encoder(config["device"])
     inputs = FinetunedInputs(
         encoder,

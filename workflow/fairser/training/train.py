@@ -13,8 +13,7 @@ from torch import nn
 
 from fairser.core.errors import InputError
 from fairser.corpora.clips import SPLITS, ClipTable
-from fairser.extraction.batches import Statistics
-from fairser.extraction.features import Inputs
+from fairser.extraction.features import Inputs, Statistics
 from fairser.groups.base import encode_groups
 from fairser.methods.base import FoldData, Method, find_method
 from fairser.training.checkpoints import Checkpoint

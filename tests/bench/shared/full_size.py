@@ -12,27 +12,37 @@ from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN  # isort: skip
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor  # isort: skip
 from transformers import WavLMConfig, WavLMModel  # isort: skip
 
+TINY = {
+    "transformers": tiny.write_wavlm,
+    "ecapa": tiny.write_ecapa,
+    "audeering": tiny.write_age_gender,
+}
 
-def write(kind: str, folder: Path) -> Path | None:
-    """WavLM Base+ (transformers), ECAPA-TDNN (ecapa) or the age-gender model (audeering).
 
-    None for a kind without a model.
+def write_model(kind: str, folder: Path, small: bool = False) -> Path | None:
+    """Write WavLM Base+ (transformers), ECAPA-TDNN (ecapa) or the age-gender model (audeering).
+
+    Args:
+        kind: of the encoder; one without a model gives None.
+        folder: for the files.
+        small: whether to take a tiny model of the same architecture.
     """
+    if kind not in TINY:
+        return None
+    if small:
+        return TINY[kind](folder)
     torch.manual_seed(0)
     if kind == "transformers":
         return _save(WavLMModel(WavLMConfig()), folder, do_normalize=False)
     if kind == "audeering":
         return _save(AgeGenderModel(Wav2Vec2Config(**sizes.LARGE)), folder, do_normalize=True)
-    if kind != "ecapa":
-        return None
     tiny.write_ecapa(folder)
     text = (folder / "hyperparams.yaml").read_text()
-    for small, name in ((tiny.CHANNELS, "channels"), (tiny.ATTENTION, "attention_channels")):
-        assert f": {small}\n" in text
-        text = text.replace(f": {small}\n", f": {sizes.ECAPA[name]}\n")
+    for value, name in ((tiny.CHANNELS, "channels"), (tiny.ATTENTION, "attention_channels")):
+        assert f": {value}\n" in text
+        text = text.replace(f": {value}\n", f": {sizes.ECAPA[name]}\n")
     (folder / "hyperparams.yaml").write_text(text)
-    model = ECAPA_TDNN(80, **sizes.ECAPA)
-    torch.save(model.state_dict(), folder / "embedding_model.ckpt")
+    torch.save(ECAPA_TDNN(80, **sizes.ECAPA).state_dict(), folder / "embedding_model.ckpt")
     return folder
 
 

@@ -12,7 +12,7 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 
 from fairser.corpora.clips import ClipTable
-from fairser.extraction.features import MappedFeatures, StoreInputs
+from fairser.extraction.inputs import MappedFeatures, StoreInputs
 from fairser.extraction.store import CHUNK, FeatureStore
 from fairser.groups.kmeans import kmeans
 from fairser.training.fitting import TrainOptions

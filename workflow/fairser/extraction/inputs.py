@@ -1,0 +1,88 @@
+"""Features of a fold from a store: loaded into memory, or read batch by batch."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from fairser.core.jobs import logger
+from fairser.extraction.features import Features, Statistics
+from fairser.extraction.store import CHUNK, FeatureStore, train_statistics
+
+MEMORY_MB = 2000
+
+
+@dataclass(frozen=True)
+class StoreInputs:
+    """Inputs from a feature store (:class:`fairser.extraction.features.Inputs`).
+
+    Attributes:
+        store: features of all clips.
+        standardise: whether each feature gets mean 0 and standard deviation 1 over train; one
+            that is constant there is only centred. The statistics are ``features.mean`` and
+            ``features.std`` [L, D].
+        memory_mb: features of a fold up to this size are loaded, larger ones are not.
+    """
+
+    store: FeatureStore
+    standardise: bool
+    memory_mb: float = MEMORY_MB
+
+    def fold(
+        self, clips: Iterable[str], train: np.ndarray, seed: int
+    ) -> tuple[Features, Statistics]:
+        rows = self.store.rows(clips)
+        features = MappedFeatures(self.store, rows)
+        if self.standardise:
+            parts = np.array_split(train, -(-len(train) // CHUNK))
+            loaded = (self.store.read(rows[part]).astype(np.float32) for part in parts)
+            features.mean, features.std = train_statistics(loaded)
+        statistics = {
+            f"features.{name}": torch.from_numpy(value.astype(np.float32))
+            for name, value in (("mean", features.mean), ("std", features.std))
+            if value is not None
+        }
+        size = int(np.prod(features.shape)) * 4 / 1e6
+        if size > self.memory_mb:
+            logger.info("features of %.0f MB are read batch by batch", size)
+            return features, statistics
+        return features.load(), statistics
+
+
+class MappedFeatures:
+    """Features that stay in their file, of which only the rows of a batch are read.
+
+    Args:
+        store: holds the features.
+        rows: row in the store of each of the N clips.
+    """
+
+    at_once = CHUNK
+
+    def __init__(self, store: FeatureStore, rows: np.ndarray) -> None:
+        self.store, self.rows = store, rows
+        self.shape = (len(rows), *store.array.shape[1:])
+        self.mean: np.ndarray | None = None
+        self.std: np.ndarray | None = None
+        self.last: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def batch(self, rows: torch.Tensor) -> torch.Tensor:
+        """See :class:`fairser.extraction.features.Batches`; a repeated request reads nothing."""
+        if self.last is None or self.last[0] is not rows:
+            self.last = (rows, torch.from_numpy(self._read(self.rows[rows.numpy()])))
+        return self.last[1]
+
+    def load(self) -> torch.Tensor:
+        """All features [N, L, D] in memory."""
+        loaded = np.empty(self.shape, dtype=np.float32)
+        for start in range(0, len(self.rows), CHUNK):
+            loaded[start : start + CHUNK] = self._read(self.rows[start : start + CHUNK])
+        return torch.from_numpy(loaded)
+
+    def _read(self, rows: np.ndarray) -> np.ndarray:
+        values = self.store.read(rows).astype(np.float32)
+        if self.mean is None or self.std is None:
+            return values
+        with np.errstate(invalid="ignore", over="ignore"):
+            return ((values - self.mean) / self.std).astype(np.float32)
