@@ -91,7 +91,7 @@ def workflow(tmp_path: Path, tones: Path) -> Workflow:
 def finished(tmp_path_factory: pytest.TempPathFactory, tones: Path) -> Workflow:
     """The workflow on the tones after ``snakemake report``.
 
-    Tests only read it. Those that run Snakemake use :func:`copied`.
+    Tests only read it and list its jobs. Those that make or change something use :func:`copied`.
     """
     grid = {"methods": METHODS, "sources": ["none", "annotated"], "folds": FOLDS}
     settings = overlay(tones) | {"grid": grid}

@@ -54,7 +54,9 @@ class Workflow:
 
     def command(self, *arguments: str, cores: int = 2) -> list[str]:
         """The command line of a run; writes the overlay that it names."""
-        (self.folder / "overlay.yaml").write_text(yaml.safe_dump(self.overlay))
+        file, text = self.folder / "overlay.yaml", yaml.safe_dump(self.overlay)
+        if not file.exists() or file.read_text() != text:
+            file.write_text(text)
         command = [sys.executable, "-m", "snakemake", *arguments]
         command += ["--snakefile", str(self.root / "Snakefile"), "--cores", str(cores)]
         return [*command, "--configfile", str(self.root / "config.yaml"), "overlay.yaml"]

@@ -74,7 +74,9 @@ def test_an_embedding_of_audio_that_is_not_named(tmp_path: Path) -> None:
 
 def test_finished_results_stay(copied: Workflow) -> None:
     def state() -> dict[Path, int]:
-        return {path: path.stat().st_mtime_ns for path in copied.results.rglob("*")}
+        """Times of the results; the state of the grid and logs are written by every run."""
+        kept = [*copied.results.glob("table*"), *copied.results.rglob("*/*.*")]
+        return {path: path.stat().st_mtime_ns for path in kept if "logs" not in path.parts}
 
     before = state()
     assert (
@@ -85,7 +87,7 @@ def test_finished_results_stay(copied: Workflow) -> None:
 
 
 def test_a_loss_that_is_not_finite(copied: Workflow) -> None:
-    copied.overlay |= {"grid": {"methods": ["random", "erm"], "folds": FOLDS}}
+    copied.overlay["grid"] = {"methods": ["erm"], "folds": FOLDS}
     copied.overlay["train"]["learning_rate"] = 1e30
     output = copied.fail()
     assert "method erm, fold 2, seed 0" in output

@@ -109,6 +109,8 @@ def test_config_yaml_has_every_key_and_a_comment_for_it() -> None:
     text = (ROOT / "config.yaml").read_text()
     values = yaml.safe_load(text)
     for name, part in load_schema()["properties"].items():
+        if values[name] == {}:  # settings by name, which docs/configuration.md lists
+            continue
         assert set(values[name] if "properties" in part else [name]) == set(
             part.get("properties", [name])
         )

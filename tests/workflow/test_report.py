@@ -48,12 +48,12 @@ def metrics(workflow: Workflow, run: str) -> dict[str, Any]:
     return json.loads((workflow.results / "runs" / run / "metrics.json").read_text())
 
 
-def test_another_setting_makes_the_pages_anew(copied: Workflow) -> None:
-    assert copied.jobs("report") == {}
+def test_another_setting_makes_the_pages_anew(finished: Workflow, copied: Workflow) -> None:
+    assert finished.jobs("report") == {}
     jobs = copied.changed({"metrics": {"tpr_gap": "sum_deviation"}}).jobs("report")
     assert (jobs["report_pages"], jobs["report"], jobs["table1"]) == (1, 1, 1)
     assert "train" not in jobs
-    listed = copied.jobs("report", "--config", "device=cpu")  # no number depends on it
+    listed = finished.jobs("report", "--config", "device=cpu")  # no number depends on it
     assert listed == {"report_pages": 1, "report": 1, "total": 2}
 
 

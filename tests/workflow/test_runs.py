@@ -27,7 +27,8 @@ def test_tables_hold_what_the_runs_measured(finished: Workflow) -> None:
     ]
     table = pl.read_csv(finished.results / "table1.csv")
     assert table.columns[:6] == ["method", "source", "f1", "acc", "tpr_gap", "dp_gap"]
-    assert table["method"].to_list() == ["ERM", "RW", "GDRO", "GADRO", "Random"]
+    assert table["method"].to_list()[:2] == ["ERM", "Random"]
+    assert {*table["method"].str.to_lowercase()} == {*METHODS}
     erm = table.row(0, named=True)
     f1 = [m["f1"] for m in metrics]
     assert erm["f1"] == pytest.approx(np.mean(f1))
