@@ -69,7 +69,7 @@ class Workflow:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=600,
+            timeout=1200,
         )
 
     def stop_when(self, ready: Callable[[], bool], how: signal.Signals, *arguments: str) -> str:

@@ -84,7 +84,7 @@ def test_models_come_ahead_and_the_grid_then_runs_without_network(
     workflow.run("download_models")
     hub.requests.clear()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    workflow.run()
+    workflow.run("results/table1.csv")
     assert hub.requests == []
     table = pl.read_csv(workflow.results / "table1.csv")
     assert table.height >= 4
