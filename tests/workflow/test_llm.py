@@ -101,7 +101,7 @@ def test_a_run_says_what_it_was_and_saves_adapters_alone(done: Workflow) -> None
 
 
 def test_the_report_has_its_tables(done: Workflow, browser: Any) -> None:
-    assert "Open results/report.html" in done.run("report")
+    done.run("report")
     record = json.loads((done.results / RUN / "metrics.json").read_text())
     pages = {path.stem for path in (done.results / "report").iterdir()}
     tables = {"performance", "ablation", "gains_vs_paper", "statistics", "unknown_speakers"}

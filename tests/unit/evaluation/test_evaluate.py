@@ -79,7 +79,7 @@ def test_attribute_that_is_unknown_everywhere_has_null_gaps() -> None:
     ids=["lost", "twice", "renamed", "other split"],
 )
 def test_predictions_for_other_clips_are_refused(predictions: pl.DataFrame, found: int) -> None:
-    with pytest.raises(InputError, match=rf"{found} clips of test.* has 4,.*again"):
+    with pytest.raises(InputError, match=rf"{found} clips.* 4,.*again"):
         evaluate(predictions, TABLE)
 
 
@@ -137,5 +137,5 @@ def test_every_metric_follows_from_the_counts() -> None:
 
 
 def test_counts_of_other_clips_are_refused() -> None:
-    with pytest.raises(InputError, match="3 clips of test"):
+    with pytest.raises(InputError, match="3 clips"):
         speaker_counts(PREDICTIONS[1:], TABLE)

@@ -143,9 +143,9 @@ def test_frozen_weights_from_a_folder_are_asked_for_and_checked(
     assert "`--model FOLDER`" in text
     moved = Path(shutil.copytree(wavlm, tmp_path / "elsewhere"))
     assert_same_predictions(load(package, "cpu", moved), adapted)
-    assert_refused(("'model'", "local folder", "--model"), load, package)
+    assert_refused(("'model'", "--model"), load, package)
     damage(moved / "model.safetensors")
-    assert_refused(("is not the file of the encoder",), load, package, "cpu", moved)
+    assert_refused((str(moved / "model.safetensors"),), load, package, "cpu", moved)
 
 
 def test_adapters_come_along_and_the_encoder_is_fetched_at_its_commit(
@@ -200,7 +200,6 @@ def test_features_of_ones_own(run: Path, tmp_path: Path) -> None:
     assert "polars" in (tmp_path / "package" / "requirements.txt").read_text()
     card = (tmp_path / "package" / "README.md").read_text()
     assert "predict.py --features features.safetensors --clips clips.csv --out" in card
-    assert "it takes no audio" in card
     store = run.parents[6] / "store"
     frame = pl.read_parquet(run / "predictions.parquet")
     rows = pl.read_csv(store / "clips.csv")["clip"].to_list()
@@ -302,7 +301,7 @@ def test_a_failure_leaves_nothing(
 
 
 def test_only_runs_are_exported(package: Path, tmp_path: Path) -> None:
-    assert_refused(("is a package already", "copy it"), export, package, tmp_path / "again")
+    assert_refused((str(package), "a package already"), export, package, tmp_path / "again")
     write_json(tmp_path / "llm" / "metrics.json", {"objective": "erm", "settings": {}})
     told = ("second study", "need no export")
     assert_refused(told, export, tmp_path / "llm", tmp_path / "again")
@@ -321,15 +320,15 @@ def test_tampered_weights_are_refused(package: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 2}, "is of format 2, this code reads format 1"),
+        ({"format": 2}, "format 2"),
         ({"sampling_rate": 8000}, "'sampling_rate' is 8000"),
-        ({"classes": None}, "does not describe a model"),
-        ({"weights": {}}, "does not describe a model (KeyError('sha256'))"),
+        ({"classes": None}, "config.json"),
+        ({"weights": {}}, "KeyError('sha256')"),
         ({"method": "erm.evil"}, "no method 'erm.evil'"),
-        ({"encoder": {"kind": "os"}}, "no encoder kind 'os'"),
-        ({"encoder": {}}, "no encoder kind None"),
+        ({"encoder": {"kind": "os"}}, "encoder kind 'os'"),
+        ({"encoder": {}}, "encoder kind None"),
         ({"encoder": {"kind": "fbank", "pool": "max"}}, "the setting 'pool'"),
-        ({"classes": ["angry", "sad"]}, "not the weights of this model"),
+        ({"classes": ["angry", "sad"]}, "'classifier.weight'"),
     ],
 )
 def test_a_changed_configuration(package: Path, change: dict[str, Any], message: str) -> None:
@@ -397,8 +396,8 @@ def test_the_card_tells_the_split(package: Path) -> None:
         ["development", "6", "6"],
         ["test", "6", "6"],
     ]
-    assert "; none of its speakers are in train" in card
-    assert "20 clips of one group of `gender`" in card
+    assert "none of its speakers" in card
+    assert "20 clips" in card
 
 
 def test_a_card_of_a_run_by_itself(run: Path, tmp_path: Path) -> None:

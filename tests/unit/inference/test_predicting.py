@@ -157,7 +157,7 @@ def test_a_clip_too_short_for_its_encoder(wavlm: Path, tmp_path: Path) -> None:
     predictor = load(made)
     predictor.encoder.shortest = 500  # type: ignore[attr-defined]
     (found,) = predictor.predict([path])
-    assert "too short for the encoder 'wavlm'" in (found.fault or "")
+    assert "too short" in (found.fault or "")
 
 
 def test_silence_has_a_prediction(run: Path, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_features_beyond_measure_are_a_fault(run: Path, monkeypatch: pytest.Monk
     predictor = load(run)
     monkeypatch.setattr(predictor.encoder, "encode", lambda _: np.full(320, 3e38, np.float32))
     (found,) = predictor.predict([audio_of(run) / "c000.wav"])
-    assert "not finite, or of extreme size" in (found.fault or "")
+    assert "not finite" in (found.fault or "")
 
 
 # Folders that hold no model, or one that can't predict.
@@ -182,10 +182,10 @@ def rewrite(run: Path, **changes: Any) -> None:
 
 
 def test_folders_that_are_no_run(run: Path, tmp_path: Path) -> None:
-    assert_refused(("There is no folder", "METHOD/SOURCE/kK"), load, tmp_path / "nowhere")
+    assert_refused((str(tmp_path / "nowhere"), "METHOD/SOURCE/kK"), load, tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    assert_refused(("is no run", "METHOD/SOURCE/kK"), load, tmp_path / "empty")
-    assert_refused(("is no run", f"Below it is, for example, {run}"), load, run.parents[4])
+    assert_refused((str(tmp_path / "empty"), "METHOD/SOURCE/kK"), load, tmp_path / "empty")
+    assert_refused(("is no run", str(run)), load, run.parents[4])
 
 
 def test_incomplete_runs(copy: Path) -> None:
@@ -199,7 +199,7 @@ def test_incomplete_runs(copy: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"method": "erm"}', '{"method": 7}'])
 def test_a_record_that_is_none(copy: Path, text: str) -> None:
     (copy / "metrics.json").write_text(text)
-    assert_refused((str(copy / "metrics.json"), "no record of a run"), load, copy)
+    assert_refused((str(copy / "metrics.json"),), load, copy)
 
 
 def test_random_has_no_model(copy: Path) -> None:
@@ -210,7 +210,7 @@ def test_random_has_no_model(copy: Path) -> None:
 @pytest.mark.parametrize("method", ["squared", "../erm", "fairser.erm", ""])
 def test_methods_that_are_not_there(copy: Path, method: str) -> None:
     rewrite(copy, method=method)
-    assert_refused((f"no method {method!r}", "that trained the model"), load, copy)
+    assert_refused((f"method {method!r}",), load, copy)
 
 
 @pytest.mark.parametrize("name", ["build", "logits"])
@@ -225,7 +225,7 @@ def test_features_of_ones_own_are_not_made_from_audio(copy: Path) -> None:
     metrics = read_json(copy / "metrics.json")
     metrics["features"], metrics["config"]["encoder"]["kind"] = None, "precomputed"
     write_json(copy / "metrics.json", metrics)
-    assert_refused(("features of your own", "--features"), load, copy)
+    assert_refused(("precomputed", "--features"), load, copy)
 
 
 def test_runs_of_the_second_study(tmp_path: Path) -> None:
@@ -248,17 +248,17 @@ def test_weights_of_another_model(copy: Path) -> None:
     def refused(words: tuple[str, ...], **changes: torch.Tensor | None) -> None:
         changed = tensors | changes
         save_file({name: value for name, value in changed.items() if value is not None}, path)
-        assert_refused((*words, "not the weights of this model"), load, copy)
+        assert_refused((*words, "model.safetensors"), load, copy)
 
     name = "classifier.weight"
     refused((f"lacks '{name}'",), **{name: None})
-    refused((f"'{name}' as torch.float32 [4, 256], not", "[3, 256]"), **{name: torch.ones(4, 256)})
+    refused((f"'{name}'", "[4, 256]", "[3, 256]"), **{name: torch.ones(4, 256)})
     refused((f"'{name}' as torch.float64",), **{name: tensors[name].double()})
-    refused(("holds 'extra', which has no place",), extra=torch.ones(1))
+    refused(("'extra'",), extra=torch.ones(1))
     refused(("'features.mean' as", "[1, 320]"), **{"features.mean": torch.ones(1, 1)})
     refused(("lacks 'features.std'",), **{"features.std": None})
     path.write_bytes(path.read_bytes()[:1000])
-    assert_refused((str(path), "not readable as safetensors"), load, copy)
+    assert_refused((str(path), "safetensors"), load, copy)
 
 
 def test_a_pickle_is_not_loaded(copy: Path) -> None:
@@ -269,7 +269,7 @@ def test_a_pickle_is_not_loaded(copy: Path) -> None:
             return os.mkdir, (str(copy / "trapped"),)
 
     torch.save({"classifier.weight": Trap()}, copy / "model.safetensors")
-    assert_refused(("not readable as safetensors",), load, copy)
+    assert_refused(("not readable",), load, copy)
     assert not (copy / "trapped").exists()
 
 
@@ -278,7 +278,7 @@ def test_adapters_of_another_rank(wavlm: Path, tmp_path: Path) -> None:
     metrics = read_json(made / "metrics.json")
     metrics["config"]["lora"]["rank"] = 3
     write_json(made / "metrics.json", metrics)
-    assert_refused(("lora_A", "not the weights of this model"), load, made)
+    assert_refused(("lora_A", "model.safetensors"), load, made)
 
 
 def test_a_model_where_none_is_needed(run: Path, tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_a_device_that_is_not_there(wavlm: Path, tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     made = make_run(tmp_path, model=wavlm)
-    assert_refused(("Device 'cuda' is not available",), load, made, "cuda")
+    assert_refused(("'cuda'",), load, made, "cuda")
 
 
 # Which files are taken.
@@ -322,8 +322,8 @@ def test_no_audio(tmp_path: Path) -> None:
     def listed(*given: str) -> list[str]:
         return list(audio_files(given))
 
-    assert_refused(("holds no audio file", ".wav", str(tmp_path)), listed, str(tmp_path))
-    assert_refused(("no file or folder nowhere",), listed, "nowhere")
+    assert_refused((".wav", str(tmp_path)), listed, str(tmp_path))
+    assert_refused(("nowhere",), listed, "nowhere")
 
 
 def test_json_of_a_run_is_read_as_it_is(run: Path) -> None:

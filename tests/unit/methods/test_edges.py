@@ -95,12 +95,12 @@ def test_no_group_known_is_refused(method: str, where: str, tmp_path: Path) -> N
     table = make_table(EVEN)
     rest = REST if where == "train" else [None] * (2 * OTHER)
     grouping = make_grouping(table, [*[None] * TRAIN, *rest], 2)
-    with pytest.raises(InputError, match=rf"unknown for method {method}, fold 1, seed 0"):
+    with pytest.raises(InputError, match=rf"unknown .*{method}, fold 1"):
         train(method, table, make_store(tmp_path, table), grouping)
 
 
 def test_groups_of_another_split_are_refused(tmp_path: Path) -> None:
     table = make_table(EVEN)
     grouping = make_grouping(table, ALL, 2)[1:]
-    with pytest.raises(InputError, match="groups lack clip 'c000'"):
+    with pytest.raises(InputError, match="c000"):
         train("rw", table, make_store(tmp_path, table), grouping)

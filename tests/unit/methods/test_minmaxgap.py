@@ -74,5 +74,5 @@ def test_lambda_is_part_of_the_state() -> None:
 
 
 def test_without_groups_it_is_a_bug() -> None:
-    with pytest.raises(ValueError, match="needs a group source"):
+    with pytest.raises(ValueError, match="group source"):
         MinMaxGAP(fold(CLASSES), torch.Generator())

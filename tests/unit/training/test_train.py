@@ -300,11 +300,11 @@ def test_features_that_are_not_finite_end_the_run(
 ) -> None:
     store = bad_store(tmp_path / "bad", store, table, rows_of(table, split)[0], value)
     told = {
-        "train": r"loss is not finite at step \d+ \(epoch 1\)",
-        "development": "loss on development is not finite after epoch 1",
-        "test": "prediction for clip .* is not finite",
+        "train": r"step \d+ \(epoch 1\)",
+        "development": "development .*epoch 1",
+        "test": rf"clip 'c{rows_of(table, 'test')[0]:03d}'",
     }
-    with pytest.raises(InputError, match=rf"{told[split]} .*method erm, fold 1, seed 0"):
+    with pytest.raises(InputError, match=rf"{told[split]} .*erm, fold 1"):
         trained(table, store, standardise=standardise)
 
 
@@ -322,7 +322,7 @@ def test_the_first_step_with_a_bad_loss_is_named(
 def test_a_learning_rate_that_explodes_ends_the_run(table: ClipTable, store: FeatureStore) -> None:
     options = replace(OPTIONS, learning_rate=1e30)
     second = clip_table(labels_of(table), table.frame["split"], fold=2)
-    message = r"step 1 \(epoch 1\) of method erm, fold 2, seed 0\. Lower 'train\.learning_rate'"
+    message = r"step 1 \(epoch 1\).*erm, fold 2, seed 0.*'train\.learning_rate'"
     with pytest.raises(InputError, match=message):
         trained(second, store, options=options)
 
@@ -331,7 +331,7 @@ def test_clips_without_features_are_named(
     table: ClipTable, array: np.ndarray, tmp_path: Path
 ) -> None:
     store = feature_store(tmp_path, array[:-2], ["other", *table.frame["clip"][:-2]])
-    with pytest.raises(InputError, match=r"lack 2 of 90 clips.*c088, c089"):
+    with pytest.raises(InputError, match=r"2 of 90 .*c088, c089"):
         trained(table, store)
 
 

@@ -13,13 +13,7 @@ MEAN, STD = "features.mean", "features.std"  # names of the statistics among the
 
 
 class Classifier:
-    """Standardises features and predicts with the model that was trained.
-
-    Args:
-        saved: the model.
-        tensors: of its file.
-        layers: L of the features.
-        dim: D of the features.
+    """Standardises features of L x D and predicts with the model that was trained.
 
     Raises:
         InputError: the tensors are not those of such a model.
@@ -56,11 +50,7 @@ class Classifier:
 def check_shapes(
     found: Mapping[str, torch.Tensor], expected: Mapping[str, tuple[int, ...]]
 ) -> None:
-    """Refuse tensors that are not those of a model.
-
-    Raises:
-        InputError: names a tensor that is missing, too much, or of another shape or type.
-    """
+    """Raise InputError where a tensor is missing, too much, or of another shape or type."""
     problems = [f"lacks '{name}'" for name in expected if name not in found]
     problems += [f"holds '{name}', which has no place" for name in found if name not in expected]
     for name, shape in expected.items():

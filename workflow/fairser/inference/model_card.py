@@ -33,6 +33,15 @@ from fairser.inference.predicting import load
 for prediction in load(".").predict(["clip.wav"]):
     print(prediction.probabilities, prediction.decided)
 ```"""
+UNBIASED = "No clips were left out: train holds every clip that has a majority class."
+BIAS = (
+    "Train and development are biased on purpose: within each emotion they hold {ratio} clips of "
+    "one group of `{attribute}` for each other one (seed {seed}). Test is as recorded."
+)
+INTERVALS = (
+    " In brackets: 95 % intervals from {resamples} resamples of the test speakers (percentiles, "
+    "shifted by their bias)."
+)
 CARD = Path(__file__).parents[2] / "report" / "model_card.md"
 
 
@@ -80,6 +89,7 @@ class CardSource:
 def model_card(source: CardSource) -> str:
     """The text of the card."""
     saved, metrics, config = source.saved, source.metrics, source.metrics["config"]
+    bias = config["bias"]
     origin = metrics["source"]
     groups = "" if origin == "none" else f", groups from the source `{origin}`"
     groups += f" with K = {metrics['k']}" if origin == "kmeans" else ""
@@ -97,12 +107,12 @@ def model_card(source: CardSource) -> str:
         given=OWN_FEATURES if saved.encoder["kind"] == "precomputed" else "clip.wav folder/",
         usage=_usage(source),
         corpus=CORPORA.get(kind, kind.capitalize()),
-        bias=_bias(config["bias"]),
+        bias=BIAS.format(**bias) if bias["ratio"] is not None else UNBIASED,
         splits=_splits(source),
         speakers=_speakers(source.split),
         clips=metrics["clips"],
         performance=_performance(source),
-        intervals=_about(config["statistics"]) if source.intervals else "",
+        intervals=INTERVALS.format(**config["statistics"]) if source.intervals else "",
         gaps=_gaps(source),
         **{name: config["metrics"][name] for name in GAPS},
         rates=_rates(metrics["attributes"]),
@@ -169,16 +179,6 @@ def _usage(source: CardSource) -> str:
     return f"{text} They are checked against the SHA-256 in `config.json`."
 
 
-def _bias(bias: Mapping[str, Any]) -> str:
-    if bias["ratio"] is None:
-        return "No clips were left out: train holds every clip that has a majority class."
-    return (
-        "Train and development are biased on purpose: within each emotion they hold "
-        f"{bias['ratio']} clips of one group of `{bias['attribute']}` for each other one (seed "
-        f"{bias['seed']}). Test is as recorded."
-    )
-
-
 def _splits(source: CardSource) -> str:
     """Speakers and clips by split, and clips by group of the biased attribute."""
     frame, attribute = source.split, source.metrics["config"]["bias"]["attribute"]
@@ -202,13 +202,6 @@ def _speakers(frame: pl.DataFrame | None) -> str:
     train, test = (set(frame.filter(pl.col("split") == s)["speaker"]) for s in ("train", "test"))
     both = len(train & test)
     return f"; {both or 'none'} of its speakers {'are' if both != 1 else 'is'} in train"
-
-
-def _about(statistics: Mapping[str, Any]) -> str:
-    return (
-        f" In brackets: 95 % intervals from {statistics['resamples']} resamples of the test "
-        "speakers (percentiles, shifted by their bias)."
-    )
 
 
 def _with_interval(source: CardSource, value: float | None, name: str) -> str:

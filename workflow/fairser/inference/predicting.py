@@ -174,7 +174,7 @@ def predictions(
 def audio_files(given: Iterable[str]) -> Iterator[str]:
     """Files as they are given, and the audio files in given folders, at any depth, by name.
 
-    Hidden files and linked folders are left out.
+    Hidden files and linked folders are skipped.
 
     Raises:
         InputError: there is no such file or folder, or no audio file in a folder.

@@ -66,6 +66,10 @@ class Method(nn.Module):
         self.options = SimpleNamespace(**defaults | settings)
         self.rows = self.select(data.train)
         self.weights = class_balanced_weights(data.targets[self.rows]).float()
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Set what else the loss needs; called once, when all other attributes are set."""
 
     def select(self, train: torch.Tensor) -> torch.Tensor:
         """Rows of the train clips to use; all by default."""
@@ -73,10 +77,9 @@ class Method(nn.Module):
 
     @staticmethod
     def new_model(layers: int, dim: int, classes: int) -> nn.Module:
-        """A model for features of L x D, initialised from torch's global generator.
+        """A model whose call with features [N, L, D] and rows [B] gives the logits [B, C].
 
-        Its call with features [N, L, D] and rows [B] gives the logits [B, C]: a saved model
-        predicts without its method.
+        It is initialised from torch's global generator. A saved model predicts without its method.
         """
         return Head(layers, dim, classes)
 

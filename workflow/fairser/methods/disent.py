@@ -9,10 +9,10 @@ with their labels, so that C_i meets the emotion with the bias of others.
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from fairser.extraction.features import Features
-from fairser.methods.base import FoldData, Method
+from fairser.methods.base import Method
 from fairser.methods.head import HIDDEN, LayerEncoder
 from fairser.methods.lff import RelativeDifficulty, generalised
 
@@ -61,21 +61,20 @@ class Disentangled(nn.Module):
         self.classify_intrinsic = nn.Linear(2 * HIDDEN, classes)
         self.classify_bias = nn.Linear(2 * HIDDEN, classes)
 
-    def forward(self, features: Features, rows: torch.Tensor) -> torch.Tensor:
+    def forward(self, features: Features, rows: Tensor) -> Tensor:
         z = torch.cat([self.intrinsic(features, rows), self.bias(features, rows)], dim=1)
         return self.classify_intrinsic(z)
 
 
 class DisEnt(Method):
-    def __init__(self, data: FoldData, generator: torch.Generator, **settings: Any) -> None:
-        super().__init__(data, generator, **settings)
-        self.difficulty = RelativeDifficulty(data, self.rows, self.options.momentum)
+    def prepare(self) -> None:
+        self.difficulty = RelativeDifficulty(self.data, self.rows, self.options.momentum)
 
     @staticmethod
     def new_model(layers: int, dim: int, classes: int) -> nn.Module:
         return Disentangled(layers, dim, classes)
 
-    def loss(self, model: Any, rows: torch.Tensor, progress: float) -> torch.Tensor:
+    def loss(self, model: Any, rows: Tensor, progress: float) -> Tensor:
         options, features = self.options, self.data.features
         z_i, z_b = model.intrinsic(features, rows), model.bias(features, rows)
         l_i, l_b, easy = self._losses(model, z_i, z_b, rows, rows)
@@ -89,16 +88,11 @@ class DisEnt(Method):
         return loss
 
     def _losses(
-        self,
-        model: Any,
-        z_i: torch.Tensor,
-        z_b: torch.Tensor,
-        rows: torch.Tensor,
-        bias_rows: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Losses [B] of C_i, of C_b, and the generalised one of C_b, whose labels are the bias'."""
-        intrinsic = model.classify_intrinsic(torch.cat([z_i, z_b.detach()], dim=1))
-        bias = model.classify_bias(torch.cat([z_i.detach(), z_b], dim=1))
-        l_b = self.clip_losses(bias, bias_rows)
-        easy = generalised(l_b, bias, self.data.majority[bias_rows], self.options.q)
-        return self.clip_losses(intrinsic, rows), l_b, easy
+        self, model: Any, z_i: Tensor, z_b: Tensor, rows: Tensor, bias: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Losses [B] of C_i at ``rows``, of C_b at ``bias``, and the generalised one of C_b."""
+        logits_i = model.classify_intrinsic(torch.cat([z_i, z_b.detach()], dim=1))
+        logits_b = model.classify_bias(torch.cat([z_i.detach(), z_b], dim=1))
+        l_b = self.clip_losses(logits_b, bias)
+        easy = generalised(l_b, logits_b, self.data.majority[bias], self.options.q)
+        return self.clip_losses(logits_i, rows), l_b, easy

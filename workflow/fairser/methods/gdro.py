@@ -5,12 +5,10 @@ each step multiplies those of the groups in the batch by exp(eta L_g), normalise
 minimises sum_g q_g L_g with the new weights.
 """
 
-from typing import Any
-
 import torch
 from torch import nn
 
-from fairser.methods.base import FoldData, Method
+from fairser.methods.base import Method
 from fairser.methods.group_labels import group_labels, group_means, memberships
 
 METHOD = {
@@ -43,11 +41,10 @@ class GDRO(Method):
 
     log_q: torch.Tensor
 
-    def __init__(self, data: FoldData, generator: torch.Generator, **settings: Any) -> None:
-        super().__init__(data, generator, **settings)
+    def prepare(self) -> None:
         self.shares = self.group_shares()
         if self.options.groups == "class_attribute":
-            classes = memberships(data.majority, data.targets.shape[1])
+            classes = memberships(self.data.majority, self.data.targets.shape[1])
             self.shares = (classes[:, :, None] * self.shares[:, None, :]).flatten(start_dim=1)
         self.sizes = self.shares[self.rows].sum(dim=0)
         self.register_buffer("log_q", torch.zeros_like(self.sizes).log_softmax(dim=0))

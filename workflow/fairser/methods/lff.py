@@ -95,9 +95,8 @@ def generalised(
 
 
 class LfF(Method):
-    def __init__(self, data: FoldData, generator: torch.Generator, **settings: Any) -> None:
-        super().__init__(data, generator, **settings)
-        self.difficulty = RelativeDifficulty(data, self.rows, self.options.momentum)
+    def prepare(self) -> None:
+        self.difficulty = RelativeDifficulty(self.data, self.rows, self.options.momentum)
 
     @staticmethod
     def new_model(layers: int, dim: int, classes: int) -> nn.Module:

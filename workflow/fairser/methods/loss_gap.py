@@ -7,8 +7,8 @@ objective of round k is L_ERM + lambda_k Delta_max^p. After the round
     lambda_{k+1} = clip(lambda_k + eta (Delta_dev - epsilon), 0, lambda_max)
 
 with Delta_dev the Delta_max of a full pass over development. A language with fewer than two groups
-has no gap. Of several largest gaps the first language's counts, and its first groups': a choice
-among the subgradients; a gap of 0 has the gradient 0.
+has no gap. Of equal largest gaps the first language is taken, and its first groups (a choice of
+subgradient); a gap of 0 has the gradient 0.
 """
 
 from dataclasses import dataclass
@@ -37,12 +37,7 @@ class Options:
     lambda_max: float = 10.0
 
     def updated(self, weight: float, gap: float | None) -> float:
-        """lambda of the next round.
-
-        Args:
-            weight: lambda of this round.
-            gap: Delta_dev, None where no language has two groups: lambda stays.
-        """
+        """lambda of the next round from this round's; without a gap (None) it stays."""
         if self.weighting == "fixed" or gap is None:
             return weight
         return min(max(weight + self.eta * (gap - self.epsilon), 0.0), self.lambda_max)
@@ -52,22 +47,15 @@ def language_gaps(means: torch.Tensor, counts: torch.Tensor) -> list[float | Non
     """Delta_l of each language, None for one with fewer than two groups.
 
     Args:
-        means: L_lg [L, G], anything where there is no clip.
+        means: L_lg [L, G], any number where there is no clip.
         counts: clips [L, G].
     """
-    found: list[float | None] = []
-    for row, present in zip(means, counts > 0, strict=True):
-        known = row[present]
-        found.append(float(known.max() - known.min()) if len(known) > 1 else None)
-    return found
+    found = [row[present] for row, present in zip(means, counts > 0, strict=True)]
+    return [float(known.max() - known.min()) if len(known) > 1 else None for known in found]
 
 
 def widest(means: torch.Tensor, counts: torch.Tensor) -> tuple[int, int, int] | None:
     """The language with the largest gap, and its groups of largest and of smallest mean loss.
-
-    Args:
-        means: see :func:`language_gaps`.
-        counts: likewise.
 
     Returns:
         l, g, g', or None where no language has two groups.
@@ -83,13 +71,7 @@ def widest(means: torch.Tensor, counts: torch.Tensor) -> tuple[int, int, int] | 
 
 
 def penalty(means: torch.Tensor, counts: torch.Tensor, p: int) -> torch.Tensor:
-    """R = Delta_max^p, a scalar with a gradient to the means; 0 where there is no gap.
-
-    Args:
-        means: see :func:`language_gaps`.
-        counts: likewise.
-        p: exponent.
-    """
+    """Delta_max^p, a scalar with a gradient to the means; 0 where there is no gap."""
     found = widest(means, counts)
     if found is None:
         return means.sum() * 0.0
@@ -102,9 +84,9 @@ def factors(
 ) -> torch.Tensor:
     """What each clip's loss is multiplied by in the objective's gradient, by stratum [L, G].
 
-    The gradient of L_ERM + lambda R is sum_i f_i grad l_i, with one factor f for all clips of a
-    stratum; so a batch can be split by strata, each part be passed backward on its own, and the
-    parts' gradients be combined when the gap of the whole batch is known.
+    The gradient of L_ERM + lambda Delta_max^p is sum_i f_i grad l_i, with the same factor f for
+    all clips of a stratum. So the strata of a batch can go backward one by one, and their
+    gradients are combined when the gap of the whole batch is known.
 
     Args:
         sums: sum of the losses of a batch in each stratum [L, G].

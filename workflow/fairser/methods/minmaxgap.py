@@ -5,12 +5,10 @@ the mean losses of two groups; lambda follows that difference on development, ep
 :mod:`fairser.methods.loss_gap`; here all clips are of one language.
 """
 
-from typing import Any
-
 import torch
 from torch import nn
 
-from fairser.methods.base import FoldData, Method
+from fairser.methods.base import Method
 from fairser.methods.group_labels import group_labels, group_means, memberships
 from fairser.methods.loss_gap import Options, language_gaps, penalty
 
@@ -62,10 +60,9 @@ class MinMaxGAP(Method):
 
     weight: torch.Tensor
 
-    def __init__(self, data: FoldData, generator: torch.Generator, **settings: Any) -> None:
-        super().__init__(data, generator, **settings)
+    def prepare(self) -> None:
         self.gap = Options(**vars(self.options))
-        self.shares = memberships(group_labels(data))
+        self.shares = memberships(group_labels(self.data))
         weight = torch.tensor(self.gap.lambda_0, dtype=torch.float64)
         self.register_buffer("weight", weight)
 

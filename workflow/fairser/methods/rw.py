@@ -4,12 +4,10 @@ The loss of a clip of majority class c and group g is multiplied by N_c / N_cg, 
 class every group that has clips weighs the same. A clip of unknown group keeps weight 1.
 """
 
-from typing import Any
-
 import torch
 from torch import nn
 
-from fairser.methods.base import FoldData, Method
+from fairser.methods.base import Method
 from fairser.methods.group_labels import cell_counts, group_labels
 
 METHOD = {
@@ -31,11 +29,10 @@ METHOD = {
 
 
 class RW(Method):
-    def __init__(self, data: FoldData, generator: torch.Generator, **settings: Any) -> None:
-        super().__init__(data, generator, **settings)
-        counts = cell_counts(data, self.rows)
+    def prepare(self) -> None:
+        counts = cell_counts(self.data, self.rows)
         table = counts.sum(dim=1, keepdim=True) / counts.clamp_min(1)
-        groups, majority = group_labels(data), data.majority
+        groups, majority = group_labels(self.data), self.data.majority
         known = (groups >= 0) & (majority >= 0)
         self.factors = torch.where(known, table[majority, groups], 1.0)  # [N]
         if self.options.normalise:

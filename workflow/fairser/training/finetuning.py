@@ -88,11 +88,7 @@ def add_adapters(
 class AdaptedEncoder:
     """Features [N, L, D] of an encoder with adapters, computed batch by batch with gradients.
 
-    Args:
-        encoder: is changed in place.
-        audio: of the N clips.
-        options: settings of the adapters.
-        seed: of their initial weights.
+    The encoder is changed in place; ``seed`` is of the adapters' initial weights.
 
     Attributes:
         adapters: the parameters of the adapters by name, all that is trained of the encoder.

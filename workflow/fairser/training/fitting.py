@@ -69,14 +69,9 @@ class ModelWeights:
 
 
 class Trainer:
-    """Trains a model epoch by epoch and keeps its best epoch on development.
+    """Trains weights in place, epoch by epoch, and keeps their best epoch on development.
 
-    Args:
-        method: gives the loss.
-        weights: are trained in place.
-        options: of the training.
-        seed: of the order of the clips.
-        where: names the run in messages.
+    ``seed`` gives the order of the clips, ``where`` names the run in messages.
     """
 
     def __init__(

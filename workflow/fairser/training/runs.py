@@ -81,7 +81,7 @@ def write_run(paths: dict[str, str], result: TrainingResult, record: RunRecord) 
         paths: of ``predictions`` (parquet), ``model`` (safetensors), ``history`` (csv) and
             ``run`` (JSON).
         result: of the training.
-        record: how it came about.
+        record: is written to ``run``.
     """
     with complete(paths["predictions"]) as path:
         result.predictions.write_parquet(path)

@@ -77,13 +77,7 @@ class TrainingResult:
 def load_fold(
     table: ClipTable, inputs: Inputs, grouping: pl.DataFrame | None = None, seed: int = 0
 ) -> tuple[FoldData, Statistics]:
-    """One fold's clips, and the statistics that its features were standardised with.
-
-    Args:
-        table: clip table of one fold; its order numbers the rows.
-        inputs: where the features come from.
-        grouping: groups of the clips, None for the source none.
-        seed: of what the inputs initialise at random.
+    """One fold's clips in the order of its table, and the statistics for standardisation.
 
     Raises:
         InputError: the features lack clips, or the groups are those of another split.
@@ -124,13 +118,8 @@ def _load_groups(grouping: pl.DataFrame | None, frame: pl.DataFrame) -> dict[str
 def train_and_predict(job: TrainingJob, checkpoint: Checkpoint | None = None) -> TrainingResult:
     """Train a method on one fold and predict its development and test clips.
 
-    The same seed gives the same initial head and the same order of batches to every method, so
-    that a difference between methods does not come from the draw.
-
-    Args:
-        job: what is trained.
-        checkpoint: where an interrupted training is resumed; the result is the same as without
-            the interruption.
+    The same seed gives every method the same initial head and order of batches. A training that
+    is resumed from the checkpoint gives the same result as one without an interruption.
 
     Raises:
         InputError: the loss is not finite, the features lack clips, or no train clip is left.
