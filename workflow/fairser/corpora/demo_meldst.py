@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from fairser.core.files import sha256, write_text
-from fairser.corpora.espeak import Utterance
+from fairser.corpora.espeak import Prosody, Recording, write_recordings
 from fairser.corpora.meldst import EMOTIONS, LANGUAGES, PAIRS, SPLITS
-from fairser.corpora.recordings import Prosody, Recording, write_recordings
 
 SEED = 2028
 TAKES = {"train": 4, "valid": 2, "test": 2}  # clips of a speaker in each emotion
@@ -54,7 +53,6 @@ PLAIN = {
     "deu": ("Wir gehen heim.", "Die Tür ist offen.", "Da kommt er."),
     "jpn": ("家に帰ります。", "ドアが開いています。", "彼が来ます。"),
 }
-TIMES = ("begin_time", "end_time")
 
 
 @dataclass(frozen=True)
@@ -117,27 +115,26 @@ def _act(line: Line, language: str, file: str, rng: np.random.Generator) -> Reco
     """How a line sounds in a language."""
     gender = SPEAKERS.get(line.speaker, "male")
     place = [*SPEAKERS, *STRANGERS].index(line.speaker)
-    prosody = PROSODY[line.emotion]
     strength = INTENSITY[(language, gender) == FAINT] * rng.uniform(0.8, 1.0)
-    pitch = (30 if gender == "female" else 55) + strength * prosody.pitch + rng.normal(0, 4)
-    pitch_range = 50 + strength * prosody.pitch_range + rng.normal(0, 5)
+    neutral = Prosody(190, 30 if gender == "female" else 55, 50, -32, 0)
+    noise = (0, *rng.normal(0, (4, 5, 1, 0.05)))
+    prosody = neutral.express(PROSODY[line.emotion], strength, noise)
     voice = f"{VOICES[language]}+{gender[0]}{1 + place // 2}"
-    rate = 190 * prosody.tempo**strength
-    utterance = Utterance(line.texts[language], voice, rate, pitch, pitch_range)
-    level = -32 + strength * prosody.level + rng.normal(0, 1)
-    return Recording(file, utterance, level, strength * prosody.tilt + rng.normal(0, 0.05))
+    return Recording(file, line.texts[language], voice, prosody)
 
 
 def _table(lines: Sequence[Line], language: str) -> str:
     """A csv file of a pair, with the columns of the published ones."""
     other = LANGUAGES[language]
-    times = [f"{name}_{end}" for name in ("English", other) for end in TIMES]
-    head = ["id", "dia_id", "utt_id", "emotion", "sentiment", "English", other]
-    rows = [",".join([*head, "season", "episode", "speaker", *times])]
+    rows = [
+        f"id,dia_id,utt_id,emotion,sentiment,English,{other},season,episode,speaker,"
+        f"English_begin_time,English_end_time,{other}_begin_time,{other}_end_time"
+    ]
     for row, line in enumerate(lines):
-        texts = [f'"{line.texts[name]}"' for name in ("eng", language)]
-        start, end = f"00:{line.number // 60:02d}:{line.number % 60:02d}", "00:59:59"
-        cells = [str(row), str(line.number // 10), str(line.number % 10), line.emotion, "neutral"]
-        cells += [*texts, "1", str(line.number), line.speaker, start, end, start, end]
-        rows.append(",".join(cells))
+        n, start = line.number, f"00:{line.number // 60:02d}:{line.number % 60:02d}"
+        rows.append(
+            f"{row},{n // 10},{n % 10},{line.emotion},neutral,"
+            f'"{line.texts["eng"]}","{line.texts[language]}",1,{n},{line.speaker},'
+            f"{start},00:59:59,{start},00:59:59"
+        )
     return "\n".join(rows) + "\n"
