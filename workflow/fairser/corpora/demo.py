@@ -18,8 +18,8 @@ import numpy as np
 import polars as pl
 
 from fairser.core.files import sha256, write_text
+from fairser.corpora import emosuperb
 from fairser.corpora.clips import ClipTable
-from fairser.corpora.emosuperb import read_emosuperb
 from fairser.corpora.espeak import Prosody, Recording, write_recordings
 
 CORPUS = {"title": "demo", "lists": "labels", "made": True, "order": 4}
@@ -199,4 +199,4 @@ def write_tables(folder: Path, speakers: Sequence[Speaker], clips: Sequence[Clip
 
 def read(corpus: dict[str, Any]) -> ClipTable:
     """The clip table of the corpus that :func:`make_demo_corpus` made."""
-    return read_emosuperb(corpus["labels"], corpus["demographics"], corpus["classes"])
+    return emosuperb.read(corpus)

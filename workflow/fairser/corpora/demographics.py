@@ -13,7 +13,7 @@ from fairser.core.csv_files import read_csv
 from fairser.core.errors import InputError
 from fairser.core.words import joined
 from fairser.corpora.clips import AGE_YEARS
-from fairser.corpora.faults import Faults
+from fairser.corpora.faults import AT_ONCE, Faults
 
 KNOWN = ("gender", "race", "age", "ethnicity")
 RESERVED = ("clip", "file", "fold", "split", "emotion", "majority", AGE_YEARS)
@@ -35,25 +35,20 @@ def is_known(column: pl.Expr) -> pl.Expr:
     return ~column.str.strip_chars().str.to_lowercase().is_in(UNKNOWN).fill_null(True)
 
 
-def tidy(frame: pl.DataFrame, attributes: list[str], faults: Faults | None = None) -> pl.DataFrame:
-    """Attribute columns (text) in the form of the clip table; ``age`` adds ``age_years``.
+def tidy(frame: pl.DataFrame, attributes: list[str], faults: Faults = AT_ONCE) -> pl.DataFrame:
+    """Attribute columns (text) in the form of the clip table; ``age`` adds ``age_years``."""
+    for name in attributes:
+        words = pl.col(name).str.strip_chars().str.to_lowercase().str.replace_all(r"[\s-]+", "_")
+        value = words.replace(VALUE_ALIASES.get(name, {}))
+        frame = frame.with_columns(pl.when(is_known(pl.col(name))).then(value).alias(name))
+    return _group_ages(frame, faults) if "age" in attributes else frame
 
-    Raises:
-        InputError: ages in two forms, without ``faults`` to note them in.
+
+def read_speakers(path: str | Path, faults: Faults = AT_ONCE) -> tuple[pl.DataFrame, list[str]]:
+    """A row per speaker (``speaker``, attributes, perhaps ``age_years``), and the attributes.
+
+    The file is a csv such as CREMA-D's ``VideoDemographics.csv``.
     """
-    values = [pl.when(is_known(pl.col(name))).then(_words(name)).alias(name) for name in attributes]
-    frame = frame.with_columns(values)
-    return _group_ages(frame, faults or Faults(at_once=True)) if "age" in attributes else frame
-
-
-def read_speakers(path: str | Path, faults: Faults | None = None) -> tuple[pl.DataFrame, list[str]]:
-    """Demographics by speaker from a csv such as CREMA-D's ``VideoDemographics.csv``.
-
-    Returns:
-        One row per speaker: ``speaker``, the attributes, perhaps ``age_years``; and the names of
-        the attributes.
-    """
-    faults = faults or Faults(at_once=True)
     frame = read_csv(path)
     speaker = next((name for name in SPEAKER_COLUMNS if name in frame.columns), "")
     if not speaker:
@@ -78,17 +73,13 @@ def read_speakers(path: str | Path, faults: Faults | None = None) -> tuple[pl.Da
 
 
 def join_speakers(
-    clips: pl.DataFrame, attributes: list[str], path: str | Path, faults: Faults | None = None
+    clips: pl.DataFrame, attributes: list[str], path: str | Path, faults: Faults = AT_ONCE
 ) -> tuple[pl.DataFrame, list[str]]:
     """The clips with the demographics of their speakers, and the names of all attributes.
 
     The clips may have attributes of their own. Faults are a speaker without a row in the
     demographics, and a value that contradicts that of the clips.
-
-    Raises:
-        InputError: the file or its columns can't be used.
     """
-    faults = faults or Faults(at_once=True)
     speakers, added = read_speakers(path, faults)
     lost = clips.filter(~pl.col("speaker").str.starts_with(UNKNOWN_SPEAKER))
     lost = lost.join(speakers, on="speaker", how="anti")
@@ -127,11 +118,6 @@ def attribute_name(column: str) -> str:
     """The attribute that a column of any corpus is about, such as gender for ``Sex``."""
     name = column.strip().lower().replace(" ", "_")
     return COLUMN_ALIASES.get(name, name)
-
-
-def _words(name: str) -> pl.Expr:
-    text = pl.col(name).str.strip_chars().str.to_lowercase().str.replace_all(r"[\s-]+", "_")
-    return text.replace(VALUE_ALIASES.get(name, {}))
 
 
 def _group_ages(frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:
