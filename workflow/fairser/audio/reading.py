@@ -46,13 +46,9 @@ class Audio:
     files: Sequence[str]
     seconds: float
 
-    def path(self, number: int) -> Path:
-        """Path of a clip's file; InputError if it leads out of the folder."""
-        return locate(self.folder, self.files[number])
-
     def read(self, number: int) -> torch.Tensor:
         """The waveform [sample] of a clip at 16 kHz; InputError if it can't be used."""
-        return waveforms.read(self.path(number), self.seconds)
+        return waveforms.read(locate(self.folder, self.files[number]), self.seconds)
 
     def read_batch(self, numbers: Iterable[int]) -> Batch:
         """The waveforms of clips, and why others can't be used."""
@@ -70,7 +66,7 @@ class Audio:
     def length(self, number: int) -> float:
         """Seconds that will be read, by the file's header alone; 0 if it can't be read."""
         try:
-            info = soundfile.info(os.fsencode(self.path(number)))
+            info = soundfile.info(os.fsencode(locate(self.folder, self.files[number])))
         except (InputError, soundfile.LibsndfileError, OSError):
             return 0.0  # reading it will say why
         return min(info.frames / info.samplerate, self.seconds)

@@ -55,7 +55,7 @@ def _look(folder: Path, decode: bool, file: str) -> dict[str, Any]:
     row: dict[str, Any] = {"file": file}
     try:
         path = locate(folder, file)
-        row |= vars(read_header(path))
+        row |= read_header(path)
         if decode:
             samples, _ = read_samples(path)
             loud = np.abs(samples)
