@@ -146,7 +146,7 @@ def test_faults_have_an_exit_status(tmp_path: Path) -> None:
     [
         ("file;speaker;emotion\na.wav;1;joy\n", ("row 1", "semicolons")),
         ("file\tspeaker\temotion\na.wav\t1\tjoy\n", ("row 1", "tabs")),
-        ("file,speaker,emotion\na.wav,1,Überraschung\n", ("Row 2", "UTF-8")),
+        ("file,speaker,emotion\na.wav,1,Überraschung\n", ("row 2", "UTF-8")),
         ("file,speaker,emotion\na.wav,1,joy,x,y\n", ("double quotes",)),
         ("file,speaker,emotion\n", ("no rows",)),
         ("", ("empty",)),

@@ -4,7 +4,7 @@ import os
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -23,16 +23,12 @@ SHOWN = 20  # faults listed in a message
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips read together.
+    """Clips read together."""
 
-    Attributes:
-        waves: waveforms [B, sample] at 16 kHz with the numbers of their clips, a pair for each
-            length (more than one only if a header states a wrong length).
-        faults: why clips can't be used, by their numbers.
-    """
-
-    waves: list[tuple[list[int], torch.Tensor]] = field(default_factory=list)
-    faults: dict[int, str] = field(default_factory=dict)
+    # Numbers of clips and their waveforms [B, sample] at 16 kHz; several pairs only if a header
+    # states a wrong length.
+    waves: list[tuple[list[int], torch.Tensor]]
+    faults: dict[int, str]  # why clips can't be used, by their numbers
 
     def __len__(self) -> int:
         return len(self.faults) + sum(len(numbers) for numbers, _ in self.waves)

@@ -20,11 +20,7 @@ STREAMED = (0, 0xFFFFFFFF)  # sizes written by programs that do not know the len
 
 
 def locate(folder: str | Path, file: str) -> Path:
-    """Path of an audio file of the corpus, under the name that this copy of the corpus uses.
-
-    Raises:
-        InputError: the file leads out of the folder.
-    """
+    """Path of an audio file of the corpus, under the name that this copy of the corpus uses."""
     if leads_out(file):
         raise InputError(f"{file}: lies outside the audio folder {folder}; give a path inside it.")
     path = Path(folder) / file
@@ -37,11 +33,7 @@ def locate(folder: str | Path, file: str) -> Path:
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
-    """``seconds``, ``rate`` (Hz), ``channels`` and ``form`` (such as ``wav pcm_16``) of a file.
-
-    Raises:
-        InputError: as :func:`read_samples`, for what the header shows.
-    """
+    """``seconds``, ``rate`` (Hz), ``channels`` and ``form`` (such as ``wav pcm_16``) of a file."""
     with _opened(path) as file:
         seconds, form = file.frames / file.samplerate, f"{file.format} {file.subtype}".lower()
         header = {"rate": file.samplerate, "channels": file.channels, "form": form}
@@ -50,11 +42,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
 
 
 def read_samples(path: str | Path, seconds: float | None = None) -> tuple[np.ndarray, int]:
-    """The samples of an audio file, float32 [sample, channel], and their rate in Hz.
-
-    Args:
-        path: any format that libsndfile reads.
-        seconds: read only so much of the start.
+    """The first seconds of an audio file, float32 [sample, channel], and their rate in Hz.
 
     Raises:
         InputError: missing, empty, truncated, unreadable or too short; a Git LFS pointer; samples

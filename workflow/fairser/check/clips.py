@@ -51,12 +51,12 @@ def positive_cells(
 ) -> dict[tuple[int, str, str], int]:
     """Positive test clips of every fold, class and group, groups without a test clip included."""
     test = positives(table.frame.filter(split="test"), table.classes)
-    cells = {}
+    cells: dict[tuple[int, str, str], int] = {}
     groups = table.clips()[attribute].drop_nulls().unique()
     for fold in folds:
         for group in groups:
             cell = test.filter(pl.col("fold") == fold, pl.col(attribute) == group)
-            cells |= {(fold, name, group): cell[name].sum() for name in table.classes}
+            cells |= {(fold, name, group): int(cell[name].sum()) for name in table.classes}
     return dict(sorted(cells.items()))
 
 

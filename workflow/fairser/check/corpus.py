@@ -25,10 +25,7 @@ Config = dict[str, Any]
 def check_corpus(config: Config, files: list[str], decode: bool = False) -> Report:
     """What the workflow would find in a corpus, and what would stop it.
 
-    Args:
-        config: the resolved configuration.
-        files: of the configuration, for the command that follows.
-        decode: read every sample of the audio and all precomputed features.
+    ``config`` is resolved from ``files``; ``decode`` reads all of the audio and own features.
     """
     command = "snakemake"
     if files != ["config.yaml"]:

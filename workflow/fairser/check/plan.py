@@ -66,8 +66,8 @@ def _describe_bias(config: Config, table: ClipTable, report: Report) -> list[Cli
     lost = []
     for one in made if attribute in table.attributes else []:
         present = set(one.frame.filter(split="train").select("majority", attribute).iter_rows())
-        cells = product(table.classes, sorted(table.clips()[attribute].drop_nulls().unique()))
-        lost += [f"fold {one.folds[0]} {' '.join(c)}" for c in cells if c not in present]
+        every = product(table.classes, sorted(table.clips()[attribute].drop_nulls().unique()))
+        lost += [f"fold {one.folds[0]} {' '.join(c)}" for c in every if c not in present]
     if lost:
         advice = "" if ratio is None else " A lower 'bias.ratio' leaves more of them."
         report.warn(

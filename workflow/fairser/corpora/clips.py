@@ -103,11 +103,7 @@ def build(
         classes: two at least.
         attributes: the demographic columns.
         origin: the file or folder that messages name.
-        faults: those that the reader found before.
-
-    Raises:
-        InputError: names all faults: a label row that does not sum to 1, a clip twice in a fold, a
-            speaker in two splits of a fold, an unknown split.
+        faults: those that the reader found before; all are raised together.
     """
     found = faults or Faults()
     clash = set(classes) & {*KEYS, *attributes, "majority", AGE_YEARS}
@@ -146,9 +142,6 @@ def rotate(frame: pl.DataFrame, origin: str | Path, faults: Faults = AT_ONCE) ->
     """One row per clip and fold with its ``split``, from one row per clip with its test ``fold``.
 
     Each fold tests on its own clips, develops on those of the next fold and trains on the rest.
-
-    Raises:
-        InputError: a fold that is not a number, or fewer than three folds.
     """
     frame = fold_numbers(frame, faults)
     parts = frame["fold"].unique().sort().to_list()

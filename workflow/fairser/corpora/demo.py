@@ -3,10 +3,8 @@
 eSpeak NG speaks the twelve sentences of CREMA-D, prosody expresses the emotion, and raters are
 simulated. The readers of the real corpus read it unchanged. It shows the finding of the paper:
 both women and happy or fearful speech have a high pitch, so a model trained on a gender-biased
-part of it takes gender for emotion. It says nothing about real people.
-
-eSpeak NG is licensed under GPL-3 and is loaded for the demo corpora only
-(:mod:`fairser.corpora.espeak`).
+part of it takes gender for emotion. It says nothing about real people. eSpeak NG is licensed under
+GPL-3 (see :mod:`fairser.corpora.espeak`).
 """
 
 from collections.abc import Sequence
@@ -97,18 +95,10 @@ class Clip:
 
 
 def make_demo_corpus(folder: Path, n_speakers: int = 40) -> None:
-    """Write the corpus to ``folder``: AudioWAV, labels, VideoDemographics.csv, AudioWAV.tsv.
+    """Write AudioWAV, labels, VideoDemographics.csv and AudioWAV.tsv; each run the same bytes.
 
     The list of files, AudioWAV.tsv (name, SHA-256, bytes), is written last: if it exists, the
-    corpus is complete. Every run on a machine writes the same bytes.
-
-    Args:
-        folder: made where it is missing; clips of the same names in it are overwritten.
-        n_speakers: an even number; fewer speakers make a corpus for tests.
-
-    Raises:
-        InputError: the package ``espeakng-loader`` is not installed.
-        ValueError: fewer than 10 speakers or an odd number.
+    corpus is complete.
     """
     listing = folder / "AudioWAV.tsv"
     listing.unlink(missing_ok=True)
@@ -149,21 +139,18 @@ def make_clips(speaker: Speaker) -> list[Clip]:
     """The clips of one speaker: each emotion in sentences drawn for it."""
     rng = np.random.default_rng([SEED, 1, int(speaker.name)])
     clips = []
-    for code in EMOTIONS:
-        for sentence in rng.choice(list(SENTENCES), SENTENCES_EACH, replace=False):
-            clips.append(_act(speaker, str(sentence), code, rng))
+    for code, emotion in EMOTIONS.items():
+        mean = INTENSITY[emotion.dominant == speaker.gender]
+        for sentence in rng.choice(list(SENTENCES), SENTENCES_EACH, replace=False).tolist():
+            # The intensity decides both how a clip sounds and what the raters hear.
+            intensity = rng.beta(4 * mean, 4 * (1 - mean))
+            prosody = speaker.prosody.express(
+                emotion.prosody, intensity, rng.normal(0, NOISE).tolist()
+            )
+            name = f"{speaker.name}_{sentence}_{code}_XX.wav"
+            recording = Recording(name, SENTENCES[sentence], speaker.voice, prosody)
+            clips.append(Clip(recording, speaker, _judge(intensity, emotion, rng)))
     return clips
-
-
-def _act(speaker: Speaker, sentence: str, code: str, rng: np.random.Generator) -> Clip:
-    """One clip: its intensity decides both how it sounds and what the raters hear."""
-    emotion = EMOTIONS[code]
-    mean = INTENSITY[emotion.dominant == speaker.gender]
-    intensity = rng.beta(4 * mean, 4 * (1 - mean))
-    prosody = speaker.prosody.express(emotion.prosody, intensity, rng.normal(0, NOISE))
-    name = f"{speaker.name}_{sentence}_{code}_XX.wav"
-    recording = Recording(name, SENTENCES[sentence], speaker.voice, prosody)
-    return Clip(recording, speaker, _judge(intensity, emotion, rng))
 
 
 def _judge(intensity: float, emotion: Emotion, rng: np.random.Generator) -> list[float]:

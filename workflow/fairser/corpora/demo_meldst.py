@@ -22,8 +22,6 @@ STRANGERS = ("Somebody",)  # not in the list of genders
 VOICES = {"eng": "en-us", "deu": "de", "jpn": "ja"}
 FAINT = ("deu", "female")  # who acts with less intensity
 INTENSITY = {True: 0.3, False: 1.0}
-
-
 PROSODY = {
     "anger": Prosody(1.2, -15, 30, 14, 0.6),
     "disgust": Prosody(0.8, -25, -20, -4, 0.9),
@@ -33,25 +31,23 @@ PROSODY = {
     "sadness": Prosody(0.7, -15, -40, -14, -0.7),
     "surprise": Prosody(1.0, 40, 45, 4, 0.2),
 }
-# Sentences whose words express an emotion, in the order of EMOTIONS, and neutral ones.
+# Sentences whose words express an emotion, in the order of EMOTIONS, then neutral ones.
 SENTENCES = {
     "eng": (
         *("Stop it now!", "That is foul.", "I am scared.", "How lovely!"),
         *("It is noon.", "I miss her.", "Oh, really?"),
+        *("We go home.", "The door is open.", "Here he comes."),
     ),
     "deu": (
         *("Hör jetzt auf!", "Das ist eklig.", "Ich habe Angst.", "Wie schön!"),
         *("Es ist Mittag.", "Sie fehlt mir.", "Ach, wirklich?"),
+        *("Wir gehen heim.", "Die Tür ist offen.", "Da kommt er."),
     ),
     "jpn": (
         *("やめなさい。", "気持ち悪い。", "怖いです。", "うれしい。"),
         *("正午です。", "さびしい。", "本当ですか。"),
+        *("家に帰ります。", "ドアが開いています。", "彼が来ます。"),
     ),
-}
-PLAIN = {
-    "eng": ("We go home.", "The door is open.", "Here he comes."),
-    "deu": ("Wir gehen heim.", "Die Tür ist offen.", "Da kommt er."),
-    "jpn": ("家に帰ります。", "ドアが開いています。", "彼が来ます。"),
 }
 
 
@@ -68,12 +64,7 @@ class Line:
 def make_demo_meldst(folder: Path, takes: dict[str, int] | None = None) -> None:
     """Write metadata, audio, ``speakers.tsv`` and, last, the list of files ``audio.tsv``.
 
-    Args:
-        folder: made where it is missing.
-        takes: clips of a speaker in each emotion by split; fewer make a corpus for tests.
-
-    Raises:
-        InputError: the package ``espeakng-loader`` is not installed.
+    ``takes`` are the clips of a speaker in each emotion by split.
     """
     rng = np.random.default_rng(SEED)
     recordings: list[Recording] = []
@@ -105,8 +96,8 @@ def _lines(takes: int, start: int, rng: np.random.Generator) -> list[Line]:
     lines = []
     for number, (speaker, emotion) in enumerate(cast, start):
         own, plain = rng.random() < 0.5, int(rng.integers(3))
-        said, place = (SENTENCES, EMOTIONS.index(emotion)) if own else (PLAIN, plain)
-        texts = {language: said[language][place] for language in LANGUAGES}
+        place = EMOTIONS.index(emotion) if own else len(EMOTIONS) + plain
+        texts = {language: said[place] for language, said in SENTENCES.items()}
         lines.append(Line(number, speaker, emotion, texts))
     return lines
 

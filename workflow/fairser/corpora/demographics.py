@@ -23,10 +23,11 @@ SPEAKER_COLUMNS = ("speaker", "SpkrID", "ActorID")
 COLUMN_ALIASES = {"sex": "gender"}
 MEN, WOMEN = ("m", "man", "men"), ("f", "woman", "women")
 VALUE_ALIASES = {"gender": dict.fromkeys(MEN, "male") | dict.fromkeys(WOMEN, "female")}
+AGE_STARTS = {"young": 20, "middle": 36, "elderly": 50}
 PAPER_ORDER = {
     "gender": ["male", "female"],
     "race": ["caucasian", "african_american", "asian"],
-    "age": ["young", "middle", "elderly"],
+    "age": list(AGE_STARTS),
 }
 
 
@@ -92,7 +93,7 @@ def join_speakers(
     both = clips.join(speakers, on="speaker", how="left", suffix=" of the speaker")
     if AGE_YEARS in clips.columns and AGE_YEARS in speakers.columns:
         other = f"{AGE_YEARS} of the speaker"
-        both = both.with_columns(pl.coalesce(AGE_YEARS, other).alias(AGE_YEARS)).drop(other)
+        both = both.with_columns(pl.coalesce(AGE_YEARS, other)).drop(other)
     for name in set(attributes) & set(added):
         other = f"{name} of the speaker"
         wrong = both.filter(pl.col(name) != pl.col(other))
@@ -104,7 +105,7 @@ def join_speakers(
             name=name,
             path=path,
         )
-        both = both.with_columns(pl.coalesce(other, name).alias(name)).drop(other)
+        both = both.with_columns(pl.coalesce(name, other)).drop(other)
     return both, [*attributes, *(name for name in added if name not in attributes)]
 
 
@@ -130,12 +131,7 @@ def _group_ages(frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:
         "age",
     )
     # The paper defines no group below 20: such ages are unknown to the age metrics.
-    group = (
-        pl.when(years >= 50)
-        .then(pl.lit("elderly"))
-        .when(years >= 36)
-        .then(pl.lit("middle"))
-        .when(years >= 20)
-        .then(pl.lit("young"))
-    )
+    group = pl.lit(None, pl.String)
+    for name, start in AGE_STARTS.items():
+        group = pl.when(years >= start).then(pl.lit(name)).otherwise(group)
     return frame.with_columns(group.alias("age"), years.alias(AGE_YEARS))

@@ -43,12 +43,7 @@ CREMA_D = Source(
 def download_labels(
     folder: str | Path, labels: Source = EMO_SUPERB, corpus: Source = CREMA_D
 ) -> None:
-    """Write labels/*.csv and VideoDemographics.csv, and last labels.tsv, which lists them.
-
-    Raises:
-        InputError: git is not installed, a commit cannot be fetched, or a checksum is wrong.
-        OSError: the disk is full.
-    """
+    """Write labels/*.csv and VideoDemographics.csv, and last labels.tsv, which lists them."""
     _require("git")
     folder = Path(folder)
     written = Repository(folder / ".sources/labels", labels).export(folder / "labels")
@@ -61,10 +56,6 @@ def download_audio(folder: str | Path, corpus: Source = CREMA_D) -> None:
     """Write AudioWAV/*.wav, fetching what is missing or wrong, and last AudioWAV.tsv.
 
     The labels must be there: all clips that they name must be in the repository.
-
-    Raises:
-        InputError: as :func:`download_labels`; git-lfs is not installed, or clips are missing.
-        OSError: the disk is full.
     """
     _require("git", "git-lfs")
     folder, audio, listing = Path(folder), Path(folder, "AudioWAV"), Path(folder, "AudioWAV.tsv")

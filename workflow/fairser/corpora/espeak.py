@@ -76,16 +76,13 @@ def write_recordings(folder: Path, recordings: Sequence[Recording], *seed: int) 
 
 
 def record(samples: np.ndarray, level: float, tilt: float, rng: np.random.Generator) -> np.ndarray:
-    """A recording of speech at 16 kHz, in a quiet room, with 0.1 s before and after it.
+    """A recording of speech in a quiet room, with 0.1 s around it: [samples] at ``RATE``.
 
     Args:
-        samples: int16 [samples] at eSpeak's rate.
+        samples: int16 [samples] at ``ENGINE_RATE``.
         level: root mean square in dB relative to full scale.
         tilt: c of the filter x[n] - c x[n-1], about -1 to 1; above 0 it raises the treble.
         rng: draws the noise of the room, ``NOISE`` dB relative to full scale.
-
-    Returns:
-        float64 [samples], within -1 and 1.
     """
     speech = resample_poly(samples / 32768, 320, 441)  # 16000 / 22050
     speech = np.append(speech[0], speech[1:] - tilt * speech[:-1])
@@ -96,11 +93,7 @@ def record(samples: np.ndarray, level: float, tilt: float, rng: np.random.Genera
 
 
 def speak(recordings: Sequence[Recording]) -> list[np.ndarray]:
-    """The sound of each recording's text: int16 arrays [samples], mono, at ``ENGINE_RATE``.
-
-    Raises:
-        InputError: the package ``espeakng-loader`` is not installed.
-    """
+    """The sound of each recording's text: int16 arrays [samples], mono, at ``ENGINE_RATE``."""
     if find_spec("espeakng_loader") is None:
         raise InputError(
             "The demo corpus is spoken by eSpeak NG, but the package espeakng-loader is missing: "

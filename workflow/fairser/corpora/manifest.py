@@ -139,9 +139,6 @@ def speaker_folds(
     Speakers are dealt out group by group, those with the most clips first, each to the fold that
     has the fewest clips of the group so far. scikit-learn's ``StratifiedGroupKFold`` balances
     equally well, but fails if every group has fewer clips than there are folds.
-
-    Raises:
-        InputError: fewer than three folds, or more than speakers.
     """
     speakers = frame["speaker"].n_unique()
     if not 3 <= number <= speakers:

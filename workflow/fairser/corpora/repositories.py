@@ -85,11 +85,7 @@ class Repository:
         return "; ".join([line for line in lines if line][:3])
 
     def export(self, folder: Path) -> list[Path]:
-        """Write the source's files into ``folder`` and return their paths.
-
-        Raises:
-            InputError: a file has the wrong checksum.
-        """
+        """Write the source's files, if they have the right checksum, and return their paths."""
         written = []
         for path, expected in self.source.files.items():
             target = folder / Path(path).name
@@ -105,11 +101,7 @@ class Repository:
         return written
 
     def clips(self) -> dict[str, Clip]:
-        """AudioWAV/*.wav of the commit by name.
-
-        Raises:
-            InputError: a name that could lead out of the folder.
-        """
+        """AudioWAV/*.wav of the commit by name; no name may lead out of the folder."""
         entries = self.git("ls-tree", "-z", f"{self.ref}:AudioWAV").decode("utf-8", "replace")
         pointers = {}
         for mode, _, pointer, name in re.findall(r"(\d+) (\w+) (\w+)\t([^\0]*)\0", entries):
