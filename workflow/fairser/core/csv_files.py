@@ -32,8 +32,8 @@ def read_csv(path: str | Path, separators: str = ",") -> pl.DataFrame:
         frame = pl.read_csv(content, separator=separator, infer_schema=False).fill_null("")
     except pl.exceptions.PolarsError as error:
         raise InputError(
-            f"{path}: not readable as a csv in UTF-8 ({str(error).splitlines()[0]}). Every row needs as "
-            "many values as the header; put a value with a comma in double quotes."
+            f"{path}: not readable as a csv in UTF-8 ({str(error).splitlines()[0]}). Every row "
+            "needs as many values as the header; put a value with a comma in double quotes."
         ) from error
     other = next((s for s in NAMES if s in frame.columns[0]), None)
     if len(frame.columns) == 1 and other:

@@ -109,7 +109,7 @@ def build(
     clash = set(classes) & {*KEYS, *attributes, "majority", AGE_YEARS}
     if clash:
         found.add(f"{origin}: a class cannot have the name of another column: {clash}.")
-        raise InputError(*found.messages)
+        found.raise_all()
     if "row" not in frame.columns:
         frame = frame.with_columns((pl.lit(f"{origin}, clip ") + pl.col("clip")).alias("row"))
     if len(classes) < 2:

@@ -13,7 +13,7 @@ from fairser.corpora import demographics
 from fairser.corpora.faults import Faults
 
 GENDERS = ("female", "male")
-UNKNOWN = (*demographics.UNKNOWN, "u", "other", "mixed")
+UNKNOWN = ("u", "other", "mixed")  # besides those of all demographics
 SHOWN = 3  # examples in a message
 
 
@@ -61,9 +61,7 @@ def _read_genders(path: str | Path) -> pl.DataFrame:
     """``name`` (plain), ``gender`` and ``listed``, a row per speaker."""
     frame = read_csv(path, ",\t")
     require_columns(path, frame.columns, ("speaker", "gender"))
-    words = pl.col("gender").str.strip_chars().str.to_lowercase()
-    aliases = demographics.VALUE_ALIASES["gender"]
-    frame = frame.with_columns(words.replace(aliases), _plain("speaker").alias("name"))
+    frame = demographics.tidy(frame, ["gender"]).with_columns(_plain("speaker").alias("name"))
     faults = Faults()
     faults.note(
         frame.filter(~pl.col("gender").is_in([*GENDERS, *UNKNOWN])),

@@ -80,12 +80,9 @@ def read(corpus: dict[str, Any]) -> ClipTable:
 def listed_files(path: str | Path) -> list[str]:
     """The audio files of a manifest that may have faults, without those outside the folder."""
     try:
-        frame = read_csv(path)
-    except InputError:
+        files = read_csv(path)["file"].unique(maintain_order=True)
+    except (InputError, pl.exceptions.ColumnNotFoundError):
         return []
-    if "file" not in frame.columns:
-        return []
-    files = frame["file"].unique(maintain_order=True)
     return [file for file in files if file.strip() and not leads_out(file)]
 
 
