@@ -144,9 +144,7 @@ def make_clips(speaker: Speaker) -> list[Clip]:
         for sentence in rng.choice(list(SENTENCES), SENTENCES_EACH, replace=False).tolist():
             # The intensity decides both how a clip sounds and what the raters hear.
             intensity = rng.beta(4 * mean, 4 * (1 - mean))
-            prosody = speaker.prosody.express(
-                emotion.prosody, intensity, rng.normal(0, NOISE).tolist()
-            )
+            prosody = speaker.prosody.express(emotion.prosody, intensity, rng.normal(0, NOISE))
             name = f"{speaker.name}_{sentence}_{code}_XX.wav"
             recording = Recording(name, SENTENCES[sentence], speaker.voice, prosody)
             clips.append(Clip(recording, speaker, _judge(intensity, emotion, rng)))

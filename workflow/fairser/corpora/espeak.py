@@ -14,7 +14,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -50,10 +50,11 @@ class Prosody(NamedTuple):
     level: float  # dB relative to full scale
     tilt: float  # above 0 is bright and tense, below 0 dull (see `record`)
 
-    def express(self, emotion: "Prosody", strength: float, noise: Sequence[float]) -> "Prosody":
+    def express(self, emotion: "Prosody", strength: float, noise: Iterable[float]) -> "Prosody":
         """This neutral speech with an emotion of a strength (1: full) and noise for each value."""
-        rate = self.rate * emotion.rate**strength * np.exp(noise[0])
-        others = zip(self[1:], emotion[1:], noise[1:], strict=True)
+        tempo, *rest = noise
+        rate = self.rate * emotion.rate**strength * np.exp(tempo)
+        others = zip(self[1:], emotion[1:], rest, strict=True)
         return Prosody(rate, *(own + strength * more + random for own, more, random in others))
 
 
