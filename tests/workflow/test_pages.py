@@ -13,6 +13,7 @@ from fairser.config.extensions import use
 from fairser.config.schema import load_schema
 from workflow.pages import BLOCKS, DOCUMENTS, Block
 from workflow.runner import ROOT
+from workflow.snakefiles import python_of
 
 # YAML blocks that are no configuration, by document and first line.
 NO_CONFIGURATION: set[tuple[str, str]] = set()
@@ -122,14 +123,10 @@ def said(node: ast.AST) -> str | None:
 @pytest.fixture(scope="module")
 def sayings() -> list[str]:
     """All texts of the package, the scripts and the workflow's own files."""
-    found = []
-    for path in [*(ROOT / "workflow/fairser").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        found += [text for node in ast.walk(tree) if (text := said(node))]
-    for path in (ROOT / "workflow").rglob("*.smk"):
-        joined = re.sub(r'"\s*\n\s*f?"', "", path.read_text(encoding="utf-8"))
-        found += re.findall(r'"([^"\n]+)"', joined)
-    return found
+    paths = [*(ROOT / "workflow/fairser").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
+    trees += [python_of(path) for path in (ROOT / "workflow").rglob("*.smk")]
+    return [text for tree in trees for node in ast.walk(tree) if (text := said(node))]
 
 
 @pytest.mark.parametrize("message", MESSAGES)

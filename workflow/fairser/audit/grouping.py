@@ -8,12 +8,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fairser.audit.decisions import SHOWN, Decisions
-from fairser.audit.inputs import AuditInput, is_free, listed, one_row_each, read_tables, refuse
+from fairser.audit.inputs import AuditInput, is_free, listed, one_row_each, read_tables
 from fairser.audit.wording import CROSS
 from fairser.core.csv_files import require_columns
 from fairser.core.errors import InputError, nearest
 from fairser.core.words import counted
 from fairser.corpora.demographics import attribute_name, order_groups, tidy
+from fairser.corpora.faults import AT_ONCE
 
 MOST_GROUPS = 20  # of an attribute: more are no groups but names or measurements
 WAY_OUT = (
@@ -164,7 +165,7 @@ def _grouped(name: str, values: pl.Series) -> Attribute:
 def _units(clips: pl.DataFrame) -> Units:
     if "speaker" not in clips.columns:
         return Units(np.arange(clips.height), clips.height, speakers=False)
-    refuse(
+    AT_ONCE.note(
         clips.filter(pl.col("speaker").fill_null("") == ""),
         "clip '{clip}' has no speaker; give every clip one, or leave the column out.",
     )

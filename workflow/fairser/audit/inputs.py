@@ -9,7 +9,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,7 +18,7 @@ from fairser.core.errors import InputError, nearest
 from fairser.core.words import joined, shortened
 from fairser.corpora.clips import clip_names
 from fairser.corpora.demographics import KNOWN, RESERVED, SPEAKER_COLUMNS, attribute_name
-from fairser.corpora.faults import Faults
+from fairser.corpora.faults import AT_ONCE
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 LABEL, PREDICTION = "label", "prediction"
@@ -92,7 +91,7 @@ class ClipValues:
         """Whether each row names a class, or its shares or probabilities [N, C]."""
         if not self.by_class:
             wrong = self.frame.filter(~pl.col(self.role).is_in(classes))
-            refuse(
+            AT_ONCE.note(
                 wrong.select("row", name=self.role),
                 "{role} '{name}' is no class. The classes are: {all}. Name all classes with "
                 "--classes, or correct the {role}.",
@@ -114,7 +113,7 @@ class ClipValues:
         numbers = self.frame.select(pl.col(columns).cast(kind, strict=False))
         for name in columns:
             fine = numbers[name].is_between(-ROUNDING, 1 + ROUNDING).fill_null(False)
-            refuse(
+            AT_ONCE.note(
                 self.frame.filter(~fine).select("row", given=name),
                 "column '{name}' holds {given!r}, but must hold a number from 0 to 1. Turn scores "
                 "into probabilities, and divide percentages by 100.",
@@ -202,8 +201,6 @@ def _read(path: Path) -> pl.DataFrame:
         raise InputError(f"{path}: the name must end in .csv, .tsv or .parquet.")
     names = [name.strip() for name in frame.columns]
     for name in names:
-        if "\ufffd" in name or "\0" in name:
-            raise InputError(f"{path}, row 1: the header is not UTF-8; save the file in UTF-8.")
         column = name.split("_duplicated_")[0]  # as polars renames the second one
         if name != column or names.count(name) > 1:
             raise InputError(f"{path}, row 1: there are two columns '{column}'; keep one.")
@@ -228,17 +225,12 @@ def _read_parquet(path: Path) -> pl.DataFrame:
     return frame.with_columns(place.alias("row"))
 
 
-def refuse(bad: pl.DataFrame, text: str, value: str | None = None, **more: Any) -> None:
-    """Raise an InputError if there are bad rows (see :meth:`Faults.note`)."""
-    Faults(at_once=True).note(bad, text, value, **more)
-
-
 def check_unique(frame: pl.DataFrame, key: str, what: str) -> None:
     """Refuse an empty name and a second row of ``key`` (``clip`` or ``speaker``)."""
     empty = frame.filter(pl.col(key) == "")
-    refuse(empty, "column '{key}' is empty; give every row a value.", key=key)
+    AT_ONCE.note(empty, "column '{key}' is empty; give every row a value.", key=key)
     twice = frame.filter(pl.col(key).is_duplicated()).select("row", name=key)
-    refuse(twice, "{key} '{name}' has several rows; {what}.", "name", key=key, what=what)
+    AT_ONCE.note(twice, "{key} '{name}' has several rows; {what}.", "name", key=key, what=what)
 
 
 def one_row_each(frame: pl.DataFrame, key: str) -> pl.DataFrame:
