@@ -15,7 +15,7 @@ from fairser.audio.waveforms import SAMPLE_RATE
 from fairser.core.errors import InputError
 from fairser.core.files import complete, sha256
 from fairser.core.provenance import PACKAGE, closure, commit
-from fairser.inference.model_card import CardSource, model_card
+from fairser.inference.model_card import model_card
 from fairser.inference.saved_model import (
     CONFIG,
     FORMAT,
@@ -118,7 +118,7 @@ def _write(folder: Path, run: Path, saved: SavedModel, metrics: Mapping[str, Any
         CONFIG: json.dumps(_config(folder, saved, metrics), indent=2, allow_nan=False),
         "requirements.txt": "\n".join(requirements(saved, metrics["versions"])),
         "predict.py": PREDICT,
-        "README.md": model_card(CardSource(saved, metrics, run.resolve(), _size(metrics))),
+        "README.md": model_card(saved, metrics, run.resolve(), _size(metrics)),
         "LICENSE": LICENCE.read_text(encoding="utf-8"),
     }
     for name, text in texts.items():
