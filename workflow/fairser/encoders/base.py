@@ -41,7 +41,7 @@ class Settings:
     Attributes:
         folder: local folder of the weights, for kinds with a model.
         device: see :func:`fairser.pretrained.devices.choose`.
-        precision: see :func:`fairser.pretrained.devices.precision`.
+        precision: a key of :data:`fairser.pretrained.devices.PRECISIONS`.
         mean: of the samples of the corpus, subtracted by the kind ``transformers``.
         std: of the samples of the corpus, divided by after that.
     """

@@ -17,7 +17,7 @@ from fairser.audio import torchaudio_cpu  # noqa: F401  before speechbrain
 from fairser.audio.waveforms import SAMPLE_RATE
 from fairser.core.errors import InputError
 from fairser.encoders.base import Settings, check_length, weights_folder
-from fairser.pretrained.devices import choose, precision
+from fairser.pretrained.devices import PRECISIONS, choose
 
 from speechbrain.lobes.features import Fbank  # isort: skip
 from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN  # isort: skip
@@ -112,7 +112,7 @@ def make(settings: Settings) -> SpeakerEncoder:
         InputError: a file is missing or unreadable, ``hyperparams.yaml`` names other classes or
             settings than are supported, or the weights don't fit.
     """
-    device, dtype = choose(settings.device), precision(settings.precision)
+    device, dtype = choose(settings.device), PRECISIONS[settings.precision]
     folder = weights_folder(settings)
     arguments = read_hyperparams(folder / HYPERPARAMS)
     try:

@@ -16,7 +16,7 @@ from fairser.audio.waveforms import SAMPLE_RATE
 from fairser.core.errors import InputError
 from fairser.core.words import shortened
 from fairser.encoders.base import Settings, check_length, weights_folder
-from fairser.pretrained.devices import choose, precision
+from fairser.pretrained.devices import PRECISIONS, choose
 
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel  # isort: skip
 from transformers import Wav2Vec2FeatureExtractor  # isort: skip
@@ -124,7 +124,7 @@ def load(settings: Settings, model_class: Any) -> tuple[Any, bool]:
     Raises:
         InputError: see :func:`make`.
     """
-    folder, dtype = weights_folder(settings), precision(settings.precision)
+    folder, dtype = weights_folder(settings), PRECISIONS[settings.precision]
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     logging.set_verbosity_error()  # it would warn of what is refused below
     logging.disable_progress_bar()

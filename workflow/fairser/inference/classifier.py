@@ -51,17 +51,14 @@ def check_shapes(
     found: Mapping[str, torch.Tensor], expected: Mapping[str, tuple[int, ...]]
 ) -> None:
     """Raise InputError where a tensor is missing, too much, or of another shape or type."""
-    problems = [f"lacks '{name}'" for name in expected if name not in found]
-    problems += [f"holds '{name}', which has no place" for name in found if name not in expected]
-    for name, shape in expected.items():
-        if name in found and (found[name].shape != shape or found[name].dtype != torch.float32):
-            problems.append(
-                f"holds '{name}' as {found[name].dtype} {list(found[name].shape)}, not as "
-                f"{torch.float32} {list(shape)}"
-            )
-    if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    held = {name: f"{tensor.dtype} {list(tensor.shape)}" for name, tensor in found.items()}
+    wanted = {name: f"{torch.float32} {list(shape)}" for name, shape in expected.items()}
+    wrong = [name for name in wanted | held if held.get(name) != wanted.get(name)]
+    if wrong:
+        name = wrong[0]
+        more = f" ({len(wrong) - 1} more differ)" if len(wrong) > 1 else ""
         raise InputError(
-            f"{WEIGHTS} {problems[0]}{more}: these are not the weights of this model on these "
-            "features. Take features and weights of the same run."
+            f"{WEIGHTS}: '{name}' is {held.get(name, 'not there')}, expected "
+            f"{wanted.get(name, 'no such tensor')}{more}: these are not the weights of this model "
+            "on these features. Take features and weights of the same run."
         )

@@ -88,7 +88,7 @@ def modules(saved: SavedModel) -> list[str]:
     named.append(
         "fairser.extraction.store" if kind == "precomputed" else f"fairser.encoders.{kind}"
     )
-    named += ["fairser.pretrained.encoder_files"] if saved.pretrained else []
+    named += ["fairser.pretrained.hub"] if saved.pretrained else []
     named += ["fairser.training.finetuning"] if saved.adapters else []
     found = set(closure([COMMAND, *named], UNUSED))
     parents = {".".join(parts[:n]) for parts in (m.split(".") for m in found) for n in (1, 2)}
