@@ -123,14 +123,10 @@ def check_results(folder: str | Path) -> None:
     """
     path = Path(folder)
     existing = next(p for p in (path, *path.absolute().parents) if p.exists())
-    if not existing.is_dir():
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(
-            f"'results' is '{folder}', but '{existing}' is a file. Name another folder."
-        )
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(
-            f"'results' is '{folder}', but '{existing}' can't be written to. Name another folder "
-            "or have its permissions changed."
+            f"'results' is '{folder}', but '{existing}' is a file or can't be written to. Name "
+            "another folder or have its permissions changed."
         )
 
 

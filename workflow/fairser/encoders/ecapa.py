@@ -55,8 +55,6 @@ class _Loader(yaml.SafeLoader):
 def _tagged(loader: _Loader, tag: str, node: yaml.Node) -> Tagged:
     if isinstance(node, yaml.MappingNode):
         return Tagged(tag, loader.construct_mapping(node, deep=True))
-    if isinstance(node, yaml.SequenceNode):
-        return Tagged(tag, loader.construct_sequence(node, deep=True))
     return Tagged(tag, node.value)
 
 
@@ -64,15 +62,7 @@ _Loader.add_multi_constructor(None, _tagged)  # None: any tag that the safe load
 
 
 class SpeakerEncoder:
-    """Embeddings of the voice, one layer of 192 values.
-
-    Args:
-        features: from waveforms to log-mel bands [B, frame, band].
-        norm: subtracts their mean over the clip.
-        model: ECAPA-TDNN.
-        device: where to compute.
-        dtype: of the network; the bands are always float32.
-    """
+    """Embeddings of the voice, one layer of 192 values; ``dtype`` is that of the network alone."""
 
     layers = 1
 

@@ -32,14 +32,9 @@ class Encoded:
 def encode(
     encoder: Encoder, audio: Audio, plan: list[list[int]], readers: int, dtype: np.dtype
 ) -> Iterator[Encoded]:
-    """Features of the clips, for each batch of a plan.
+    """Features of the clips, for each batch of a plan by :meth:`fairser.audio.reading.Audio.plan`.
 
-    Args:
-        encoder: of the features.
-        audio: of the clips.
-        plan: numbers of the clips of each batch (:meth:`fairser.audio.reading.Audio.plan`).
-        readers: threads that read ahead.
-        dtype: of the features; a value that is too large for it is a fault of the clip.
+    ``readers`` threads read ahead. A value that is too large for ``dtype`` is a fault of the clip.
     """
     for batch in audio.batches(plan, readers):
         done = Encoded([], dict(batch.faults))

@@ -91,7 +91,7 @@ def extract(
 
     Args:
         source: of the store.
-        shard: clips and files.
+        shard: its part of the clips.
         device: auto, cuda, mps or cpu.
         threads: of the model on a CPU; of reading beside a GPU.
         failures: share of the clips that may be left out because they can't be used.

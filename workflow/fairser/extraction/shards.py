@@ -117,8 +117,7 @@ def gather(folders: Sequence[Path], paths: dict[str, str]) -> None:
     Rows are copied in parts, so that memory does not grow with the corpus.
 
     Args:
-        folders: of the shards, each with features.safetensors, clips.csv, faults.csv and
-            source.json.
+        folders: of the shards.
         paths: of the results: ``features``, ``clips``, ``faults`` and ``source``.
 
     Raises:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from fairser.core.errors import InputError
+from fairser.extraction.features import standardised
 from fairser.inference.saved_model import WEIGHTS, SavedModel
 from fairser.methods.base import ADAPTERS, find_method
 
@@ -30,18 +31,15 @@ class Classifier:
         if MEAN in found or STD in found:
             expected |= dict.fromkeys((MEAN, STD), torch.Size((layers, dim)))
         check_shapes(found, expected)
-        mean, std = found.pop(MEAN, None), found.pop(STD, None)
-        self.mean = None if mean is None else mean.numpy()
-        self.std = None if std is None else std.numpy()
+        self.mean, self.std = (
+            found.pop(name).numpy() if name in found else None for name in (MEAN, STD)
+        )
         self.model.load_state_dict(found, assign=True)
         self.model.eval().requires_grad_(False)
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """Probabilities [B, C] of features [B, L, D], float32; NaN for what is not finite."""
-        values = features.astype(np.float32)
-        if self.mean is not None and self.std is not None:
-            with np.errstate(invalid="ignore", over="ignore"):
-                values = ((values - self.mean) / self.std).astype(np.float32)
+        values = standardised(features, self.mean, self.std)
         with torch.inference_mode():
             logits = self.model(torch.from_numpy(values), torch.arange(len(values)))
             return logits.softmax(dim=1).numpy()
