@@ -40,14 +40,8 @@ def find(folder: str | Path) -> dict[str, str]:
 def cancel(folder: str | Path, tell: Callable[[str], object]) -> int:
     """Cancel what an earlier run in ``folder`` left in the queue, and wait until it is gone.
 
-    Nobody else may be running the workflow in this folder; Snakemake's lock sees to that.
-
-    Args:
-        folder: where the earlier run was started.
-        tell: called with one line before the wait.
-
-    Returns:
-        The number of jobs.
+    Nobody else may be running the workflow in this folder; Snakemake's lock sees to that. ``tell``
+    is called with one line before the wait. Returns the number of jobs.
 
     Raises:
         InputError: the queue can't be seen, or a job is still there after :data:`WAIT` seconds.

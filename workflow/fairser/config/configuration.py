@@ -28,7 +28,9 @@ def resolve(config: Config) -> Config:
     Raises:
         InputError: with one line for each fault: key, value, what is allowed, the nearest name.
     """
-    _use_plugins(config.get("plugins"))
+    folders = config.get("plugins")
+    valid = isinstance(folders, list) and all(isinstance(folder, str) for folder in folders)
+    use(folders if valid else [])  # the schema refuses what is not a list of texts
     resolved = fill(config)
     resolved["plugins"] = [str(Path(folder).absolute()) for folder in resolved["plugins"]]
     lines = faults(resolved)
@@ -38,12 +40,6 @@ def resolve(config: Config) -> Config:
         lines = _contradictions(resolved)
     _refuse(lines)
     return resolved
-
-
-def _use_plugins(folders: Any) -> None:
-    """Take extensions from these folders; the schema refuses what is not a list of texts."""
-    valid = isinstance(folders, list) and all(isinstance(folder, str) for folder in folders)
-    use(folders if valid else [])
 
 
 def made_folder(corpus: Config) -> str | None:
@@ -81,16 +77,9 @@ def check_inputs(config: Config) -> None:
 
     What the workflow makes itself need not be there yet.
     """
-    corpus, encoder = config["corpus"], config["encoder"]
-    paths = {f"corpus.{name}": corpus[name] for name in (list_key(corpus), "demographics")}
-    paths |= {
-        f"{section}.{name}": config[section][name]
-        for section, names in OWN_FILES.items()
-        if config[section]["kind"] == PRECOMPUTED
-        for name in names
-    }
-    if encoder["kind"] != PRECOMPUTED:
-        paths["corpus.audio"] = corpus["audio"]
+    corpus = config["corpus"]
+    paths = {name: path for name, path, _ in _needed(config)}
+    paths["corpus.demographics"] = corpus["demographics"]
     made = f"{made_folder(corpus)}/"
     lines = [
         not_there(key, path)
@@ -175,23 +164,28 @@ def _fill_paths(corpus: Config) -> None:
         corpus["audio"] = str(Path(corpus["manifest"]).parent)
 
 
-def _contradictions(config: Config) -> list[str]:
-    """Settings that are each allowed but do not go together."""
-    corpus, encoder = config["corpus"], config["encoder"]
-    lines = []
-    needs = list_key(corpus)
-    if corpus[needs] is None:
-        lines.append(f"'corpus.{needs}' is null; corpus kind '{corpus['kind']}' needs it.")
-    lines += [
-        f"'{section}.{name}' is null; {section} kind 'precomputed' needs it."
+def _needed(config: Config) -> list[tuple[str, Any, str]]:
+    """Key and value of each path that the kinds need, and the section whose kind needs it."""
+    keys = [("corpus", list_key(config["corpus"]), "corpus")]
+    keys += [
+        (section, name, section)
         for section, names in OWN_FILES.items()
         if config[section]["kind"] == PRECOMPUTED
         for name in names
-        if config[section][name] is None
     ]
-    if encoder["kind"] != PRECOMPUTED and corpus["audio"] is None:
-        lines.append(f"'corpus.audio' is null; encoder kind '{encoder['kind']}' needs it.")
-    if encoder["finetune"]:
+    if config["encoder"]["kind"] != PRECOMPUTED:
+        keys.append(("corpus", "audio", "encoder"))
+    return [(f"{section}.{name}", config[section][name], needs) for section, name, needs in keys]
+
+
+def _contradictions(config: Config) -> list[str]:
+    """Settings that are each allowed but do not go together."""
+    lines = [
+        f"'{key}' is null; {section} kind '{config[section]['kind']}' needs it."
+        for key, path, section in _needed(config)
+        if path is None
+    ]
+    if config["encoder"]["finetune"]:
         lines += _finetuning(config)
     return lines + llm.faults(config)
 

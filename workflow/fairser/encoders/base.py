@@ -54,18 +54,12 @@ class Settings:
 
 
 class ClipEncoder:
-    """An encoder of one layer made from a function of one clip, on the CPU.
-
-    Args:
-        encode: from a waveform [sample] to a vector, float32 [D].
-        dim: D.
-    """
+    """An encoder of one layer made from a function of one waveform [sample], float32 [D]."""
 
     layers = 1
 
     def __init__(self, encode: Callable[[torch.Tensor], np.ndarray], dim: int) -> None:
-        self.encode = encode
-        self.dim = dim
+        self.encode, self.dim = encode, dim
 
     def __call__(self, waveforms: torch.Tensor) -> torch.Tensor:
         rows = [torch.from_numpy(self.encode(waveform)) for waveform in waveforms]

@@ -66,14 +66,7 @@ class Files(Audio):
 
 @dataclass(frozen=True)
 class Predictor:
-    """A saved model with its encoder, ready to predict.
-
-    Attributes:
-        saved: the model.
-        classifier: from features to probabilities.
-        encoder: from waveforms to features.
-        device: where the encoder computes.
-    """
+    """A saved model with its encoder, which computes on ``device``, ready to predict."""
 
     saved: SavedModel
     classifier: Classifier
@@ -94,10 +87,9 @@ class Predictor:
             audio = Files(Path(), window, settings["seconds"])
             plan = audio.plan(range(len(window)), BATCH_SECONDS[self.device.type])
             found: dict[int, Prediction] = {}
-            for done in encode(self.encoder, audio, plan, readers, np.dtype(store)):
-                for number, fault in done.faults.items():
-                    found[number] = Prediction(window[number], {}, (), fault)
-                for numbers, features in done.features:
+            for encoded, faults in encode(self.encoder, audio, plan, readers, np.dtype(store)):
+                found |= {n: Prediction(window[n], {}, (), fault) for n, fault in faults.items()}
+                for numbers, features in encoded:
                     clips = [window[number] for number in numbers]
                     made = predictions(self.saved, self.classifier, clips, features)
                     found |= dict(zip(numbers, made, strict=True))

@@ -68,7 +68,6 @@ class Record:
 
     Attributes:
         model: name on the hub, or a local folder.
-        revision: that was asked for.
         commit: that the revision was at the download; None for a local folder.
         folder: absolute path of the files.
         files: SHA-256 of each file, by name.
@@ -106,9 +105,9 @@ def record_path(model: str, revision: str) -> str:
 
 def local_files(model: str, family: str) -> list[str]:
     """Paths of the files that are used of a local folder; nothing for a model of the hub."""
-    if is_folder(model):
-        folder = absolute(model)
-        with suppress(InputError, OSError):  # fetch explains it
+    folder = absolute(model)
+    with suppress(InputError, OSError):  # fetch explains it
+        if is_folder(model):
             return [str(folder / name) for name in choose(file_names(folder), family, str(folder))]
     return []
 
@@ -132,11 +131,7 @@ def read_record(path: str | Path) -> Record:
 
 
 def pins(records: Mapping[str, Record]) -> str:
-    """Configuration, as YAML, with the commit of each model as its ``revision``.
-
-    Args:
-        records: by section of the configuration (``encoder``, ``embedding``, ``pseudo``, ``llm``).
-    """
+    """Configuration, as YAML, with the commit of each section's model as its ``revision``."""
     lines = []
     for section, record in records.items():
         if record.commit is None:

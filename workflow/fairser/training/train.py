@@ -34,10 +34,7 @@ class TrainingJob:
     """One training of the grid.
 
     Attributes:
-        method: its name.
         table: clip table of the fold, with the biased split.
-        inputs: where the features come from.
-        options: settings of the training.
         seed: of initial weights, batch order and the method's own draws.
         grouping: groups of the fold's clips (:mod:`fairser.groups.grouping`), None for the source
             none.
