@@ -28,7 +28,7 @@ def resolve(config: Config) -> Config:
     Raises:
         InputError: with one line for each fault: key, value, what is allowed, the nearest name.
     """
-    folders = config.get("plugins")
+    folders: Any = config.get("plugins")
     valid = isinstance(folders, list) and all(isinstance(folder, str) for folder in folders)
     use(folders if valid else [])  # the schema refuses what is not a list of texts
     resolved = fill(config)
@@ -80,7 +80,7 @@ def check_inputs(config: Config) -> None:
     corpus = config["corpus"]
     paths = {name: path for name, path, _ in _needed(config)}
     paths["corpus.demographics"] = corpus["demographics"]
-    made = f"{made_folder(corpus)}/"
+    made = (f"{made_folder(corpus)}/", llm.DEMO)
     lines = [
         not_there(key, path)
         for key, path in paths.items()
@@ -88,7 +88,7 @@ def check_inputs(config: Config) -> None:
     ]
     if not lines and list_key(corpus) == "labels":
         lines = _missing_folds(config["grid"]["folds"], label_files(corpus))
-    _refuse(lines + llm.missing(config))
+    _refuse(lines)
 
 
 def check_audio(corpus: Config) -> None:
@@ -165,25 +165,25 @@ def _fill_paths(corpus: Config) -> None:
 
 
 def _needed(config: Config) -> list[tuple[str, Any, str]]:
-    """Key and value of each path that the kinds need, and the section whose kind needs it."""
-    keys = [("corpus", list_key(config["corpus"]), "corpus")]
-    keys += [
-        (section, name, section)
+    """Key and value of each path that is needed, and what needs it."""
+    corpus, encoder = config["corpus"], config["encoder"]
+    key = list_key(corpus)
+    needed = [(f"corpus.{key}", corpus[key], f"corpus kind '{corpus['kind']}'")]
+    needed += [
+        (f"{section}.{name}", config[section][name], f"{section} kind '{PRECOMPUTED}'")
         for section, names in OWN_FILES.items()
         if config[section]["kind"] == PRECOMPUTED
         for name in names
     ]
-    if config["encoder"]["kind"] != PRECOMPUTED:
-        keys.append(("corpus", "audio", "encoder"))
-    return [(f"{section}.{name}", config[section][name], needs) for section, name, needs in keys]
+    if encoder["kind"] != PRECOMPUTED:
+        needed.append(("corpus.audio", corpus["audio"], f"encoder kind '{encoder['kind']}'"))
+    return needed + llm.needed(config)
 
 
 def _contradictions(config: Config) -> list[str]:
     """Settings that are each allowed but do not go together."""
     lines = [
-        f"'{key}' is null; {section} kind '{config[section]['kind']}' needs it."
-        for key, path, section in _needed(config)
-        if path is None
+        f"'{key}' is null; {what} needs it." for key, path, what in _needed(config) if path is None
     ]
     if config["encoder"]["finetune"]:
         lines += _finetuning(config)

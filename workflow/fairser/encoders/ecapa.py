@@ -147,15 +147,12 @@ def _arguments(path: Path, content: dict[str, Any], key: str) -> dict[str, Any]:
     """Keyword arguments of one class, references resolved."""
     expected = f"!new:{CLASSES[key].__module__}.{CLASSES[key].__qualname__}"
     entry = content.get(key)
-    if not isinstance(entry, Tagged) or entry.tag != expected:
-        found = entry.tag if isinstance(entry, Tagged) else entry
+    tag, given = (entry.tag, entry.value or {}) if isinstance(entry, Tagged) else (entry, None)
+    if tag != expected or not isinstance(given, dict):
         raise InputError(
-            f"{path}: '{key}' is {found}, but only {expected} is supported; use the model "
-            "speechbrain/spkrec-ecapa-voxceleb or a similar one."
+            f"{path}: '{key}' is {tag}, but only {expected} with named arguments is supported; use "
+            "the model speechbrain/spkrec-ecapa-voxceleb or a similar one."
         )
-    given = entry.value or {}  # a class without arguments
-    if not isinstance(given, dict):
-        raise InputError(f"{path}: the arguments of '{key}' need names.")
     arguments = {}
     for name, value in given.items():
         if isinstance(value, Tagged) and value.tag == "!ref":

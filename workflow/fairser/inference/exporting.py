@@ -84,10 +84,8 @@ def export(run: str | Path, folder: str | Path, zipped: bool = False) -> list[st
 def modules(saved: SavedModel) -> list[str]:
     """Modules that a package needs, including those that are found by name at run time."""
     kind = saved.encoder["kind"]
-    named = [f"fairser.methods.{saved.method}"]
-    named.append(
-        "fairser.extraction.store" if kind == "precomputed" else f"fairser.encoders.{kind}"
-    )
+    encoder = "extraction.store" if kind == "precomputed" else f"encoders.{kind}"
+    named = [f"fairser.methods.{saved.method}", f"fairser.{encoder}"]
     named += ["fairser.pretrained.hub"] if saved.pretrained else []
     named += ["fairser.training.finetuning"] if saved.adapters else []
     found = set(closure([COMMAND, *named], UNUSED))
