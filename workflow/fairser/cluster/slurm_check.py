@@ -86,8 +86,8 @@ def check_all(profile: dict[str, Any], results: str, records: list[Path]) -> Ite
 
     Args:
         profile: content of ``slurm/config.yaml``.
-        results: folder of the results, which nodes must see.
-        records: of the models that the configuration needs, one JSON file each.
+        results: folder that nodes must see.
+        records: of the models that the configuration needs.
     """
     if absent := [tool for tool in TOOLS if shutil.which(tool) is None]:
         fix = "Log in to a machine of the cluster, or load its module: module load slurm."

@@ -18,7 +18,6 @@ class StoreInputs:
     """Inputs from a feature store (:class:`fairser.extraction.features.Inputs`).
 
     Attributes:
-        store: features of all clips.
         standardise: whether each feature gets mean 0 and standard deviation 1 over train; one
             that is constant there is only centred. The statistics are ``features.mean`` and
             ``features.std`` [L, D].
