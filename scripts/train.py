@@ -8,7 +8,7 @@ from fairser.core.jobs import job
 from fairser.corpora.clips import ClipTable
 from fairser.training.checkpoints import make_checkpoint
 from fairser.training.fitting import TrainOptions
-from fairser.training.runs import RunRecord, make_inputs, write_run
+from fairser.training.runs import make_inputs, write_run
 from fairser.training.train import TrainingJob, train_and_predict
 
 with job(snakemake.log[0]):
@@ -30,6 +30,6 @@ with job(snakemake.log[0]):
         hyper=settings["hyper"],
     )
     result = train_and_predict(training, checkpoint)
-    record = RunRecord(dict(cell.items()), origin, snakemake.config)
-    write_run(dict(snakemake.output.items()), result, record)
+    outputs = dict(snakemake.output.items())
+    write_run(outputs, result, dict(cell.items()), origin, snakemake.config)
     checkpoint.remove()

@@ -16,7 +16,7 @@ from fairser.extraction.extract import Shard, StoreSource, extract
 from fairser.pretrained.hub import fetch
 from fairser.pretrained.records import write_record
 from fairser.training.fitting import TrainOptions
-from fairser.training.runs import RunRecord, make_inputs, write_run
+from fairser.training.runs import make_inputs, write_run
 from fairser.training.train import TrainingJob, train_and_predict
 from unit.builders import clip_table
 
@@ -73,7 +73,7 @@ def make_run(folder: Path, method: str = "erm", model: Path | None = None, **giv
     names |= {"history": "history.csv", "run": "run.json"}
     cell = {"method": method, "source": "none", "k": "1", "fold": "1", "seed": "0"}
     paths = {name: str(place / file) for name, file in names.items()}
-    write_run(paths, run, RunRecord(cell, origin, config))
+    write_run(paths, run, cell, origin, config)
     metrics = read_json(place / "run.json") | evaluate(run.predictions, table)
     write_json(place / "metrics.json", metrics)
     with complete(place / "counts.parquet") as path:

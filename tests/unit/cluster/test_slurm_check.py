@@ -52,7 +52,7 @@ def test_without_programs_nothing_else_is_tried(
 @pytest.mark.parametrize(
     ("tool", "script", "name", "fix"),
     [
-        ("sacctmgr", "echo physics", "account", "one of: physics"),
+        ("sacctmgr", "echo physics", "account", "one of yours: physics"),
         ("sinfo", "echo cpu", "partition", "one of: cpu"),
         ("scontrol", "echo 'MinJobAge = 30 sec'", "ended jobs in squeue", "sacct"),
         ("srun", "echo 'srun: error: timed out' >&2; exit 1", "node", "Try again later"),

@@ -23,5 +23,5 @@ def test_a_package_and_its_archive(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "run"), str(tmp_path / "package")]) == BAD_INPUT
-    assert "There is no folder" in capsys.readouterr().err
+    assert "is no run" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

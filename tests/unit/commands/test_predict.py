@@ -79,9 +79,9 @@ def test_progress_is_shown(run: Path, audio: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["--run", "nowhere", "AUDIO"], "There is no folder nowhere"),
-        (["--run", "RUN", "nowhere.wav"], "no file or folder nowhere.wav"),
-        (["--run", "RUN", "AUDIO", "empty"], "empty holds no audio file"),
+        (["--run", "nowhere", "AUDIO"], "nowhere is no run"),
+        (["--run", "RUN", "nowhere.wav"], "nowhere.wav is no file"),
+        (["--run", "RUN", "AUDIO", "empty"], "no folder with an audio file"),
         (["--run", "RUN"], "or --features"),
         (["--run", "RUN", "AUDIO", "--features", "f"], "Name either audio files or"),
         (["--run", "RUN", "AUDIO", "--device", "abacus"], "Device 'abacus' is not available"),

@@ -167,7 +167,7 @@ def test_adapters_come_along_and_the_encoder_is_fetched_at_its_commit(
         assert done.returncode == 0, done.stderr
         assert_same_rows(done.stdout, adapted)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
-    monkeypatch.setattr("fairser.pretrained.encoder_files.fetch", None)
+    monkeypatch.setattr("fairser.pretrained.hub.fetch", None)
     assert_same_predictions(load(package, "cpu"), adapted)
     card = (package / "README.md").read_text()
     assert f"`{commit}`" in card
@@ -185,7 +185,7 @@ def test_without_network_the_message_names_the_option(
     def fetch(*_: object) -> None:
         raise InputError(f"No network. Run {RUN} again.")
 
-    monkeypatch.setattr("fairser.pretrained.encoder_files.fetch", fetch)
+    monkeypatch.setattr("fairser.pretrained.hub.fetch", fetch)
     told = ("No network. Run the same command again.", "--model FOLDER", "lab/wavlm")
     assert_refused(told, load, tmp_path / "package")
 
@@ -244,7 +244,7 @@ def test_what_is_in_it(package: Path, run: Path, tmp_path: Path) -> None:
     assert (
         not {
             "fairser/training/train.py",
-            "fairser/pretrained/encoder_files.py",
+            "fairser/pretrained/hub.py",
             "fairser/training/finetuning.py",
         }
         & code
@@ -303,7 +303,7 @@ def test_a_failure_leaves_nothing(
 def test_only_runs_are_exported(package: Path, tmp_path: Path) -> None:
     assert_refused((str(package), "a package already"), export, package, tmp_path / "again")
     write_json(tmp_path / "llm" / "metrics.json", {"objective": "erm", "settings": {}})
-    told = ("second study", "need no export")
+    told = ("second study", "needs no export")
     assert_refused(told, export, tmp_path / "llm", tmp_path / "again")
     assert not (tmp_path / "again").exists()
 
@@ -320,13 +320,13 @@ def test_tampered_weights_are_refused(package: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 2}, "format 2"),
+        ({"format": 2}, "'format' is 2"),
         ({"sampling_rate": 8000}, "'sampling_rate' is 8000"),
         ({"classes": None}, "config.json"),
         ({"weights": {}}, "KeyError('sha256')"),
         ({"method": "erm.evil"}, "no method 'erm.evil'"),
-        ({"encoder": {"kind": "os"}}, "encoder kind 'os'"),
-        ({"encoder": {}}, "encoder kind None"),
+        ({"encoder": {"kind": "os"}}, "encoder 'os'"),
+        ({"encoder": {}}, "encoder 'None'"),
         ({"encoder": {"kind": "fbank", "pool": "max"}}, "the setting 'pool'"),
         ({"classes": ["angry", "sad"]}, "'classifier.weight'"),
     ],

@@ -193,7 +193,7 @@ def test_incomplete_runs(copy: Path) -> None:
     assert_refused(("lacks model.safetensors", "`snakemake`"), load, copy)
     (copy / "elsewhere").rename(copy / "model.safetensors")
     (copy / "metrics.json").unlink()
-    assert_refused(("no metrics.json", "was not evaluated", "`snakemake`"), load, copy)
+    assert_refused(("lacks metrics.json", "`snakemake`"), load, copy)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"method": "erm"}', '{"method": 7}'])
@@ -234,8 +234,6 @@ def test_runs_of_the_second_study(tmp_path: Path) -> None:
     write_json(tmp_path / "metrics.json", record)
     told = ("second study", "Qwen/Qwen2-Audio-7B-Instruct", "PeftModel.from_pretrained")
     assert_refused((*told, str(tmp_path)), load, tmp_path)
-    write_json(tmp_path / "metrics.json", record | {"objective": "zero_shot"})
-    assert_refused(("second study", "without training", "as it is"), load, tmp_path)
     (tmp_path / "metrics.json").unlink()
     (tmp_path / "adapter_config.json").touch()
     assert_refused(("second study", "PeftModel.from_pretrained"), load, tmp_path)
@@ -251,12 +249,12 @@ def test_weights_of_another_model(copy: Path) -> None:
         assert_refused((*words, "model.safetensors"), load, copy)
 
     name = "classifier.weight"
-    refused((f"lacks '{name}'",), **{name: None})
+    refused((f"'{name}' is not there",), **{name: None})
     refused((f"'{name}'", "[4, 256]", "[3, 256]"), **{name: torch.ones(4, 256)})
-    refused((f"'{name}' as torch.float64",), **{name: tensors[name].double()})
+    refused((f"'{name}' is torch.float64",), **{name: tensors[name].double()})
     refused(("'extra'",), extra=torch.ones(1))
-    refused(("'features.mean' as", "[1, 320]"), **{"features.mean": torch.ones(1, 1)})
-    refused(("lacks 'features.std'",), **{"features.std": None})
+    refused(("'features.mean' is", "[1, 320]"), **{"features.mean": torch.ones(1, 1)})
+    refused(("'features.std' is not there",), **{"features.std": None})
     path.write_bytes(path.read_bytes()[:1000])
     assert_refused((str(path), "safetensors"), load, copy)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fairser.pretrained.devices import choose, describe, precision
+from fairser.pretrained.devices import choose, describe
 from unit.corpora.builders import assert_refused
 
 
@@ -41,12 +41,6 @@ def test_float32_is_not_rounded_to_tf32() -> None:
     choose("cpu")
     assert not torch.backends.cudnn.allow_tf32
     assert not torch.backends.cuda.matmul.allow_tf32
-
-
-def test_precisions() -> None:
-    found = [precision(name) for name in ("float32", "bfloat16", "float16")]
-    assert found == [torch.float32, torch.bfloat16, torch.float16]
-    assert_refused(("'float8'", "float32, bfloat16, float16", "Did you mean"), precision, "float8")
 
 
 def test_descriptions(monkeypatch: pytest.MonkeyPatch) -> None:

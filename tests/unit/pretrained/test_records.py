@@ -1,6 +1,5 @@
 """Records of models: their names, what they say, and what is refused."""
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -66,13 +65,8 @@ def test_bad_record(tmp_path: Path, text: str | None) -> None:
 def test_locate(tmp_path: Path) -> None:
     path, record = tmp_path / "record.json", record_of(tmp_path / "model")
     write_record(path, record)
-    assert locate(path) == locate(path, sure=True) == tmp_path / "model"
 
-    Path(record.folder, WEIGHTS).write_bytes(b"other")
     assert locate(path) == tmp_path / "model"
-    found, expected = hashlib.sha256(b"other").hexdigest(), record.files[WEIGHTS]
-    with pytest.raises(InputError, match=f"another {WEIGHTS}: .*{found}, expected {expected}"):
-        locate(path, sure=True)
 
     Path(record.folder, WEIGHTS).unlink()
     with pytest.raises(InputError) as caught:

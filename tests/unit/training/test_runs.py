@@ -21,7 +21,7 @@ from fairser.corpora.clips import ClipTable
 from fairser.extraction.inputs import StoreInputs
 from fairser.training.checkpoints import Checkpoint
 from fairser.training.fitting import TrainOptions
-from fairser.training.runs import RunRecord, make_inputs, write_run
+from fairser.training.runs import make_inputs, write_run
 from fairser.training.train import TrainingJob, TrainingResult, train_and_predict
 from unit.builders import assert_same_run, clip_table, feature_store, write_store
 
@@ -151,7 +151,7 @@ def test_written_files_hold_the_run(given: dict[str, Any], tmp_path: Path) -> No
         TrainingJob("random", table, StoreInputs(store, False), TrainOptions(), 3)
     )
     cell = {"method": "random", "source": "none", "k": "1", "fold": "1", "seed": "3"}
-    write_run(given["output"], run, RunRecord(cell, {"device": "cpu"}, given["config"]))
+    write_run(given["output"], run, cell, {"device": "cpu"}, given["config"])
     assert_frame_equal(pl.read_parquet(given["output"]["predictions"]), run.predictions)
     assert load_file(given["output"]["model"]) == {}
     record = read_json(given["output"]["run"])

@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from fairser.core.errors import InputError
@@ -22,16 +21,8 @@ POLL = 1
 CHUNK = 500  # jobs named in one command line
 
 
-@dataclass(frozen=True)
-class Leftover:
-    """A job in the queue."""
-
-    job: str
-    state: str
-
-
-def find(folder: str | Path) -> list[Leftover]:
-    """This user's jobs of the workflow in ``folder`` that wait, run or are about to end.
+def find(folder: str | Path) -> dict[str, str]:
+    """Number and state of this user's jobs of the workflow in ``folder`` that have not ended.
 
     Raises:
         InputError: the queue can't be seen.
@@ -39,39 +30,34 @@ def find(folder: str | Path) -> list[Leftover]:
     here = os.path.realpath(folder)
     lines = _run("squeue", "--noheader", f"--user={getpass.getuser()}", "--format=%i|%T|%j|%Z")
     jobs = [line.split("|", 3) for line in lines.splitlines() if line.count("|") >= 3]
-    return [
-        Leftover(job, state)
+    return {
+        job: state
         for job, state, name, where in jobs
         if name.startswith(PREFIX) and os.path.realpath(where) == here
-    ]
+    }
 
 
 def cancel(folder: str | Path, tell: Callable[[str], object]) -> int:
     """Cancel what an earlier run in ``folder`` left in the queue, and wait until it is gone.
 
-    Nobody else may be running the workflow in this folder; Snakemake's lock sees to that.
-
-    Args:
-        folder: where the earlier run was started.
-        tell: called with one line before the wait.
-
-    Returns:
-        The number of jobs.
+    Nobody else may be running the workflow in this folder; Snakemake's lock sees to that. ``tell``
+    is called with one line before the wait. Returns the number of jobs.
 
     Raises:
         InputError: the queue can't be seen, or a job is still there after :data:`WAIT` seconds.
     """
-    jobs = [leftover.job for leftover in find(folder)]
+    jobs = list(find(folder))
     if not jobs:
         return 0
     tell(f"Cancelling {len(jobs)} job(s) that an earlier run left in the queue: {' '.join(jobs)}.")
     for start in range(0, len(jobs), CHUNK):
         _run("scancel", *jobs[start : start + CHUNK])
     end = time.monotonic() + WAIT
-    while left := [leftover for leftover in find(folder) if leftover.job in jobs]:
+    while left := [(job, state) for job, state in find(folder).items() if job in jobs]:
         if time.monotonic() > end:
+            job, state = left[0]
             raise InputError(
-                f"Slurm job {left[0].job} of an earlier run is still {left[0].state} {WAIT} s "
+                f"Slurm job {job} of an earlier run is still {state} {WAIT} s "
                 "after it was cancelled, and could write into the results. Wait until squeue no "
                 "longer lists it (its node may be down: ask the site), then start again."
             )

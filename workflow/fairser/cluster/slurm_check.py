@@ -21,6 +21,7 @@ from fairser.pretrained.records import locate
 
 PROFILE = Path("slurm/config.yaml")
 TOOLS = ("sbatch", "srun", "squeue", "scancel", "sacctmgr", "scontrol", "sinfo")
+TASK = ("--ntasks=1", "--cpus-per-task=1")
 QUEUE = 60  # seconds to wait for a node
 POLL_LIMIT = 180  # seconds: the longest time between two looks of the plugin at the queue
 FORMULA = re.compile(r"(\d+)(\s*\*\s*attempt)?")
@@ -42,9 +43,8 @@ class Check:
         return not self.fix
 
     def __str__(self) -> str:
-        if self.ok:
-            return f"ok       {self.name}: {self.found}"
-        return f"missing  {self.name}: {self.found}\n         {self.fix}"
+        text = f"{'ok' if self.ok else 'missing':8} {self.name}: {self.found}"
+        return text if self.ok else f"{text}\n         {self.fix}"
 
 
 def requests(profile: dict[str, Any]) -> dict[str, Request]:
@@ -67,7 +67,7 @@ def first_try(value: Any) -> Any:
 
 
 def arguments(request: Request) -> list[str]:
-    """The options of sbatch that the executor plugin makes of a request."""
+    """The options of sbatch that the executor plugin makes of a request, without its task."""
     options = {
         "slurm_account": "--account",
         "slurm_partition": "--partition",
@@ -78,8 +78,7 @@ def arguments(request: Request) -> list[str]:
         "qos": "--qos",
         "constraint": "--constraint",
     }
-    made = [f"{option}={request[name]}" for name, option in options.items() if name in request]
-    return [*made, "--ntasks=1", "--cpus-per-task=1"]
+    return [f"{option}={request[name]}" for name, option in options.items() if name in request]
 
 
 def check_all(profile: dict[str, Any], results: str, records: list[Path]) -> Iterator[Check]:
@@ -87,57 +86,49 @@ def check_all(profile: dict[str, Any], results: str, records: list[Path]) -> Ite
 
     Args:
         profile: content of ``slurm/config.yaml``.
-        results: folder of the results, which nodes must see.
-        records: of the models that the configuration needs, one JSON file each.
+        results: folder that nodes must see.
+        records: of the models that the configuration needs.
     """
-    tools = check_tools()
-    yield tools
-    if not tools.ok:
+    if absent := [tool for tool in TOOLS if shutil.which(tool) is None]:
+        fix = "Log in to a machine of the cluster, or load its module: module load slurm."
+        yield Check("programs", f"no {', '.join(absent)} on PATH", fix)
         return
+    yield Check("programs", ", ".join(TOOLS))
     asked = requests(profile)
-    default = asked["default"]
-    yield check_account(default.get("slurm_account"))
+    yield check_account(asked["default"].get("slurm_account"))
     yield from check_partitions(asked)
     yield check_job_age(profile)
     for rule, request in asked.items():
         yield check_request(rule, request)
-    yield from check_node(default, results)
-    yield from check_models(records)
-
-
-def check_tools() -> Check:
-    absent = [tool for tool in TOOLS if shutil.which(tool) is None]
-    if absent:
-        fix = "Log in to a machine of the cluster, or load its module: module load slurm."
-        return Check("programs", f"no {', '.join(absent)} on PATH", fix)
-    return Check("programs", ", ".join(TOOLS))
+    yield from check_node(asked["default"], results)
+    for path in records:
+        try:
+            yield Check("model", f"{path}: {locate(path)}")
+        except InputError as error:  # nodes may have no network
+            fix = "Run on a machine with network: snakemake download_models"
+            yield Check("model", str(error), fix)
 
 
 def check_account(account: str | None) -> Check:
-    name = "account"
     done = _run("sacctmgr", "-nP", "show", "associations", f"user={getpass.getuser()}",
                 "format=account")  # fmt: skip
     known = sorted(set(done.stdout.split()))
     if done.returncode or not known:
-        return Check(name, f"'{account}', not checked: the site keeps no list of accounts")
-    if account not in known:
-        fix = f"Set slurm_account in {PROFILE} to one of: {', '.join(known)}."
-        return Check(name, f"'{account}' is not yours", fix)
-    return Check(name, str(account))
+        return Check("account", f"'{account}', not checked: the site keeps no list of accounts")
+    fix = f"Set slurm_account in {PROFILE} to one of yours: {', '.join(known)}."
+    return Check("account", str(account), "" if account in known else fix)
 
 
 def check_partitions(asked: dict[str, Request]) -> Iterator[Check]:
     done = _run("sinfo", "--noheader", "--format=%R")
-    known = sorted(set(done.stdout.split()))
     if done.returncode:
         yield Check("partitions", done.stderr.strip(), "Is the controller up? Try sinfo.")
         return
+    known = sorted(set(done.stdout.split()))
+    fix = f"Set slurm_partition in {PROFILE} to one that exists, one of: {', '.join(known)}."
     wanted = dict.fromkeys(r["slurm_partition"] for r in asked.values() if "slurm_partition" in r)
     for partition in wanted:
-        ok = partition in known
-        fix = "" if ok else f"Set slurm_partition in {PROFILE} to one of: {', '.join(known)}."
-        found = partition if ok else f"'{partition}' does not exist"
-        yield Check("partition", found, fix)
+        yield Check("partition", partition, "" if partition in known else fix)
 
 
 def check_job_age(profile: dict[str, Any]) -> Check:
@@ -157,15 +148,14 @@ def check_job_age(profile: dict[str, Any]) -> Check:
 def check_request(rule: str, request: Request) -> Check:
     """Whether Slurm would accept a request; nothing is submitted."""
     options = arguments(request)
-    shown = " ".join(options[:-2])
-    done = _run("sbatch", "--test-only", *options, "--wrap=true")
-    if done.returncode:
-        reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no reason given"
-        fix = f"Change it in {PROFILE}."
-        if "gres" in request or "gpu" in request:
-            fix = f"Change it in {PROFILE}: some sites take gres: \"'gpu:1'\", others gpu: 1."
-        return Check(f"request ({rule})", f"{shown}: {reason}", fix)
-    return Check(f"request ({rule})", shown)
+    name, shown = f"request ({rule})", " ".join(options)
+    done = _run("sbatch", "--test-only", *options, *TASK, "--wrap=true")
+    if not done.returncode:
+        return Check(name, shown)
+    fix = f"Change it in {PROFILE}"
+    if "gres" in request or "gpu" in request:
+        fix += ": some sites take gres: \"'gpu:1'\", others gpu: 1"
+    return Check(name, f"{shown}: {_last_line(done.stderr)}", f"{fix}.")
 
 
 def check_node(request: Request, results: str) -> Iterator[Check]:
@@ -178,39 +168,31 @@ def check_node(request: Request, results: str) -> Iterator[Check]:
         seen = f"open({str(Path(file.name).absolute())!r}).read() == 'seen'"
         code = f"import os\nprint('host', os.uname().nodename)\nprint('files', {seen})\n"
         code += f"import {PACKAGES}\nprint('python True')"
-        request = {k: v for k, v in request.items() if k not in ("runtime", "gres", "gpu")}
-        options = [o for o in arguments(request) if not o.startswith("--mem")]
-        done = _run("srun", *options, "--mem=2000", "--time=2", f"--immediate={QUEUE}",
-                    sys.executable, "-c", code, timeout=QUEUE + 180)  # fmt: skip
+        wanted = {k: v for k, v in request.items() if k not in ("runtime", "gres", "gpu", "mem_mb")}
+        done = _run("srun", *arguments(wanted), *TASK, "--mem=2000", "--time=2",
+                    f"--immediate={QUEUE}", sys.executable, "-c", code,
+                    timeout=QUEUE + 180)  # fmt: skip
     said = dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
-    last = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no answer"
     if "host" not in said:
-        if not Path(sys.executable).exists() or "No such file" in done.stderr:
-            fix = "Put the environment on a file system that nodes share: make setup VENV=..."
-            yield Check("python on a node", f"{sys.executable} does not start: {last}", fix)
-            return
-        fix = f"No node within {QUEUE} s? Try again later; all else above is checked."
-        yield Check("node", last, fix)
+        yield Check(
+            "node",
+            _last_line(done.stderr),
+            f"No node within {QUEUE} s? Try again later; all else above is checked. If "
+            f"{sys.executable} does not start there: put the environment on a file system that "
+            "nodes share, make setup VENV=...",
+        )
         return
     where = f"on {said['host']}"
-    shared = said.get("files") == "True"
-    fix = "" if shared else "Move the workflow's folder to a file system that nodes share."
-    yield Check("shared files", f"{home} {'seen' if shared else 'not seen'} {where}", fix)
-    python = said.get("python") == "True"
-    fix = "" if python else "Install requirements.txt into an environment that nodes share."
-    yield Check("python on a node", f"{sys.executable} {where}" if python else last, fix)
+    shared, python = said.get("files") == "True", "python" in said
+    fix = "Move the workflow's folder to a file system that nodes share."
+    yield Check("shared files", f"{home} {where}", "" if shared else fix)
+    fix = "Install requirements.txt into an environment that nodes share."
+    found = f"{sys.executable} {where}" if python else _last_line(done.stderr)
+    yield Check("python on a node", found, "" if python else fix)
 
 
-def check_models(records: list[Path]) -> Iterator[Check]:
-    """Whether the weights that the configuration needs are present; nodes may have no network."""
-    for path in records:
-        try:
-            folder = locate(path)
-        except InputError as error:
-            fix = "Run on a machine with network: snakemake download_models"
-            yield Check("model", str(error), fix)
-        else:
-            yield Check("model", f"{path}: {folder}")
+def _last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2] or "no answer"
 
 
 def _run(*command: str, timeout: int = 60) -> subprocess.CompletedProcess[str]:

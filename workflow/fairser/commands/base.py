@@ -38,12 +38,7 @@ def command(main: Main) -> Main:
 
 
 def new_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
-    """A parser with the module's docstring as its help.
-
-    Args:
-        name: of the script, without folder and ending.
-        doc: ``__doc__`` of the command's module.
-    """
+    """A parser of a script, without folder and ending, with its module's docstring as its help."""
     return argparse.ArgumentParser(
         prog=f"scripts/{name}.py",
         description=doc,
@@ -56,14 +51,11 @@ def whole_number(least: int) -> Callable[[str], int]:
     """A type of argument: a whole number that is not below ``least``."""
 
     def convert(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text} is not a whole number") from None
-        if value < least:
+        if int(text) < least:
             raise argparse.ArgumentTypeError(f"{text} is less than {least}")
-        return value
+        return int(text)
 
+    convert.__name__ = "whole number"  # argparse names it where `int` fails
     return convert
 
 

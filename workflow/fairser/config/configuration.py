@@ -28,7 +28,9 @@ def resolve(config: Config) -> Config:
     Raises:
         InputError: with one line for each fault: key, value, what is allowed, the nearest name.
     """
-    _use_plugins(config.get("plugins"))
+    folders: Any = config.get("plugins")
+    valid = isinstance(folders, list) and all(isinstance(folder, str) for folder in folders)
+    use(folders if valid else [])  # the schema refuses what is not a list of texts
     resolved = fill(config)
     resolved["plugins"] = [str(Path(folder).absolute()) for folder in resolved["plugins"]]
     lines = faults(resolved)
@@ -38,12 +40,6 @@ def resolve(config: Config) -> Config:
         lines = _contradictions(resolved)
     _refuse(lines)
     return resolved
-
-
-def _use_plugins(folders: Any) -> None:
-    """Take extensions from these folders; the schema refuses what is not a list of texts."""
-    valid = isinstance(folders, list) and all(isinstance(folder, str) for folder in folders)
-    use(folders if valid else [])
 
 
 def made_folder(corpus: Config) -> str | None:
@@ -81,17 +77,10 @@ def check_inputs(config: Config) -> None:
 
     What the workflow makes itself need not be there yet.
     """
-    corpus, encoder = config["corpus"], config["encoder"]
-    paths = {f"corpus.{name}": corpus[name] for name in (list_key(corpus), "demographics")}
-    paths |= {
-        f"{section}.{name}": config[section][name]
-        for section, names in OWN_FILES.items()
-        if config[section]["kind"] == PRECOMPUTED
-        for name in names
-    }
-    if encoder["kind"] != PRECOMPUTED:
-        paths["corpus.audio"] = corpus["audio"]
-    made = f"{made_folder(corpus)}/"
+    corpus = config["corpus"]
+    paths = {name: path for name, path, _ in _needed(config)}
+    paths["corpus.demographics"] = corpus["demographics"]
+    made = (f"{made_folder(corpus)}/", llm.DEMO)
     lines = [
         not_there(key, path)
         for key, path in paths.items()
@@ -99,7 +88,7 @@ def check_inputs(config: Config) -> None:
     ]
     if not lines and list_key(corpus) == "labels":
         lines = _missing_folds(config["grid"]["folds"], label_files(corpus))
-    _refuse(lines + llm.missing(config))
+    _refuse(lines)
 
 
 def check_audio(corpus: Config) -> None:
@@ -123,14 +112,10 @@ def check_results(folder: str | Path) -> None:
     """
     path = Path(folder)
     existing = next(p for p in (path, *path.absolute().parents) if p.exists())
-    if not existing.is_dir():
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(
-            f"'results' is '{folder}', but '{existing}' is a file. Name another folder."
-        )
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(
-            f"'results' is '{folder}', but '{existing}' can't be written to. Name another folder "
-            "or have its permissions changed."
+            f"'results' is '{folder}', but '{existing}' is a file or can't be written to. Name "
+            "another folder or have its permissions changed."
         )
 
 
@@ -179,23 +164,28 @@ def _fill_paths(corpus: Config) -> None:
         corpus["audio"] = str(Path(corpus["manifest"]).parent)
 
 
-def _contradictions(config: Config) -> list[str]:
-    """Settings that are each allowed but do not go together."""
+def _needed(config: Config) -> list[tuple[str, Any, str]]:
+    """Key and value of each path that is needed, and what needs it."""
     corpus, encoder = config["corpus"], config["encoder"]
-    lines = []
-    needs = list_key(corpus)
-    if corpus[needs] is None:
-        lines.append(f"'corpus.{needs}' is null; corpus kind '{corpus['kind']}' needs it.")
-    lines += [
-        f"'{section}.{name}' is null; {section} kind 'precomputed' needs it."
+    key = list_key(corpus)
+    needed = [(f"corpus.{key}", corpus[key], f"corpus kind '{corpus['kind']}'")]
+    needed += [
+        (f"{section}.{name}", config[section][name], f"{section} kind '{PRECOMPUTED}'")
         for section, names in OWN_FILES.items()
         if config[section]["kind"] == PRECOMPUTED
         for name in names
-        if config[section][name] is None
     ]
-    if encoder["kind"] != PRECOMPUTED and corpus["audio"] is None:
-        lines.append(f"'corpus.audio' is null; encoder kind '{encoder['kind']}' needs it.")
-    if encoder["finetune"]:
+    if encoder["kind"] != PRECOMPUTED:
+        needed.append(("corpus.audio", corpus["audio"], f"encoder kind '{encoder['kind']}'"))
+    return needed + llm.needed(config)
+
+
+def _contradictions(config: Config) -> list[str]:
+    """Settings that are each allowed but do not go together."""
+    lines = [
+        f"'{key}' is null; {what} needs it." for key, path, what in _needed(config) if path is None
+    ]
+    if config["encoder"]["finetune"]:
         lines += _finetuning(config)
     return lines + llm.faults(config)
 

@@ -1,9 +1,6 @@
 """What the configuration must have for the second study, beyond its schema."""
 
-from pathlib import Path
 from typing import Any
-
-from fairser.core.errors import not_there
 
 DEMO = "resources/demo_llm"  # made by the workflow
 DEMO_MODEL = f"{DEMO}/model"
@@ -22,11 +19,7 @@ def faults(config: dict[str, Any]) -> list[str]:
     if config["study"] != "minmaxgap":
         return []
     llm = config["llm"]
-    lines = [
-        f"'llm.corpus.{name}' is null; the study minmaxgap needs it (docs/minmaxgap.md)."
-        for name in DEMO_PATHS
-        if llm["corpus"][name] is None
-    ]
+    lines = []
     shown = llm["tables"]
     if "minmaxgap" in llm["grid"]["objectives"]:
         lines += [
@@ -41,14 +34,10 @@ def faults(config: dict[str, Any]) -> list[str]:
     return lines
 
 
-def missing(config: dict[str, Any]) -> list[str]:
-    """Files and folders that are named but not there."""
+def needed(config: dict[str, Any]) -> list[tuple[str, Any, str]]:
+    """Key and value of each path that is needed, and what needs it."""
     if config["study"] != "minmaxgap":
         return []
     corpus = config["llm"]["corpus"]
-    paths = {f"llm.corpus.{name}": corpus[name] for name in DEMO_PATHS}
-    return [
-        not_there(key, path)
-        for key, path in paths.items()
-        if not str(path).startswith(DEMO) and not Path(path).exists()
-    ]
+    what = "the study minmaxgap"
+    return [(f"llm.corpus.{name}", corpus[name], what) for name in DEMO_PATHS]

@@ -11,7 +11,7 @@ from torch import nn
 
 from fairser.audio import torchaudio_cpu  # noqa: F401  before transformers
 from fairser.encoders.base import Settings, check_length
-from fairser.encoders.transformers import load, normalise, receptive_field
+from fairser.encoders.transformers import SpeechEncoder, load
 from fairser.pretrained.devices import choose
 
 from transformers import Wav2Vec2Config, Wav2Vec2Model, Wav2Vec2PreTrainedModel  # isort: skip
@@ -51,25 +51,19 @@ class AgeGenderModel(Wav2Vec2PreTrainedModel):
         return self.age(pooled), self.gender(pooled)
 
 
-class GenderEncoder:
+class GenderEncoder(SpeechEncoder):
     """p_female and p_male as a layer of two values."""
 
-    layers = 1
-    dim = 2
-
     def __init__(self, model: Any, normalised: bool, device: torch.device) -> None:
-        self.model = model.to(device)
-        self.normalised = normalised
-        self.device = device
-        self.shortest = receptive_field(model.config)
+        super().__init__(model, normalised, Settings(), device)
+        self.layers, self.dim = 1, 2
 
     def __call__(self, waveforms: torch.Tensor) -> torch.Tensor:
         """Probabilities [B, 1, 2] of female and male, without child and scaled to sum 1."""
         check_length(waveforms, self.shortest, "the age-gender model")
         with torch.inference_mode():
-            waveforms = waveforms.to(self.device)
-            inputs = normalise(waveforms) if self.normalised else waveforms
-            logits = self.model(inputs.to(self.model.dtype))[1].float()
+            inputs = self.prepare(waveforms).to(self.model.dtype)
+            logits = self.model(inputs)[1].float()
             # The softmax over three, renormalised to two of them, is the softmax over the two.
             shares = logits[:, :2].softmax(dim=1)[:, None]
         return shares.to("cpu", copy=True)

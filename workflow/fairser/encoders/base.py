@@ -41,7 +41,7 @@ class Settings:
     Attributes:
         folder: local folder of the weights, for kinds with a model.
         device: see :func:`fairser.pretrained.devices.choose`.
-        precision: see :func:`fairser.pretrained.devices.precision`.
+        precision: a key of :data:`fairser.pretrained.devices.PRECISIONS`.
         mean: of the samples of the corpus, subtracted by the kind ``transformers``.
         std: of the samples of the corpus, divided by after that.
     """
@@ -54,18 +54,12 @@ class Settings:
 
 
 class ClipEncoder:
-    """An encoder of one layer made from a function of one clip, on the CPU.
-
-    Args:
-        encode: from a waveform [sample] to a vector, float32 [D].
-        dim: D.
-    """
+    """An encoder of one layer made from a function of one waveform [sample], float32 [D]."""
 
     layers = 1
 
     def __init__(self, encode: Callable[[torch.Tensor], np.ndarray], dim: int) -> None:
-        self.encode = encode
-        self.dim = dim
+        self.encode, self.dim = encode, dim
 
     def __call__(self, waveforms: torch.Tensor) -> torch.Tensor:
         rows = [torch.from_numpy(self.encode(waveform)) for waveform in waveforms]

@@ -17,7 +17,7 @@ from fairser.audio import torchaudio_cpu  # noqa: F401  before speechbrain
 from fairser.audio.waveforms import SAMPLE_RATE
 from fairser.core.errors import InputError
 from fairser.encoders.base import Settings, check_length, weights_folder
-from fairser.pretrained.devices import choose, precision
+from fairser.pretrained.devices import PRECISIONS, choose
 
 from speechbrain.lobes.features import Fbank  # isort: skip
 from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN  # isort: skip
@@ -55,8 +55,6 @@ class _Loader(yaml.SafeLoader):
 def _tagged(loader: _Loader, tag: str, node: yaml.Node) -> Tagged:
     if isinstance(node, yaml.MappingNode):
         return Tagged(tag, loader.construct_mapping(node, deep=True))
-    if isinstance(node, yaml.SequenceNode):
-        return Tagged(tag, loader.construct_sequence(node, deep=True))
     return Tagged(tag, node.value)
 
 
@@ -64,15 +62,7 @@ _Loader.add_multi_constructor(None, _tagged)  # None: any tag that the safe load
 
 
 class SpeakerEncoder:
-    """Embeddings of the voice, one layer of 192 values.
-
-    Args:
-        features: from waveforms to log-mel bands [B, frame, band].
-        norm: subtracts their mean over the clip.
-        model: ECAPA-TDNN.
-        device: where to compute.
-        dtype: of the network; the bands are always float32.
-    """
+    """Embeddings of the voice, one layer of 192 values; ``dtype`` is that of the network alone."""
 
     layers = 1
 
@@ -112,7 +102,7 @@ def make(settings: Settings) -> SpeakerEncoder:
         InputError: a file is missing or unreadable, ``hyperparams.yaml`` names other classes or
             settings than are supported, or the weights don't fit.
     """
-    device, dtype = choose(settings.device), precision(settings.precision)
+    device, dtype = choose(settings.device), PRECISIONS[settings.precision]
     folder = weights_folder(settings)
     arguments = read_hyperparams(folder / HYPERPARAMS)
     try:
@@ -157,15 +147,12 @@ def _arguments(path: Path, content: dict[str, Any], key: str) -> dict[str, Any]:
     """Keyword arguments of one class, references resolved."""
     expected = f"!new:{CLASSES[key].__module__}.{CLASSES[key].__qualname__}"
     entry = content.get(key)
-    if not isinstance(entry, Tagged) or entry.tag != expected:
-        found = entry.tag if isinstance(entry, Tagged) else entry
+    tag, given = (entry.tag, entry.value or {}) if isinstance(entry, Tagged) else (entry, None)
+    if tag != expected or not isinstance(given, dict):
         raise InputError(
-            f"{path}: '{key}' is {found}, but only {expected} is supported; use the model "
-            "speechbrain/spkrec-ecapa-voxceleb or a similar one."
+            f"{path}: '{key}' is {tag}, but only {expected} with named arguments is supported; use "
+            "the model speechbrain/spkrec-ecapa-voxceleb or a similar one."
         )
-    given = entry.value or {}  # a class without arguments
-    if not isinstance(given, dict):
-        raise InputError(f"{path}: the arguments of '{key}' need names.")
     arguments = {}
     for name, value in given.items():
         if isinstance(value, Tagged) and value.tag == "!ref":

@@ -16,7 +16,7 @@ from fairser.audio.waveforms import SAMPLE_RATE
 from fairser.core.errors import InputError
 from fairser.core.words import shortened
 from fairser.encoders.base import Settings, check_length, weights_folder
-from fairser.pretrained.devices import choose, precision
+from fairser.pretrained.devices import PRECISIONS, choose
 
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel  # isort: skip
 from transformers import Wav2Vec2FeatureExtractor  # isort: skip
@@ -42,25 +42,19 @@ ENCODER = {
 class SpeechEncoder:
     """The hidden states of a frozen encoder, each as mean over the frames.
 
+    Its layers are the input of each Transformer layer and the output of the last.
+
     Args:
         model: of :func:`load`.
         normalised: whether each clip gets mean 0 and variance 1.
         settings: of which mean and standard deviation of the corpus are used.
         device: where to compute.
-
-    Attributes:
-        model: on the device.
-        layers: the input of each Transformer layer and the output of the last.
-        dim: width of the hidden states.
-        shortest: samples that give one frame.
     """
 
     def __init__(
         self, model: Any, normalised: bool, settings: Settings, device: torch.device
     ) -> None:
-        self.model = model.to(device)
-        self.device = device
-        self.normalised = normalised
+        self.model, self.device, self.normalised = model.to(device), device, normalised
         self.mean, self.std = settings.mean, settings.std
         self.layers = self.model.config.num_hidden_layers + 1
         self.dim = self.model.config.hidden_size
@@ -124,7 +118,7 @@ def load(settings: Settings, model_class: Any) -> tuple[Any, bool]:
     Raises:
         InputError: see :func:`make`.
     """
-    folder, dtype = weights_folder(settings), precision(settings.precision)
+    folder, dtype = weights_folder(settings), PRECISIONS[settings.precision]
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     logging.set_verbosity_error()  # it would warn of what is refused below
     logging.disable_progress_bar()

@@ -1,7 +1,6 @@
 """Encoding of clips, batch by batch: audio -> waveforms -> encoder -> features."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,45 +12,28 @@ from fairser.encoders.base import Encoder
 BATCH_SECONDS = {"cpu": 10, "mps": 60, "cuda": 120}
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """A batch of encoded clips.
-
-    Attributes:
-        features: pairs of the numbers of clips and their features [B, L, D].
-        faults: why clips can't be used, by their numbers.
-    """
-
-    features: list[tuple[list[int], np.ndarray]]
-    faults: dict[int, str]
-
-    def __len__(self) -> int:
-        return len(self.faults) + sum(len(numbers) for numbers, _ in self.features)
+# Numbers of clips with their features [B, L, D], and why other clips can't be used.
+Encoded = tuple[list[tuple[list[int], np.ndarray]], dict[int, str]]
 
 
 def encode(
     encoder: Encoder, audio: Audio, plan: list[list[int]], readers: int, dtype: np.dtype
 ) -> Iterator[Encoded]:
-    """Features of the clips, for each batch of a plan.
+    """Features of the clips, for each batch of a plan by :meth:`fairser.audio.reading.Audio.plan`.
 
-    Args:
-        encoder: of the features.
-        audio: of the clips.
-        plan: numbers of the clips of each batch (:meth:`fairser.audio.reading.Audio.plan`).
-        readers: threads that read ahead.
-        dtype: of the features; a value that is too large for it is a fault of the clip.
+    ``readers`` threads read ahead. A value that is too large for ``dtype`` is a fault of the clip.
     """
     for batch in audio.batches(plan, readers):
-        done = Encoded([], dict(batch.faults))
+        features, faults = [], dict(batch.faults)
         for numbers, waveforms in batch.waves:
             try:
                 with np.errstate(over="ignore"):  # values beyond float16 become infinite
                     values = encoder(waveforms).numpy().astype(dtype)
             except InputError as fault:  # such as a waveform shorter than the encoder's frame
-                done.faults.update({n: f"{audio.files[n]}: {fault}" for n in numbers})
+                faults |= {n: f"{audio.files[n]}: {fault}" for n in numbers}
                 continue
             finite = np.isfinite(values).all(axis=(1, 2))
             for number in np.array(numbers)[~finite].tolist():
-                done.faults[number] = f"{audio.files[number]}: its features are not finite"
-            done.features.append((np.array(numbers)[finite].tolist(), values[finite]))
-        yield done
+                faults[number] = f"{audio.files[number]}: its features are not finite"
+            features.append((np.array(numbers)[finite].tolist(), values[finite]))
+        yield features, faults

@@ -28,8 +28,7 @@ class StoreSource:
 
     Attributes:
         settings: as :func:`fairser.config.store_names.store_settings` gives them.
-        model: the record of the model's files, None for a kind without one.
-        folder: of these files.
+        model: the record of the model's files, which are in ``folder``; None without a model.
         mean, std: of the corpus' waveforms; 0 and 1 leave them as they are.
     """
 
@@ -91,7 +90,7 @@ def extract(
 
     Args:
         source: of the store.
-        shard: clips and files.
+        shard: its part of the clips.
         device: auto, cuda, mps or cpu.
         threads: of the model on a CPU; of reading beside a GPU.
         failures: share of the clips that may be left out because they can't be used.
@@ -141,10 +140,11 @@ def encode_missing(
     faults: dict[int, str] = {}
     plan = audio.plan(missing, batch_seconds)
     with Progress(len(missing), "clips") as progress:
-        for batch in encode(encoder, audio, plan, readers, partial.dtype):
-            faults |= batch.faults
-            for numbers, values in batch.features:
+        for features, unusable in encode(encoder, audio, plan, readers, partial.dtype):
+            for numbers, values in features:
                 partial.write(numbers, values)
-            progress.add(len(batch))
+                progress.add(len(numbers))
+            faults |= unusable
+            progress.add(len(unusable))
     partial.flush()
     return dict(sorted(faults.items()))

@@ -26,6 +26,14 @@ Features = torch.Tensor | Batches
 Statistics = dict[str, torch.Tensor]
 
 
+def standardised(values: np.ndarray, mean: np.ndarray | None, std: np.ndarray | None) -> np.ndarray:
+    """Features as float32, standardised if there are statistics; NaN for what is not finite."""
+    if mean is None or std is None:
+        return values.astype(np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return ((values.astype(np.float32) - mean) / std).astype(np.float32)
+
+
 class Inputs(Protocol):
     """Where the features of a fold's clips come from."""
 

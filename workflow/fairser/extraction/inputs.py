@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from fairser.core.jobs import logger
-from fairser.extraction.features import Features, Statistics
+from fairser.extraction.features import Features, Statistics, standardised
 from fairser.extraction.store import CHUNK, FeatureStore, train_statistics
 
 MEMORY_MB = 2000
@@ -18,7 +18,6 @@ class StoreInputs:
     """Inputs from a feature store (:class:`fairser.extraction.features.Inputs`).
 
     Attributes:
-        store: features of all clips.
         standardise: whether each feature gets mean 0 and standard deviation 1 over train; one
             that is constant there is only centred. The statistics are ``features.mean`` and
             ``features.std`` [L, D].
@@ -51,12 +50,7 @@ class StoreInputs:
 
 
 class MappedFeatures:
-    """Features that stay in their file, of which only the rows of a batch are read.
-
-    Args:
-        store: holds the features.
-        rows: row in the store of each of the N clips.
-    """
+    """Features of N rows of a store, of which only those of a batch are read."""
 
     at_once = CHUNK
 
@@ -77,12 +71,9 @@ class MappedFeatures:
         """All features [N, L, D] in memory."""
         loaded = np.empty(self.shape, dtype=np.float32)
         for start in range(0, len(self.rows), CHUNK):
-            loaded[start : start + CHUNK] = self._read(self.rows[start : start + CHUNK])
+            part = slice(start, start + CHUNK)
+            loaded[part] = self._read(self.rows[part])
         return torch.from_numpy(loaded)
 
     def _read(self, rows: np.ndarray) -> np.ndarray:
-        values = self.store.read(rows).astype(np.float32)
-        if self.mean is None or self.std is None:
-            return values
-        with np.errstate(invalid="ignore", over="ignore"):
-            return ((values - self.mean) / self.std).astype(np.float32)
+        return standardised(self.store.read(rows), self.mean, self.std)

@@ -33,11 +33,7 @@ def shard_clips(clips: pl.DataFrame, shard: int, shards: int) -> pl.DataFrame:
 class Partial:
     """An unfinished shard: an array [row, layer, dim] on disk, and which rows are done.
 
-    Args:
-        folder: created, or resumed if its fingerprint is the same.
-        fingerprint: of all that the values depend on; rows of another one are discarded.
-        shape: number of rows, layers and values.
-        dtype: little-endian float32 or float16.
+    ``fingerprint`` is of all that the values depend on; rows of another one are discarded.
     """
 
     def __init__(
@@ -117,8 +113,7 @@ def gather(folders: Sequence[Path], paths: dict[str, str]) -> None:
     Rows are copied in parts, so that memory does not grow with the corpus.
 
     Args:
-        folders: of the shards, each with features.safetensors, clips.csv, faults.csv and
-            source.json.
+        folders: of the shards.
         paths: of the results: ``features``, ``clips``, ``faults`` and ``source``.
 
     Raises:

@@ -103,16 +103,12 @@ def check_finite(store: FeatureStore, clips: Iterable[str], origin: str | Path) 
 
 
 def train_statistics(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation over train clips, float64; 1 where a value is constant.
+    """Mean and standard deviation over parts [n, ...] of the train clips, float64.
 
-    Values that are not finite make them NaN without a warning; training reports it.
-
-    Not StandardScaler.partial_fit: it skips NaN, merges parts with other rounding, and would make
-    every training job import scikit-learn.
-
-    Args:
-        parts: arrays [n, ...] that together hold all train clips, so that these need not be in
-            memory at once. Their moments are merged (Chan, Golub and LeVeque 1983).
+    The deviation is 1 where a value is constant. Values that are not finite make both NaN without a
+    warning; training reports it. The parts' moments are merged (Chan, Golub and LeVeque 1983), so
+    that they need not be in memory at once. Not StandardScaler.partial_fit: it skips NaN, merges
+    with other rounding, and would make every training job import scikit-learn.
     """
     count, mean, squares = 0, np.zeros(()), np.zeros(())
     with np.errstate(invalid="ignore", over="ignore"):

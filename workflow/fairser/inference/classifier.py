@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from fairser.core.errors import InputError
+from fairser.extraction.features import standardised
 from fairser.inference.saved_model import WEIGHTS, SavedModel
 from fairser.methods.base import ADAPTERS, find_method
 
@@ -30,18 +31,15 @@ class Classifier:
         if MEAN in found or STD in found:
             expected |= dict.fromkeys((MEAN, STD), torch.Size((layers, dim)))
         check_shapes(found, expected)
-        mean, std = found.pop(MEAN, None), found.pop(STD, None)
-        self.mean = None if mean is None else mean.numpy()
-        self.std = None if std is None else std.numpy()
+        self.mean, self.std = (
+            found.pop(name).numpy() if name in found else None for name in (MEAN, STD)
+        )
         self.model.load_state_dict(found, assign=True)
         self.model.eval().requires_grad_(False)
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """Probabilities [B, C] of features [B, L, D], float32; NaN for what is not finite."""
-        values = features.astype(np.float32)
-        if self.mean is not None and self.std is not None:
-            with np.errstate(invalid="ignore", over="ignore"):
-                values = ((values - self.mean) / self.std).astype(np.float32)
+        values = standardised(features, self.mean, self.std)
         with torch.inference_mode():
             logits = self.model(torch.from_numpy(values), torch.arange(len(values)))
             return logits.softmax(dim=1).numpy()
@@ -51,17 +49,14 @@ def check_shapes(
     found: Mapping[str, torch.Tensor], expected: Mapping[str, tuple[int, ...]]
 ) -> None:
     """Raise InputError where a tensor is missing, too much, or of another shape or type."""
-    problems = [f"lacks '{name}'" for name in expected if name not in found]
-    problems += [f"holds '{name}', which has no place" for name in found if name not in expected]
-    for name, shape in expected.items():
-        if name in found and (found[name].shape != shape or found[name].dtype != torch.float32):
-            problems.append(
-                f"holds '{name}' as {found[name].dtype} {list(found[name].shape)}, not as "
-                f"{torch.float32} {list(shape)}"
-            )
-    if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    held = {name: f"{tensor.dtype} {list(tensor.shape)}" for name, tensor in found.items()}
+    wanted = {name: f"{torch.float32} {list(shape)}" for name, shape in expected.items()}
+    wrong = [name for name in wanted | held if held.get(name) != wanted.get(name)]
+    if wrong:
+        name = wrong[0]
+        more = f" ({len(wrong) - 1} more differ)" if len(wrong) > 1 else ""
         raise InputError(
-            f"{WEIGHTS} {problems[0]}{more}: these are not the weights of this model on these "
-            "features. Take features and weights of the same run."
+            f"{WEIGHTS}: '{name}' is {held.get(name, 'not there')}, expected "
+            f"{wanted.get(name, 'no such tensor')}{more}: these are not the weights of this model "
+            "on these features. Take features and weights of the same run."
         )

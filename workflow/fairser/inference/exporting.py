@@ -15,7 +15,7 @@ from fairser.audio.waveforms import SAMPLE_RATE
 from fairser.core.errors import InputError
 from fairser.core.files import complete, sha256
 from fairser.core.provenance import PACKAGE, closure, commit
-from fairser.inference.model_card import CardSource, model_card
+from fairser.inference.model_card import model_card
 from fairser.inference.saved_model import (
     CONFIG,
     FORMAT,
@@ -84,11 +84,9 @@ def export(run: str | Path, folder: str | Path, zipped: bool = False) -> list[st
 def modules(saved: SavedModel) -> list[str]:
     """Modules that a package needs, including those that are found by name at run time."""
     kind = saved.encoder["kind"]
-    named = [f"fairser.methods.{saved.method}"]
-    named.append(
-        "fairser.extraction.store" if kind == "precomputed" else f"fairser.encoders.{kind}"
-    )
-    named += ["fairser.pretrained.encoder_files"] if saved.pretrained else []
+    encoder = "extraction.store" if kind == "precomputed" else f"encoders.{kind}"
+    named = [f"fairser.methods.{saved.method}", f"fairser.{encoder}"]
+    named += ["fairser.pretrained.hub"] if saved.pretrained else []
     named += ["fairser.training.finetuning"] if saved.adapters else []
     found = set(closure([COMMAND, *named], UNUSED))
     parents = {".".join(parts[:n]) for parts in (m.split(".") for m in found) for n in (1, 2)}
@@ -118,7 +116,7 @@ def _write(folder: Path, run: Path, saved: SavedModel, metrics: Mapping[str, Any
         CONFIG: json.dumps(_config(folder, saved, metrics), indent=2, allow_nan=False),
         "requirements.txt": "\n".join(requirements(saved, metrics["versions"])),
         "predict.py": PREDICT,
-        "README.md": model_card(CardSource(saved, metrics, run.resolve(), _size(metrics))),
+        "README.md": model_card(saved, metrics, run.resolve(), _size(metrics)),
         "LICENSE": LICENCE.read_text(encoding="utf-8"),
     }
     for name, text in texts.items():

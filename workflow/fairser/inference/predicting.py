@@ -66,14 +66,7 @@ class Files(Audio):
 
 @dataclass(frozen=True)
 class Predictor:
-    """A saved model with its encoder, ready to predict.
-
-    Attributes:
-        saved: the model.
-        classifier: from features to probabilities.
-        encoder: from waveforms to features.
-        device: where the encoder computes.
-    """
+    """A saved model with its encoder, which computes on ``device``, ready to predict."""
 
     saved: SavedModel
     classifier: Classifier
@@ -94,10 +87,9 @@ class Predictor:
             audio = Files(Path(), window, settings["seconds"])
             plan = audio.plan(range(len(window)), BATCH_SECONDS[self.device.type])
             found: dict[int, Prediction] = {}
-            for done in encode(self.encoder, audio, plan, readers, np.dtype(store)):
-                for number, fault in done.faults.items():
-                    found[number] = Prediction(window[number], {}, (), fault)
-                for numbers, features in done.features:
+            for encoded, faults in encode(self.encoder, audio, plan, readers, np.dtype(store)):
+                found |= {n: Prediction(window[n], {}, (), fault) for n, fault in faults.items()}
+                for numbers, features in encoded:
                     clips = [window[number] for number in numbers]
                     made = predictions(self.saved, self.classifier, clips, features)
                     found |= dict(zip(numbers, made, strict=True))
@@ -128,7 +120,7 @@ def load(folder: str | Path, device: str = "auto", model: str | Path | None = No
     # What only some models need is imported by name, so that packages of others work without it.
     files = None
     if saved.pretrained:
-        files = import_module("fairser.pretrained.encoder_files").find(saved.pretrained, model)
+        files = import_module("fairser.pretrained.hub").find_encoder(saved.pretrained, model)
     elif model is not None:
         raise InputError(
             f"--model is given, but the encoder '{saved.encoder['kind']}' has no pre-trained "
@@ -180,20 +172,16 @@ def audio_files(given: Iterable[str]) -> Iterator[str]:
         InputError: there is no such file or folder, or no audio file in a folder.
     """
     for path in given:
-        if Path(path).is_file():
-            yield path
-            continue
-        if not Path(path).is_dir():
-            raise InputError(f"There is no file or folder {path}.")
-        empty = True
-        for file in _walk(path):
-            empty = False
-            yield file
-        if empty:
+        files = iter([path]) if Path(path).is_file() else _walk(path)
+        first = next(files, None)
+        if first is None:
             raise InputError(
-                f"{path} holds no audio file ({', '.join(sorted(AUDIO_SUFFIXES))} and others that "
-                "libsndfile reads). Name another folder, or the files themselves."
+                f"{path} is no file, and no folder with an audio file "
+                f"({', '.join(sorted(AUDIO_SUFFIXES))} and others that libsndfile reads). Name "
+                "another folder, or the files themselves."
             )
+        yield first
+        yield from files
 
 
 def _walk(folder: str) -> Iterator[str]:

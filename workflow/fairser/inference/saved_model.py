@@ -1,9 +1,6 @@
 """A saved model: the folder of a run, or the package that was exported from it."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from fairser.audio.waveforms import SAMPLE_RATE
+from fairser.config.extensions import extension
 from fairser.core.errors import InputError
 from fairser.core.files import read_json, sha256
 from fairser.methods.base import Method, find_method
@@ -58,17 +56,10 @@ def read_saved_model(folder: str | Path) -> tuple[SavedModel, dict[str, torch.Te
             or not those of the package.
     """
     folder = Path(folder)
-    if (folder / METRICS).is_file():
-        try:
-            saved = _of_run(read_metrics(folder))
-        except (KeyError, TypeError, ZeroDivisionError) as error:
-            raise InputError(_no_record(folder, error)) from error
-    elif (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
-        saved = _of_package(folder)
-    else:
-        raise InputError(_no_model(folder))
+    path, package = folder / WEIGHTS, folder / CONFIG
+    is_package = package.is_file() and path.is_file() and not (folder / METRICS).is_file()
+    saved = _of_package(folder) if is_package else _of_run(folder)
     _check_code(saved, folder)
-    path = folder / WEIGHTS
     try:
         return saved, load_file(path)
     except (SafetensorError, OSError) as error:
@@ -83,51 +74,78 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: the folder is no such run, or an incomplete one.
     """
-    if not (folder / METRICS).is_file():
-        raise InputError(_no_model(folder))
-    try:
-        metrics = read_json(folder / METRICS)
-        speech_llm, method = "objective" in metrics, metrics.get("method")
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(_no_record(folder, error)) from error
-    if speech_llm:
-        raise InputError(_speech_llm(folder, metrics))
-    if method == "random":
+    files = (WEIGHTS, METRICS)
+    lacking = [name for name in files if not (folder / name).is_file()]
+    metrics: dict[str, Any] = {}
+    if METRICS not in lacking:
+        try:
+            metrics = dict(read_json(folder / METRICS))
+        except (OSError, ValueError, TypeError) as error:
+            raise _no_record(folder, error) from error
+    if "objective" in metrics or (folder / "adapter_config.json").is_file():
+        model = metrics.get("settings", {}).get("model", "MODEL")
+        raise InputError(
+            f"{folder} is a run of the second study (a speech LLM), whose model needs no export: "
+            f"load {model} with transformers and, after a training, its adapters with "
+            f"`peft.PeftModel.from_pretrained(model, '{folder}')`; docs/minmaxgap.md has the "
+            "prompts and label words."
+        )
+    if metrics.get("method") == "random":
         raise InputError(
             f"{folder} is a run of Random, which draws its predictions: it has no model. Name the "
             "run of another method."
         )
-    if not (folder / WEIGHTS).is_file():
-        raise InputError(f"{folder} lacks {WEIGHTS}; run `snakemake` again, which completes it.")
+    if len(lacking) == len(files):
+        below = next((path.parent for path in folder.rglob(WEIGHTS)), None)
+        found = f" Below it is, for example, {below}." if below else ""
+        raise InputError(
+            f"{folder} is no run: there is no {WEIGHTS}. Name the folder of a run, {RUN}.{found}"
+        )
+    if lacking:
+        raise InputError(
+            f"{folder} lacks {lacking[0]}: the run is not complete. Run `snakemake` again, which "
+            "completes it."
+        )
     return metrics
 
 
-def _of_run(metrics: Mapping[str, Any]) -> SavedModel:
-    own = metrics["config"]["encoder"]
-    # Features of the user's own have no record.
-    made = metrics["features"] or {"settings": {"kind": own["kind"]}, "model": None}
-    classes = tuple(metrics["f1_by_class"])
-    return SavedModel(
-        method=metrics["method"],
-        classes=classes,
-        threshold=1 / len(classes),  # as fairser.evaluation.metrics.positive
-        encoder={name: v for name, v in made["settings"].items() if name not in MODEL},
-        waves=made.get("waves", {"mean": 0.0, "std": 1.0}),
-        pretrained=made["model"],
-        adapters=metrics["config"]["lora"] if own["finetune"] else None,
-    )
+def _no_record(folder: Path, error: Exception) -> InputError:
+    path = folder / METRICS
+    return InputError(f"{path} is no record of a run ({error!r}). Delete it and run `snakemake`.")
+
+
+def _of_run(folder: Path) -> SavedModel:
+    metrics = read_metrics(folder)
+    try:
+        own = metrics["config"]["encoder"]
+        # Features of the user's own have no record.
+        made = metrics["features"] or {"settings": {"kind": own["kind"]}, "model": None}
+        classes = tuple(metrics["f1_by_class"])
+        return SavedModel(
+            method=metrics["method"],
+            classes=classes,
+            threshold=1 / len(classes),  # as fairser.evaluation.metrics.positive
+            encoder={name: v for name, v in made["settings"].items() if name not in MODEL},
+            waves=made.get("waves", {"mean": 0.0, "std": 1.0}),
+            pretrained=made["model"],
+            adapters=metrics["config"]["lora"] if own["finetune"] else None,
+        )
+    except (KeyError, TypeError, ZeroDivisionError) as error:
+        raise _no_record(folder, error) from error
 
 
 def _of_package(folder: Path) -> SavedModel:
     path = folder / CONFIG
     try:
         config = read_json(path)
-        if config["format"] != FORMAT:
-            raise InputError(
-                f"{path} is of format {config['format']}, this code reads format {FORMAT}. Use the "
-                "code that came with it."
-            )
-        expected, rate = config["weights"]["sha256"], config["sampling_rate"]
+        expected = {"format": FORMAT, "sampling_rate": SAMPLE_RATE}
+        for name, value in expected.items():
+            if config[name] != value:
+                raise InputError(
+                    f"{path}: '{name}' is {config[name]}, this code supports {value}. Use the code "
+                    "that came with it."
+                )
+        digest = config["weights"]["sha256"]
         saved = SavedModel(
             method=config["method"],
             classes=tuple(config["classes"]),
@@ -141,12 +159,10 @@ def _of_package(folder: Path) -> SavedModel:
         raise InputError(
             f"{path} does not describe a model ({error!r}). Copy the package again."
         ) from error
-    if rate != SAMPLE_RATE:
-        raise InputError(f"{path}: 'sampling_rate' is {rate}; only {SAMPLE_RATE} is supported.")
-    if (found := sha256(folder / WEIGHTS)) != expected:
+    if (found := sha256(folder / WEIGHTS)) != digest:
         raise InputError(
             f"{folder / WEIGHTS} is not the file of this package: its SHA-256 is {found}, expected "
-            f"{expected}. Copy the package again."
+            f"{digest}. Copy the package again."
         )
     return saved
 
@@ -154,14 +170,12 @@ def _of_package(folder: Path) -> SavedModel:
 def _check_code(saved: SavedModel, folder: Path) -> None:
     """Refuse a model that this code lacks parts of, before anything is imported by name."""
     kind = saved.encoder.get("kind")
-    names: list[tuple[str, str, Any]] = [("methods", "method", saved.method)]
-    names += [("encoders", "encoder kind", kind)] if kind != "precomputed" else []
-    for room, what, name in names:
-        plain = isinstance(name, str) and re.fullmatch(r"[a-z0-9_]+", name)
-        if not plain or find_spec(f"fairser.{room}.{name}") is None:
-            raise InputError(
-                f"{folder}: this code has no {what} {name!r}. Use the code that trained the model."
-            )
+    try:
+        extension("METHOD", str(saved.method))
+        if kind != "precomputed":
+            extension("ENCODER", str(kind))
+    except InputError as error:
+        raise InputError(f"{folder}: {error} Use the code that trained the model.") from error
     if unknown := sorted(set(saved.encoder) - set(SETTINGS)):
         raise InputError(
             f"{folder}: this code does not know the setting '{unknown[0]}' of the features. Use "
@@ -174,36 +188,3 @@ def _check_code(saved: SavedModel, folder: Path) -> None:
             "not use. Give it a 'new_model' whose call gives the logits; "
             "workflow/fairser/methods/lff.py is an example."
         )
-
-
-def _no_record(folder: Path, error: Exception) -> str:
-    return f"{folder / METRICS} is no record of a run ({error!r}). Delete it and run `snakemake`."
-
-
-def _no_model(folder: Path) -> str:
-    """Why a folder holds no saved model, and what to do."""
-    if not folder.is_dir():
-        return f"There is no folder {folder}. Name the folder of a run, {RUN}."
-    if (folder / "adapter_config.json").is_file():
-        return _speech_llm(folder, {})
-    if (folder / WEIGHTS).is_file():
-        return (
-            f"{folder} holds {WEIGHTS}, but no {METRICS}: the run was not evaluated. Run "
-            "`snakemake` again, which completes it."
-        )
-    below = next((path.parent for path in folder.rglob(WEIGHTS)), None)
-    found = f" Below it is, for example, {below}." if below else ""
-    return f"{folder} is no run: it holds no {WEIGHTS}. Name the folder of a run, {RUN}.{found}"
-
-
-def _speech_llm(folder: Path, metrics: Mapping[str, Any]) -> str:
-    """What to do with a run of the second study."""
-    model = metrics.get("settings", {}).get("model", "MODEL")
-    start = f"{folder} is a run of the second study (a speech LLM)"
-    if metrics.get("objective") == "zero_shot":
-        return f"{start} without training: load its model {model} as it is."
-    return (
-        f"{start}. Its adapters are stored as peft does and need no export: load {model} with "
-        f"transformers, then `peft.PeftModel.from_pretrained(model, '{folder}')`; "
-        "docs/minmaxgap.md has the prompts and label words."
-    )

@@ -57,7 +57,7 @@ def load_model(
     Raises:
         InputError: weights are missing or of other shapes; 4 bits without a GPU or bitsandbytes.
     """
-    chosen, dtype = devices.choose(device), devices.precision(precision)
+    chosen, dtype = devices.choose(device), devices.PRECISIONS[precision]
     several = chosen.type == "cuda" and torch.cuda.device_count() > 1
     extra: dict[str, Any] = {"device_map": "auto"} if several else {"device_map": {"": chosen}}
     if quantise:

@@ -4,7 +4,7 @@ import platform
 
 import torch
 
-from fairser.core.errors import InputError, nearest
+from fairser.core.errors import InputError
 
 PRECISIONS = {
     "float32": torch.float32,
@@ -25,11 +25,12 @@ def choose(name: str) -> torch.device:
     """
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    available = [
-        *(["cuda"] if torch.cuda.is_available() else []),
-        *(["mps"] if torch.backends.mps.is_available() else []),
-        "cpu",
-    ]
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    available = [device for device, found in there.items() if found]
     if name == "auto":
         return torch.device(available[0])
     if name not in available:
@@ -38,16 +39,6 @@ def choose(name: str) -> torch.device:
             f"{', '.join(available)} or auto."
         )
     return torch.device(name)
-
-
-def precision(name: str) -> torch.dtype:
-    """The data type of that name; InputError if the name is none of :data:`PRECISIONS`."""
-    if name not in PRECISIONS:
-        known = list(PRECISIONS)
-        raise InputError(
-            f"Precision '{name}' is not one of {', '.join(known)}.{nearest(name, known)}"
-        )
-    return PRECISIONS[name]
 
 
 def describe(device: torch.device) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from fairser.core.errors import InputError
 from fairser.core.files import is_lfs_pointer, read_json, sha256, write_text
@@ -50,6 +51,56 @@ def fetch(model: str, revision: str, family: str) -> Record:
         if constants.is_offline_mode():
             return _from_cache(model, revision, family)
         return _from_hub(model, revision, family)
+
+
+def find_encoder(record: Mapping[str, Any], folder: str | Path | None = None) -> Path:
+    """The folder of the files of a saved model's encoder, after a check of their SHA-256.
+
+    Without ``folder`` they are looked for where the run found them, in the cache of the Hugging
+    Face hub, and on the hub.
+
+    Args:
+        record: ``model``, ``commit``, ``files`` with their SHA-256 and perhaps ``folder``.
+        folder: given by the user.
+
+    Raises:
+        InputError: a file is missing or not the recorded one.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    model, commit, recorded = record["model"], record["commit"], record.get("folder")
+    if folder is not None:
+        return _same(Path(folder), record)
+    if recorded and all(Path(recorded, name).is_file() for name in record["files"]):
+        return _same(Path(recorded), record)
+    if commit is None:
+        raise InputError(
+            f"The encoder '{model}' was read from a local folder ({recorded or model}), which is "
+            "not on this machine. Give --model the folder that holds its files now."
+        )
+    cached = [try_to_load_from_cache(model, name, revision=commit) for name in record["files"]]
+    if all(isinstance(path, str) for path in cached):
+        # The files of a commit never change: no need to ask the hub.
+        return _same(Path(str(cached[0])).parent, record)
+    try:
+        return _same(Path(fetch(model, commit, "transformers").folder), record)
+    except InputError as error:
+        # The user ran a command that needs the model, not the workflow.
+        message = str(error).replace(RUN, "the same command")
+        raise InputError(f"{message} Or give --model FOLDER with the files of {model}.") from error
+
+
+def _same(folder: Path, record: Mapping[str, Any]) -> Path:
+    for name, expected in record["files"].items():
+        file = folder / name
+        found = sha256(file) if file.is_file() else "missing"
+        if found != expected:
+            raise InputError(
+                f"{file} is not the file of the encoder '{record['model']}' that the model was "
+                f"trained with (SHA-256 {found}, expected {expected}). Download it again, or give "
+                "--model another folder with the files of this encoder."
+            )
+    return folder
 
 
 def _from_folder(model: str, revision: str, family: str) -> Record:
@@ -158,35 +209,30 @@ def _explained(model: str, revision: str) -> Iterator[None]:
     from huggingface_hub import constants, errors
 
     hub, cache = constants.ENDPOINT, constants.HF_HUB_CACHE
-    what = f"{model} (revision {revision})"
     try:
         yield
-    except errors.GatedRepoError as error:
-        message = f"{what} is gated on {hub}. Ask for access on its page, {LOGIN}, and run {RUN}."
-        raise InputError(message) from error
-    except errors.RevisionNotFoundError as error:
-        message = f"{model} has no revision '{revision}' on {hub}. Correct 'revision'"
-        raise InputError(f"{message}: a branch, a tag or a commit.") from error
-    except errors.RepositoryNotFoundError as error:
-        message = f"There is no model '{model}' on {hub} (revision {revision}), or it is private"
-        raise InputError(f"{message}. Correct 'model'; for a private one, {LOGIN}.") from error
     except (errors.HTTPError, errors.XetDownloadError, OSError, ValueError, RuntimeError) as error:
         # "Not in the cache, and no connection" is caused by the connection's error.
         offline = isinstance(error, errors.LocalEntryNotFoundError)
         cause = (error.__cause__ if offline else None) or error
         reason = f"{type(cause).__name__}: {' '.join(str(cause).split())[:300]}"
+        code = getattr(cause, "errno", None)
+        status = getattr(getattr(cause, "response", None), "status_code", None)
+        if isinstance(cause, errors.GatedRepoError):
+            advice = f"It is gated: ask for access on its page, {LOGIN}"
+        elif isinstance(cause, errors.RevisionNotFoundError):
+            advice = f"There is no revision '{revision}': correct 'revision', or 'model'"
+        elif isinstance(cause, errors.RepositoryNotFoundError):
+            advice = f"There is no model '{model}', or it is private: correct 'model', or {LOGIN}"
+        elif code in (errno.ENOSPC, errno.EDQUOT):
+            advice = f"The disk of {cache} is full. Free space, or set HF_HOME to a larger disk"
+        elif code in (errno.EACCES, errno.EPERM, errno.EROFS):
+            advice = f"The cache {cache} is not writable. Set HF_HOME to a folder of your own"
+        elif status in (401, 403):
+            advice = f"Your token gives no access: {LOGIN}"
+        else:
+            advice = "Check the network, the proxy and HF_ENDPOINT"
         raise InputError(
-            f"{what} could not be downloaded from {hub} ({reason}). {_advice(cause, cache)}, and "
-            f"run {RUN} again: files that are complete are kept."
+            f"{model} (revision {revision}) could not be downloaded from {hub} ({reason}). "
+            f"{advice}, and run {RUN} again: files that are complete are kept."
         ) from error
-
-
-def _advice(error: BaseException, cache: str) -> str:
-    code = getattr(error, "errno", None)
-    if code in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk of {cache} is full. Free space, or set HF_HOME to a larger disk"
-    if code in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"The cache {cache} is not writable. Set HF_HOME to a folder of your own"
-    if getattr(getattr(error, "response", None), "status_code", None) in (401, 403):
-        return f"Your token gives no access: {LOGIN}"
-    return "Check the network, the proxy and HF_ENDPOINT"

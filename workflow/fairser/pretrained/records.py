@@ -4,7 +4,6 @@ Models are downloaded ahead of time (:mod:`fairser.pretrained.hub`), because com
 have no network. Jobs that use a model read only its record, a small JSON file.
 """
 
-import hashlib
 import os
 import re
 from collections.abc import Collection, Mapping
@@ -14,7 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from fairser.core.errors import InputError
-from fairser.core.files import leads_out, read_json, sha256, write_json
+from fairser.core.files import leads_out, read_json, sha256_text, write_json
 
 # As the hub has it: `name` or `owner/name`, without `--` and `..`.
 HUB_NAME = re.compile(r"(?!.*(--|\.\.))(\w([\w.-]*\w)?/)?\w([\w.-]*\w)?", re.ASCII)
@@ -69,7 +68,6 @@ class Record:
 
     Attributes:
         model: name on the hub, or a local folder.
-        revision: that was asked for.
         commit: that the revision was at the download; None for a local folder.
         folder: absolute path of the files.
         files: SHA-256 of each file, by name.
@@ -94,9 +92,9 @@ def record_name(model: str, revision: str) -> str:
     """
     if is_folder(model):
         folder = absolute(model)
-        return f"local-{_plain(folder.name)}-{_hash8(str(folder))}"
+        return f"local-{_plain(folder.name)}-{sha256_text(str(folder))[:8]}"
     plain = _plain(revision)
-    mark = "" if plain == revision else f"-{_hash8(revision)}"
+    mark = "" if plain == revision else f"-{sha256_text(revision)[:8]}"
     return f"{model.replace('/', '--')}@{plain}{mark}"
 
 
@@ -107,9 +105,9 @@ def record_path(model: str, revision: str) -> str:
 
 def local_files(model: str, family: str) -> list[str]:
     """Paths of the files that are used of a local folder; nothing for a model of the hub."""
-    if is_folder(model):
-        folder = absolute(model)
-        with suppress(InputError, OSError):  # fetch explains it
+    folder = absolute(model)
+    with suppress(InputError, OSError):  # fetch explains it
+        if is_folder(model):
             return [str(folder / name) for name in choose(file_names(folder), family, str(folder))]
     return []
 
@@ -133,11 +131,7 @@ def read_record(path: str | Path) -> Record:
 
 
 def pins(records: Mapping[str, Record]) -> str:
-    """Configuration, as YAML, with the commit of each model as its ``revision``.
-
-    Args:
-        records: by section of the configuration (``encoder``, ``embedding``, ``pseudo``, ``llm``).
-    """
+    """Configuration, as YAML, with the commit of each section's model as its ``revision``."""
     lines = []
     for section, record in records.items():
         if record.commit is None:
@@ -148,26 +142,18 @@ def pins(records: Mapping[str, Record]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def locate(path: str | Path, sure: bool = False) -> Path:
-    """The folder of the model whose record is at ``path``, after a check that its files exist.
-
-    Args:
-        path: of the record.
-        sure: compare the SHA-256 of each file as well, which reads it.
+def locate(path: str | Path) -> Path:
+    """The folder of the model whose record is at ``path``.
 
     Raises:
-        InputError: the record or a file is missing, or a file is not the recorded one.
+        InputError: the record or a file of the model is missing.
     """
     record = read_record(path)
-    for name, expected in record.files.items():
-        file = Path(record.folder, name)
-        problem = "" if file.is_file() else f"lacks {name}"
-        if not problem and sure and (found := sha256(file)) != expected:
-            problem = f"has another {name}: its SHA-256 is {found}, expected {expected}"
-        if problem:
+    for name in record.files:
+        if not Path(record.folder, name).is_file():
             raise InputError(
                 f"The weights of {record.model} (revision {record.revision}) are not where {path} "
-                f"says ({record.folder} {problem}). Delete this record and run {RUN}, with the "
+                f"says ({record.folder} lacks {name}). Delete this record and run {RUN}, with the "
                 "same HF_HOME."
             )
     return Path(record.folder)
@@ -214,7 +200,3 @@ def absolute(folder: str) -> Path:
 def _plain(text: str) -> str:
     """The text without characters that a file name or a wildcard should not have."""
     return re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII)
-
-
-def _hash8(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]

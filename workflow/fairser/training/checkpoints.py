@@ -71,7 +71,7 @@ def make_checkpoint(
     Args:
         folder: of the run.
         given: its input files, in the same order each time.
-        settings: everything else that the result depends on, code included, as JSON can hold it.
+        settings: all else that the result depends on, code included, as JSON can hold it.
         every: seconds between two states.
     """
     files = [(file, Path(file).stat().st_size, Path(file).stat().st_mtime_ns) for file in given]

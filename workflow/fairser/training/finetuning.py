@@ -36,10 +36,8 @@ class FinetunedInputs:
 
     Attributes:
         encoder: the frozen encoder, which the adapters are added to.
-        folder: of the audio files.
-        files: name of each clip's file.
+        files: of each clip, relative to ``folder``.
         seconds: length that is used of a longer file.
-        options: settings of the adapters.
     """
 
     encoder: SpeechEncoder
@@ -64,14 +62,12 @@ def add_adapters(
     Raises:
         InputError: the model has no such layers.
     """
-    linears = [n for n, m in model.named_modules() if isinstance(m, nn.Linear)]
-    known = sorted({name.split(".")[-1] for name in linears})
-    for wanted in options.modules:
-        if wanted not in known:
-            raise InputError(
-                f"'lora.modules' names '{wanted}', which the encoder does not have; its linear "
-                f"layers are: {', '.join(known)}."
-            )
+    linears = {n.split(".")[-1] for n, m in model.named_modules() if isinstance(m, nn.Linear)}
+    if unknown := [name for name in options.modules if name not in linears]:
+        raise InputError(
+            f"'lora.modules' names '{unknown[0]}', which the encoder does not have; its linear "
+            f"layers are: {', '.join(sorted(linears))}."
+        )
     config = LoraConfig(
         r=options.rank, lora_alpha=options.alpha, target_modules=list(options.modules)
     )

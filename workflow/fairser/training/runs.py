@@ -1,6 +1,5 @@
 """The files of a training run: those it reads and those it writes."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,6 @@ from fairser.extraction.features import Inputs
 from fairser.extraction.inputs import StoreInputs
 from fairser.extraction.store import open_store
 from fairser.training.train import TrainingResult
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """How a run came about.
-
-    Attributes:
-        cell: method, source, k, fold and seed.
-        inputs: device, features and groups (:func:`make_inputs`).
-        config: the resolved configuration.
-    """
-
-    cell: dict[str, str]
-    inputs: dict[str, Any]
-    config: dict[str, Any]
 
 
 def make_inputs(
@@ -74,14 +58,22 @@ def make_inputs(
     return inputs, {"device": describe(encoder.device), "features": made, "groups": groups}
 
 
-def write_run(paths: dict[str, str], result: TrainingResult, record: RunRecord) -> None:
-    """Write a run's predictions, model and history, and its record last.
+def write_run(
+    paths: dict[str, str],
+    result: TrainingResult,
+    cell: dict[str, str],
+    inputs: dict[str, Any],
+    config: dict[str, Any],
+) -> None:
+    """Write a run's predictions, model and history, and last its record: how it came about.
 
     Args:
         paths: of ``predictions`` (parquet), ``model`` (safetensors), ``history`` (csv) and
             ``run`` (JSON).
         result: of the training.
-        record: is written to ``run``.
+        cell: method, source, k, fold and seed.
+        inputs: their record, by :func:`make_inputs`.
+        config: the resolved configuration.
     """
     with complete(paths["predictions"]) as path:
         result.predictions.write_parquet(path)
@@ -90,14 +82,14 @@ def write_run(paths: dict[str, str], result: TrainingResult, record: RunRecord) 
     with complete(paths["history"]) as path:
         result.history.write_csv(path)
     written = {
-        "method": record.cell["method"],
-        "source": record.cell["source"],
-        **{name: int(record.cell[name]) for name in ("k", "fold", "seed")},
+        "method": cell["method"],
+        "source": cell["source"],
+        **{name: int(cell[name]) for name in ("k", "fold", "seed")},
         "best_epoch": result.best_epoch,
         "seconds": result.seconds,
-        **record.inputs,
+        **inputs,
         "versions": versions(),
         "commit": commit(),
-        "config": record.config,
+        "config": config,
     }
     write_json(Path(paths["run"]), written)

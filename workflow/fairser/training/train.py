@@ -34,10 +34,7 @@ class TrainingJob:
     """One training of the grid.
 
     Attributes:
-        method: its name.
         table: clip table of the fold, with the biased split.
-        inputs: where the features come from.
-        options: settings of the training.
         seed: of initial weights, batch order and the method's own draws.
         grouping: groups of the fold's clips (:mod:`fairser.groups.grouping`), None for the source
             none.
@@ -101,7 +98,7 @@ def load_fold(
 
 
 def _load_groups(grouping: pl.DataFrame | None, frame: pl.DataFrame) -> dict[str, torch.Tensor]:
-    """The group fields of :class:`FoldData` for the rows of a fold."""
+    """The fields ``groups`` and ``probabilities`` of :class:`FoldData`."""
     if grouping is None:
         return {}
     ordered = frame.select("clip").join(grouping, on="clip", how="left", maintain_order="left")
@@ -109,10 +106,8 @@ def _load_groups(grouping: pl.DataFrame | None, frame: pl.DataFrame) -> dict[str
     if len(lost):
         raise InputError(f"The groups lack clip '{lost[0]}'; make them again from this split.")
     numbers, shares = encode_groups(ordered)
-    fields = {"groups": torch.from_numpy(numbers)}
-    if shares is not None:
-        fields["probabilities"] = torch.from_numpy(shares)
-    return fields
+    fields = {"groups": numbers, "probabilities": shares}
+    return {name: torch.from_numpy(array) for name, array in fields.items() if array is not None}
 
 
 def train_and_predict(job: TrainingJob, checkpoint: Checkpoint | None = None) -> TrainingResult:

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from fairser.pretrained.encoder_files import find
-from fairser.pretrained.hub import fetch
+from fairser.pretrained.hub import fetch, find_encoder
 from unit.corpora.builders import assert_refused
 from unit.encoders.tiny import write_wavlm
 
@@ -27,21 +26,21 @@ def record(folder: Path) -> dict[str, Any]:
 
 
 def test_where_the_run_found_it(record: dict[str, Any], folder: Path) -> None:
-    assert find(record) == folder
+    assert find_encoder(record) == folder
 
 
 def test_a_folder_that_is_given(record: dict[str, Any], folder: Path, tmp_path: Path) -> None:
     moved = folder.rename(tmp_path / "moved")
-    assert find(record, moved) == moved
+    assert find_encoder(record, moved) == moved
     (moved / WEIGHTS).rename(tmp_path / WEIGHTS)
-    assert_refused((str(moved), WEIGHTS, "--model"), find, record, moved)
+    assert_refused((str(moved), WEIGHTS, "--model"), find_encoder, record, moved)
 
 
 def test_a_folder_that_is_gone(record: dict[str, Any], folder: Path, tmp_path: Path) -> None:
     folder.rename(tmp_path / "moved")
-    assert_refused((str(folder), "--model"), find, record)
+    assert_refused((str(folder), "--model"), find_encoder, record)
     del record["folder"]  # as in a package
-    assert_refused((record["model"], "--model"), find, record)
+    assert_refused((record["model"], "--model"), find_encoder, record)
 
 
 @pytest.mark.parametrize("given", [False, True])
@@ -51,4 +50,4 @@ def test_other_weights(record: dict[str, Any], folder: Path, tmp_path: Path, giv
     content[-1] ^= 1
     (other / WEIGHTS).write_bytes(content)
     told = (str(other / WEIGHTS), record["files"][WEIGHTS])
-    assert_refused(told, find, record, other if given else None)
+    assert_refused(told, find_encoder, record, other if given else None)
