@@ -14,7 +14,7 @@ from fairser.evaluation.bootstrap import Gap
 from fairser.evaluation.metrics import is_better_low, metric_names
 from fairser.results import labels, style
 from fairser.results.summaries import ALL, CONFIGURATION, front
-from fairser.results.tables import configuration_name, ordered_methods
+from fairser.results.tables import configuration_name, ordered
 
 
 @style.styled
@@ -88,7 +88,7 @@ def metrics_by_k(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
     columns = [name for name in (*metric_names("performance"), *gaps) if clustered[name].count()]
     if not columns:
         return style.notice("No run with clusters has a metric to show.")
-    methods = ordered_methods(clustered["method"])
+    methods = ordered("METHOD", clustered["method"])
     annotated = table.filter(pl.col("method").is_in(methods), pl.col("source") == "annotated")
     x = np.log2(clustered["k"].unique().sort().to_numpy())
     last = x[-1] + max(1.0, 0.2 * (x[-1] - x[0]))  # position of annotated groups
@@ -151,7 +151,7 @@ def tradeoff(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
             if drawn is not table:
                 text = f"Random, not drawn: F1 {row['f1']:.3f}, gap {row[name]:.3f}"
                 axes.set_title(text, loc="right", color=style.DARK)
-    labels.point_legends(figure, ordered_methods(drawn["method"]), drawn["source"])
+    labels.point_legends(figure, ordered("METHOD", drawn["method"]), drawn["source"])
     for axes, best, points in fronts:
         names = [configuration_name(*row[2:]) for row in best.iter_rows()]
         ends = [row[:2] for row in best.iter_rows()]

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from fairser.results import style
-from fairser.results.tables import method_name, ordered_sources
+from fairser.results.tables import method_name, ordered
 
 LETTER = 0.07  # width of a letter in inches
 ROOM = (1.1, 1.5)  # width and height of a label relative to its text, to keep it off the markers
@@ -98,7 +98,7 @@ def merged_legend(figure: Figure, panels: Iterable[Axes], title: str, length: fl
 def point_legends(figure: Figure, methods: Sequence[str], sources: Iterable[str]) -> None:
     """Draw the legends of points: colours of the methods and markers of the group sources."""
     colours = {method_name(m): Line2D([], [], **style.point_look(m, "none")) for m in methods}
-    found = ordered_sources(sources)
+    found = ordered("SOURCE", sources)
     shapes = {s: Line2D([], [], **style.point_look("random", s)) for s in found}
     legend(figure, colours, "Method", handlelength=1.0)
     legend(figure, shapes, "Groups from", above=False, handlelength=1.0)
