@@ -50,14 +50,9 @@ def read_runs(metrics: Iterable[str], counts: Iterable[str]) -> Runs:
     for run, table in zip(metrics, counts, strict=True):
         record = read_json(run)
         cell = LLMCell(**{name: record[name] for name in LLMCell.__dataclass_fields__})
-        runs[cell] = RunCounts(
-            method=cell.objective,
-            source=cell.modality,
-            k=cell.p,
-            fold=1,  # the splits are those of the corpus
-            seed=cell.seed,
-            counts=pl.read_parquet(table),
-        )
+        fold = 1  # the splits are those of the corpus
+        key = (cell.objective, cell.modality, cell.p, fold, cell.seed)
+        runs[cell] = RunCounts(*key, counts=pl.read_parquet(table))
     return runs
 
 
@@ -111,23 +106,23 @@ def gains(table: pl.DataFrame, published: pl.DataFrame) -> pl.DataFrame:
     The paper does not name its baseline. A gain is below 0 for a gap that closes.
     """
     keys = ["languages", "modality"]
-    by_objective = {
-        objective: table.filter(language=ALL, objective=name)
-        .select(*keys, *COLUMNS)
-        .unpivot(COLUMNS, index=keys, variable_name="column")
-        for objective, name in NAMES.items()
-    }
-    parts = []
-    for baseline in ("zero_shot", "erm"):
-        both = by_objective["minmaxgap"].join(
-            by_objective[baseline], on=[*keys, "column"], suffix="_base", maintain_order="left"
+    numbers = table.filter(language=ALL).unpivot(
+        COLUMNS, index=[*keys, "objective"], variable_name="column"
+    )
+    ours = numbers.filter(objective=NAMES["minmaxgap"]).drop("objective")
+    parts = [
+        ours.join(
+            numbers.filter(objective=NAMES[baseline]),
+            on=[*keys, "column"],
+            suffix="_base",
+            maintain_order="left",
         )
-        change = (pl.col("value") - pl.col("value_base")).cast(pl.Float64).alias("ours")
-        parts.append(
-            both.select(*keys, "column", pl.lit(NAMES[baseline]).alias("baseline"), change)
-        )
+        for baseline in ("zero_shot", "erm")
+    ]
+    change = (pl.col("value") - pl.col("value_base")).cast(pl.Float64)
+    both = pl.concat(parts).select(*keys, "column", baseline="objective", ours=change)
     reported = published.select("modality", "column", published="gain")
-    joined = pl.concat(parts).join(reported, on=["modality", "column"], maintain_order="left")
+    joined = both.join(reported, on=["modality", "column"], maintain_order="left")
     return joined.with_columns(difference=pl.col("ours") - pl.col("published"))
 
 

@@ -23,11 +23,7 @@ def tsne_figure(
 ) -> Figure:
     """t-SNE of train clips by a demographic attribute, if it is known, and by cluster.
 
-    Args:
-        points: what :func:`fairser.results.tsne.coordinates` returns.
-        table: clip table of the fold.
-        grouping: clusters of its clips.
-        attribute: demographic column.
+    Points are of :func:`fairser.results.tsne.coordinates`, ``grouping`` has their clusters.
     """
     known = table.frame.select("clip", *(a for a in table.attributes if a == attribute))
     shown = points.join(known, on="clip", maintain_order="left")
@@ -79,10 +75,7 @@ def _scatter(axes: Axes, shown: pl.DataFrame, column: str) -> None:
 def metrics_by_k(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
     """Each metric against the number of clusters, with ERM and annotated groups for comparison.
 
-    Args:
-        table: what :func:`fairser.results.summaries.summaries` returns; an empty column gets no
-            panel.
-        gaps: gaps by the name of their column.
+    The table is of :func:`fairser.results.summaries.summaries`; an empty column gets no panel.
     """
     clustered = table.filter(pl.col("source") == "kmeans").sort("k")
     columns = [name for name in (*metric_names("performance"), *gaps) if clustered[name].count()]
@@ -122,11 +115,8 @@ def metrics_by_k(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
 def tradeoff(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
     """F1 against each gap: a point per configuration, and the Pareto front with names.
 
-    Random is far from the others: its numbers are written above the panel, unless it is alone.
-
-    Args:
-        table: what :func:`fairser.results.summaries.summaries` returns.
-        gaps: gaps by the name of their column.
+    The table is of :func:`fairser.results.summaries.summaries`. Random is far from the others: its
+    numbers are written above the panel, unless it is alone.
     """
     table, random = table.drop_nulls("f1"), pl.col("method") == "random"
     drawn = table.filter(~random) if table.filter(~random).height else table
@@ -171,13 +161,9 @@ def _along_steps(ends: Sequence[tuple[float, float]]) -> list[tuple[float, float
 
 @style.styled
 def tpr_by_class(rates: pl.DataFrame, attribute: str) -> Figure:
-    """True positive rate by class and group, a panel per configuration.
+    """True positive rates of :func:`fairser.results.summaries.class_rates` by class and group.
 
     Bars are means over folds, dots are folds, a cross marks a group without positive clips.
-
-    Args:
-        rates: what :func:`fairser.results.summaries.class_rates` returns.
-        attribute: demographic column, for the legend.
     """
     classes = rates["class"].unique(maintain_order=True).to_list()
     groups = order_groups(attribute, rates["group"].unique().to_list())

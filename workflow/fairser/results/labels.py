@@ -25,14 +25,8 @@ def place_labels(
 ) -> list[Text]:
     """Write each text near its point, so that it covers neither other texts nor markers.
 
-    Call this after everything else is drawn, because it measures the figure.
-
-    Args:
-        axes: where to write.
-        points: data coordinates.
-        texts: one for each point.
-        avoid: data coordinates of the markers.
-        **look: further properties of the texts.
+    Call this after everything else is drawn, because it measures the figure. Coordinates of the
+    points and of the markers to ``avoid`` are those of the data.
     """
     from adjustText import adjust_text  # takes a second to import
 
@@ -65,12 +59,7 @@ def legend(
 ) -> None:
     """Draw a legend above or below all panels, with as many columns as fit.
 
-    Args:
-        figure: where to draw.
-        handles: drawn objects by their names.
-        title: of the legend; may be empty.
-        above: above the panels, else below.
-        **look: further properties of the legend.
+    ``handles`` are drawn objects by their names.
     """
     room = (max(map(len, handles)) + look.get("handlelength", 2.0) + 3) * LETTER
     figure.legend(
@@ -115,12 +104,7 @@ def name_ticks(axes: Axes, names: Sequence[str], columns: int) -> None:
 
 
 def k_ticks(x: Sequence[float], width: float) -> tuple[list[float], list[str]]:
-    """Ticks at some of the ascending binary logarithms of K, so that their names do not touch.
-
-    Args:
-        x: binary logarithms.
-        width: of the axis.
-    """
+    """Places and names of ticks at some ascending binary logarithms of K, which do not touch."""
     kept: list[float] = []
     for value in x:
         if not kept or value - kept[-1] >= 0.06 * width:

@@ -120,7 +120,7 @@ def metric_name(column: str, gaps: dict[str, Gap]) -> str:
 
 
 def new_figure(height: float) -> Figure:
-    """An empty figure of the page's width; ``height`` in inches."""
+    """An empty figure of the page's width; the height is in inches."""
     return Figure(figsize=(WIDTH, height), layout="constrained")
 
 

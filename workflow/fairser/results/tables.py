@@ -39,17 +39,12 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row of a table: its first columns, and the runs that it is the mean of.
+    """A row of a table."""
 
-    Attributes:
-        gain: whether it shows their relative improvement over ERM.
-        tested: whether its difference to ERM is tested.
-    """
-
-    head: Mapping[str, str | int | None]
-    runs: Sequence[RunCounts]
-    gain: bool = False
-    tested: bool = False
+    head: Mapping[str, str | int | None]  # its first columns
+    runs: Sequence[RunCounts]  # that it is the mean of
+    gain: bool = False  # whether it shows their relative improvement over ERM
+    tested: bool = False  # whether its difference to ERM is tested
 
 
 def declared(constant: str, name: str, key: str) -> Any:
