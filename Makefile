@@ -1,6 +1,6 @@
 # make demo    environment, then the whole workflow on the embedded demo corpus, and its report
 # make demo-llm  environment, then the second study on a tiny model and its own demo corpus, and its report
-# make test    environment, then the tests
+# make test    environment, then the tests, in parallel (PYTEST: what to run, and options)
 # make lint    environment, then checks of formatting, style, workflow, types and documentation
 # make docs    environment, then the documentation as a site: site/index.html
 # make slurm-check   checks the settings for a Slurm cluster before the first run (see the README)
@@ -31,7 +31,7 @@ slurm-check: setup
 	$(BIN)/python scripts/slurm_check.py $(CONFIG)
 
 test-slurm: setup
-	$(BIN)/python -m pytest -m slurm tests/bench tests/slurm $(PYTEST)
+	$(BIN)/python -m pytest -n 0 -m slurm tests/bench tests/slurm $(PYTEST)
 
 lint: setup
 	$(BIN)/ruff format --check .

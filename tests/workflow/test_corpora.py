@@ -71,7 +71,7 @@ def test_erm_on_real_features(cremad: Path, tmp_path: Path) -> None:
                 "features": str(cremad / "logmel_stats.safetensors"),
                 "clips": str(cremad / "logmel_stats_clips.csv"),
             },
-            "grid": {"methods": ["erm", "random"]},
+            "grid": {"methods": ["erm"]},
         },
     )
     own.run()
@@ -98,12 +98,12 @@ def test_emodb_through_the_manifest(emodb: Path, tmp_path: Path) -> None:
                 "audio": str(emodb / "flac"),
             },
             "encoder": {"kind": "fbank"},
-            "grid": {"methods": ["erm", "random"]},
+            "grid": {"methods": ["erm", "random"], "folds": [1, 2]},
         },
     )
     own.run()
     table = pl.read_csv(own.results / "table1.csv")
-    assert table["folds"].to_list() == [5, 5]
+    assert table["folds"].to_list() == [2, 2]
     assert table["f1"][0] > table["f1"][1] + 0.1
     assert table["tpr_gap"].is_between(0, 1, closed="right").all()
     clips = pl.read_parquet(own.results / "clips.parquet")

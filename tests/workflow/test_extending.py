@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fairser.config.extensions import ROOMS
+from fairser.config.declarations import KINDS
 from workflow.conftest import overlay
 from workflow.runner import ROOT, Workflow, copy_workflow
 
@@ -20,7 +20,7 @@ PLUGINS = {Path(name).name: text for name, text in EXAMPLES.items() if "/" in na
 
 
 def constant(text: str) -> str:
-    return next(name for name in ROOMS if f"\n{name} = {{" in text)
+    return next(name for name in KINDS if f"\n{name} = {{" in text)
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -71,18 +71,18 @@ def record(run: Workflow, cell: str) -> dict[str, object]:
 
 
 def test_there_is_an_example_of_every_kind() -> None:
-    assert {constant(text) for text in PLUGINS.values()} == set(ROOMS)
+    assert {constant(text) for text in PLUGINS.values()} == set(KINDS)
 
 
 def test_each_room_takes_its_file(tones: Path, tmp_path: Path) -> None:
     root = copy_workflow(tmp_path / "copy")
     before = content(root)
     for name, text in PLUGINS.items():
-        (root / "workflow/fairser" / ROOMS[constant(text)] / name).write_text(text)
+        (root / "workflow/fairser" / KINDS[constant(text)].room / name).write_text(text)
     (tmp_path / "run").mkdir()
     jobs = Workflow(tmp_path / "run", settings(tmp_path, tones), root).jobs()
     assert jobs["train"] == 3
-    added = {f"workflow/fairser/{ROOMS[constant(t)]}/{name}" for name, t in PLUGINS.items()}
+    added = {f"workflow/fairser/{KINDS[constant(t)].room}/{name}" for name, t in PLUGINS.items()}
     assert content(root).keys() - before.keys() == added
     assert {name: content(root)[name] for name in before} == before
 

@@ -4,9 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +15,8 @@ from safetensors.numpy import load_file
 
 from unit.encoders import tiny
 from unit.hub_server import HubServer, Repository
-from workflow.conftest import make_tones, overlay
-from workflow.runner import ROOT, Workflow, copy_workflow
+from workflow.conftest import overlay
+from workflow.runner import ROOT, Workflow
 
 HUB = {
     "encoder": ("microsoft/wavlm-base-plus", tiny.write_wavlm),
@@ -42,10 +39,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Folders of the same small models."""
-    folder = tmp_path_factory.mktemp("local")
-    return {section: write(folder / section) for section, (_, write) in HUB.items()}
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the same small encoder."""
+    return tiny.write_wavlm(tmp_path_factory.mktemp("local") / "encoder")
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +54,7 @@ def network(
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
 
 
-def real_kinds(manifest: Path, **changes: Any) -> dict[str, Any]:
+def real_kinds(manifest: Path) -> dict[str, Any]:
     """Every section of its real kind, on the tones."""
     found = overlay(manifest)
     for section, kind in KINDS.items():
@@ -71,13 +67,6 @@ def real_kinds(manifest: Path, **changes: Any) -> dict[str, Any]:
     }
     found["tables"] = {"table1_k": 2, "table2_k": [2]}
     found["train"] = {"epochs": 2}
-    return found | changes
-
-
-def local(manifest: Path, models: dict[str, Path]) -> dict[str, Any]:
-    found = real_kinds(manifest)
-    for section, folder in models.items():
-        found[section] |= {"model": str(folder)}
     return found
 
 
@@ -95,7 +84,7 @@ def test_models_come_ahead_and_the_grid_then_runs_without_network(
     workflow.run("download_models")
     hub.requests.clear()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    workflow.run()
+    workflow.run("results/table1.csv")
     assert hub.requests == []
     table = pl.read_csv(workflow.results / "table1.csv")
     assert table.height >= 4
@@ -106,6 +95,11 @@ def test_models_come_ahead_and_the_grid_then_runs_without_network(
         name = HUB[section][0]
         assert record[part]["model"]["model"] == name
         assert record[part]["model"]["commit"] == commits[name]
+    # A changed setting has stores of its own; what changes no number extracts nothing anew.
+    other = workflow.changed({"extraction": {"precision": "bfloat16", "shards": 3}})
+    assert other.jobs("features")["model_features"] == 9
+    same = workflow.changed({"extraction": {"threads": 2}, "device": "cpu"})
+    assert "model_features" not in same.jobs("features")
     # Weights that vanish are told in one sentence, also to the job that needs them.
     shutil.rmtree(os.environ["HF_HOME"])
     told = workflow.fail("features", "--forcerun", "model_features")
@@ -128,60 +122,88 @@ def test_pins_are_a_configuration_of_the_commits(
     assert text in workflow.run("pin_models")
 
 
-def test_shards_change_no_number(tmp_path: Path, tones: Path, models: dict[str, Path]) -> None:
-    """Three shards gather to what one gives; a changed setting has a store of its own."""
-    found = []
-    for shards in (1, 3):
-        folder = tmp_path / str(shards)
-        folder.mkdir()
-        settings = local(tones, models) | {"extraction": {"shards": shards, "threads": 1}}
-        workflow = Workflow(folder, settings)
-        workflow.run("features")
-        assert not [f for f in workflow.results.glob("features/*/shards/**/*") if f.is_file()]
-        found.append(stores(workflow))
-    assert_same(*found)
-    workflow.overlay["extraction"]["precision"] = "bfloat16"
-    assert workflow.jobs("features")["model_features"] == 9
-    # What changes no number extracts nothing anew.
-    del workflow.overlay["extraction"]["precision"]
-    workflow.overlay["device"] = "cpu"
-    workflow.overlay["extraction"] |= {"threads": 2}
-    assert "model_features" not in workflow.jobs("features")
+def features(workflow: Workflow, kind: str = "fbank") -> tuple[list[str], np.ndarray]:
+    """Clips and features of the only store of a kind."""
+    (folder,) = workflow.results.glob(f"features/{kind}-*")
+    clips = pl.read_csv(folder / "clips.csv")["clip"].to_list()
+    return clips, load_file(folder / "features.safetensors")["features"]
+
+
+def assert_same(first: tuple[list[str], np.ndarray], second: tuple[list[str], np.ndarray]) -> None:
+    """Equal to float32 rounding: clips of one length are computed in other batches."""
+    assert first[0] == second[0]
+    np.testing.assert_allclose(first[1], second[1], rtol=1e-3, atol=1e-5)
+
+
+def test_shards_change_no_number(workflow: Workflow, finished: Workflow) -> None:
+    workflow.overlay["extraction"] = {"shards": 3}
+    workflow.run("features")
+    assert not [f for f in workflow.results.glob("features/*/shards/**/*") if f.is_file()]
+    assert_same(features(workflow), features(finished))
+
+
+# The first batch takes so long that it is noted as done; the second one waits for a file to go.
+HALTING = """
+import time
+from pathlib import Path
+
+from fairser.encoders import fbank
+from fairser.encoders.base import ClipEncoder
+
+ENCODER = {{"title": "halting", "sections": ["encoder"]}}
+SEEN = []
+
+
+def encode(waveform):
+    SEEN.append(waveform)
+    if len(SEEN) == 1:
+        time.sleep(2.5)
+    while len(SEEN) == 40 and Path({halt!r}).exists():
+        time.sleep(0.1)
+    return fbank.encode(waveform)
+
+
+def make(settings):
+    return ClipEncoder(encode, fbank.DIM)
+"""
 
 
 def test_a_killed_extraction_goes_on_where_it_stopped(
-    tmp_path: Path, tones: Path, models: dict[str, Path]
+    workflow: Workflow, finished: Workflow
 ) -> None:
-    quiet, killed = (Workflow(tmp_path / name, local(tones, models)) for name in ("a", "b"))
-    for one in (quiet, killed):
-        one.folder.mkdir()
-    quiet.run("features")
-    # A copy that notes each clip at once: the tones are done within the usual two seconds.
-    killed.root = copy_workflow(tmp_path / "copy")
-    for name, more in (("shards", "FLUSHED = 0"), ("encoding", 'BATCH_SECONDS["cpu"] = 0.1')):
-        with (killed.root / f"workflow/fairser/extraction/{name}.py").open("a") as module:
-            module.write(f"\n{more}\n")
-    killed.run("results/clips.parquet", "download_models")
-    kill_at(killed, "features/transformers-*/shards/1-of-1.part/rows", 16)
-    rows = next(killed.results.glob("features/transformers-*/shards/1-of-1.part/rows"))
+    folder = workflow.folder / "plugins"
+    folder.mkdir()
+    halt = folder / "halt"
+    halt.touch()
+    (folder / "halting.py").write_text(HALTING.format(halt=str(halt)))
+    workflow.overlay |= {"plugins": [str(folder)], "encoder": {"kind": "halting"}}
+
+    def noted() -> list[Path]:
+        parts = workflow.results.glob("features/halting-*/shards/1-of-1.part/rows")
+        return [rows for rows in parts if rows.stat().st_size]
+
+    workflow.stop_when(lambda: bool(noted()), signal.SIGKILL, "features")
+    (rows,) = noted()
     done = rows.stat().st_size // 8
     assert 0 < done < 144
-    killed.run("features", "--unlock")
-    killed.run("features")
-    log = next(killed.results.glob("logs/features/transformers-*/1-of-1.log")).read_text()
-    assert f"resumed: {done} of 144 clips are done" in log
+    halt.unlink()
+    workflow.run("features", "--unlock")
+    workflow.run("features")
+    log = next(workflow.results.glob("logs/features/halting-*/1-of-1.log")).read_text()
+    assert f"resumed: {done} of 144 clips" in log
     assert not rows.parent.exists()
-    assert_same(stores(quiet), stores(killed))
+    assert_same(features(workflow, "halting"), features(finished))
 
 
 def test_a_spoilt_clip_is_told_and_left_out_where_that_is_allowed(
-    tmp_path: Path, models: dict[str, Path]
+    tmp_path: Path, tones: Path, model: Path
 ) -> None:
     """By the statistics of the waves and by the extraction; of every split."""
-    workflow = Workflow(tmp_path, overlay(make_tones(tmp_path / "corpus")))
+    shutil.copytree(tones.parent, tmp_path / "corpus")
+    workflow = Workflow(tmp_path, overlay(tmp_path / "corpus/clips.csv"))
     workflow.overlay |= {
         "bias": {"ratio": None},
-        "encoder": {"kind": "transformers", "model": str(models["encoder"])},
+        "encoder": {"kind": "transformers", "model": str(model)},
         "grid": {"methods": ["erm"], "folds": [1]},
         "train": {"epochs": 1},
     }
@@ -212,12 +234,10 @@ def test_a_spoilt_clip_is_told_and_left_out_where_that_is_allowed(
     assert pl.read_csv(workflow.results / "table1.csv")["method"].to_list() == ["ERM"]
 
 
-def test_adapters_are_trained_with_the_head(
-    tmp_path: Path, tones: Path, models: dict[str, Path]
-) -> None:
+def test_adapters_are_trained_with_the_head(tmp_path: Path, tones: Path, model: Path) -> None:
     """On frames: no features are extracted, but the waves have their statistics."""
     settings = yaml.safe_load((ROOT / "workflow/grids/lora.yaml").read_text())
-    settings["encoder"]["model"] = str(models["encoder"])
+    settings["encoder"]["model"] = str(model)
     small = {"grid": {"methods": ["erm"], "folds": [1]}, "train": {"epochs": 1}}
     workflow = Workflow(tmp_path, overlay(tones) | settings | small)
     workflow.run()
@@ -226,8 +246,8 @@ def test_adapters_are_trained_with_the_head(
     record = json.loads((run / "metrics.json").read_text())
     statistics = json.loads(waves.read_text())
     assert record["features"]["waves"] == {name: statistics[name] for name in ("mean", "std")}
-    (model,) = (tmp_path / "resources/models").glob("*.json")
-    assert record["features"]["model"] == json.loads(model.read_text())
+    (located,) = (tmp_path / "resources/models").glob("*.json")
+    assert record["features"]["model"] == json.loads(located.read_text())
     assert record["config"]["lora"]["rank"] == 8
     # An adapter's B is 0 until it is trained.
     adapters = {n: v for n, v in load_file(run / "model.safetensors").items() if ".lora_B" in n}
@@ -235,41 +255,3 @@ def test_adapters_are_trained_with_the_head(
     assert all(np.abs(value).max() > 0 for value in adapters.values())
     assert pl.read_csv(run / "history.csv").height == 1
     assert pl.read_csv(workflow.results / "table1.csv")["method"].to_list() == ["ERM"]
-
-
-def stores(workflow: Workflow) -> dict[str, tuple[list[str], np.ndarray]]:
-    """Clips and features of all stores, by folder."""
-    return {
-        file.parent.name: (
-            pl.read_csv(file.parent / "clips.csv")["clip"].to_list(),
-            load_file(file)["features"],
-        )
-        for file in workflow.results.glob("features/*/features.safetensors")
-    }
-
-
-def assert_same(first: dict[str, Any], second: dict[str, Any]) -> None:
-    """Equal to float32 rounding: clips of one length are computed in other batches."""
-    assert sorted(first) == sorted(second)
-    assert len(first) == 3
-    for name, (clips, features) in first.items():
-        assert second[name][0] == clips
-        np.testing.assert_allclose(second[name][1], features, rtol=1e-3, atol=1e-5)
-
-
-def kill_at(workflow: Workflow, pattern: str, size: int) -> None:
-    """Extract the encoder's features; kill all processes once a file below the results is there
-    with so many bytes."""
-    (workflow.folder / "overlay.yaml").write_text(yaml.safe_dump(workflow.overlay))
-    command = [sys.executable, "-m", "snakemake", "features", "--cores", "1"]
-    command += ["--snakefile", str(workflow.root / "Snakefile")]
-    command += ["--configfile", str(workflow.root / "config.yaml"), "overlay.yaml"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, cwd=workflow.folder, start_new_session=True, **quiet)
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if any(file.stat().st_size >= size for file in workflow.results.glob(pattern)):
-            break
-        time.sleep(0.005)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()

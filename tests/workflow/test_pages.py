@@ -2,21 +2,38 @@
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from fairser.config.configuration import resolve
+from fairser.config.extensions import use
 from fairser.config.schema import load_schema
 from workflow.pages import BLOCKS, DOCUMENTS, Block
 from workflow.runner import ROOT
+from workflow.snakefiles import python_of
 
 # YAML blocks that are no configuration, by document and first line.
 NO_CONFIGURATION: set[tuple[str, str]] = set()
 
 FILES = {".csv", ".json", ".py", ".smk", ".yaml"}  # endings of files that are named like a section
 LINKED = [*DOCUMENTS, *(ROOT / name for name in ("tests/bench/README.md", "results/README.md"))]
+
+
+@pytest.fixture
+def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working directory with the files of docs/extending.md, which configurations can name."""
+    monkeypatch.chdir(tmp_path)
+    for block in of("python"):
+        head, _, text = block.text.partition("\n")
+        if head.startswith("# my_plugins/"):
+            file = tmp_path / head.removeprefix("# ")
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+    yield tmp_path / "my_plugins"
+    use([])
 
 
 def of(language: str) -> list[Block]:
@@ -28,7 +45,7 @@ def label(block: Block) -> str:
 
 
 @pytest.mark.parametrize("block", of("yaml"), ids=label)
-def test_configurations_are_valid(block: Block) -> None:
+def test_configurations_are_valid(block: Block, plugins: Path) -> None:
     if (block.document, block.text.splitlines()[0]) not in NO_CONFIGURATION:
         resolve(yaml.safe_load(block.text))
 
@@ -73,7 +90,8 @@ def test_every_cell_of_the_comparison_names_its_source() -> None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_keys_of_the_configuration_exist(path: Path) -> None:
+def test_keys_of_the_configuration_exist(path: Path, plugins: Path) -> None:
+    use([str(plugins)])
     schema = load_schema()
     text = path.read_text(encoding="utf-8")
     for word in re.findall(r"`([a-z_]+(?:\.[a-z0-9_]+)+)(?::[^`]*)?`", text):
@@ -105,14 +123,10 @@ def said(node: ast.AST) -> str | None:
 @pytest.fixture(scope="module")
 def sayings() -> list[str]:
     """All texts of the package, the scripts and the workflow's own files."""
-    found = []
-    for path in [*(ROOT / "workflow/fairser").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        found += [text for node in ast.walk(tree) if (text := said(node))]
-    for path in (ROOT / "workflow").rglob("*.smk"):
-        joined = re.sub(r'"\s*\n\s*f?"', "", path.read_text(encoding="utf-8"))
-        found += re.findall(r'"([^"\n]+)"', joined)
-    return found
+    paths = [*(ROOT / "workflow/fairser").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
+    trees += [python_of(path) for path in (ROOT / "workflow").rglob("*.smk")]
+    return [text for tree in trees for node in ast.walk(tree) if (text := said(node))]
 
 
 @pytest.mark.parametrize("message", MESSAGES)

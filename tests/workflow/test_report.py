@@ -10,29 +10,15 @@ import pytest
 from fairser.report.pages import Column, Page, PageCell, PageRow, cell, cells, write_page
 from fairser.report.records import Records
 from workflow.browser import opened
-from workflow.conftest import overlay
+from workflow.conftest import FOLDS, METHODS
 from workflow.runner import Workflow
 
 TABLES = ("table1", "table2", "tableA3", "tableA4", "groups", "rates", "runs", "configuration")
 PAGES = ("overview", *TABLES, "figures")
-FOLDS = [2, 3]  # Table A3 is about fold 1 all the same
+RUNS = len(METHODS) * len(FOLDS)
 FIGURES = ("tradeoff", "tpr_by_class")
 MINUS = "\N{MINUS SIGN}"
 PAPER = 718  # CSS pixels of the width of A4 between margins of 10 mm
-
-
-@pytest.fixture(scope="module")
-def reported(tmp_path_factory: pytest.TempPathFactory, tones: Path) -> Workflow:
-    """The workflow on the tones after `snakemake report`; tests must leave it complete."""
-    methods, sources = ["random", "erm", "rw"], ["none", "annotated"]
-    change = {
-        "grid": {"methods": methods, "sources": sources, "folds": FOLDS},
-        "train": {"epochs": 2, "learning_rate": 0.001},
-        "statistics": {"resamples": 100},
-    }
-    done = Workflow(tmp_path_factory.mktemp("report"), overlay(tones) | change)
-    assert "report: results/report.html" in done.run("report")
-    return done
 
 
 def path_of(workflow: Workflow, page: str) -> Path:
@@ -62,24 +48,17 @@ def metrics(workflow: Workflow, run: str) -> dict[str, Any]:
     return json.loads((workflow.results / "runs" / run / "metrics.json").read_text())
 
 
-def test_a_second_time_costs_nothing(reported: Workflow) -> None:
-    assert reported.jobs("report") == {}
-    assert reported.jobs() == {}
-
-
-def test_another_setting_makes_the_pages_anew(reported: Workflow) -> None:
-    changed = Workflow(
-        reported.folder, reported.overlay | {"metrics": {"tpr_gap": "sum_deviation"}}
-    )
-    jobs = changed.jobs("report")
+def test_another_setting_makes_the_pages_anew(finished: Workflow, copied: Workflow) -> None:
+    assert finished.jobs("report") == {}
+    jobs = copied.changed({"metrics": {"tpr_gap": "sum_deviation"}}).jobs("report")
     assert (jobs["report_pages"], jobs["report"], jobs["table1"]) == (1, 1, 1)
     assert "train" not in jobs
-    listed = reported.jobs("report", "--config", "device=cpu")  # no number depends on it
+    listed = finished.jobs("report", "--config", "device=cpu")  # no number depends on it
     assert listed == {"report_pages": 1, "report": 1, "total": 2}
 
 
-def test_everything_that_is_listed_opens(reported: Workflow, browser: Any) -> None:
-    with opened(browser, reported.results / "report.html") as page:
+def test_everything_that_is_listed_opens(finished: Workflow, browser: Any) -> None:
+    with opened(browser, finished.results / "report.html") as page:
         assert page.title() == "fair-ser: results"
         listed = page.evaluate("Object.keys(results)")
         expected = [f"results/report/{name}.html" for name in PAGES]
@@ -107,8 +86,8 @@ def test_everything_that_is_listed_opens(reported: Workflow, browser: Any) -> No
         page.locator("canvas, svg.marks").first.wait_for()
 
 
-def test_the_report_shows_a_table_with_its_runs(reported: Workflow, browser: Any) -> None:
-    with opened(browser, reported.results / "report.html") as page:
+def test_the_report_shows_a_table_with_its_runs(finished: Workflow, browser: Any) -> None:
+    with opened(browser, finished.results / "report.html") as page:
         page.click(".contents >> text=Table 1")
         frame = page.frame_locator("iframe")
         frame.locator("tr:has(th:text-is('RW')) button[data-c=tpr_gap]").click()
@@ -116,18 +95,18 @@ def test_the_report_shows_a_table_with_its_runs(reported: Workflow, browser: Any
         for fold in FOLDS:
             run = f"rw/annotated/k2/fold{fold}/seed0"
             assert f"results/runs/{run}/metrics.json" in shown
-            gap = metrics(reported, run)["attributes"]["gender"]["gaps"]["tpr"]["pairwise"]["rms"]
+            gap = metrics(finished, run)["attributes"]["gender"]["gaps"]["tpr"]["pairwise"]["rms"]
             assert f"{gap:.4f}" in shown
-        table = pl.read_csv(reported.results / "table1.csv")
+        table = pl.read_csv(finished.results / "table1.csv")
         p = table.filter(pl.col("method") == "RW")["tpr_gap_p"].item()
         assert f"p = {p:.2g} against ERM" in shown
         assert frame.locator("dialog a").count() == 0  # nothing lies beside a page in the report
 
 
-def test_a_cell_opens_its_runs(reported: Workflow, browser: Any) -> None:
-    table = pl.read_csv(reported.results / "table1.csv")
+def test_a_cell_opens_its_runs(finished: Workflow, browser: Any) -> None:
+    table = pl.read_csv(finished.results / "table1.csv")
     erm = table.filter(pl.col("method") == "ERM").row(0, named=True)
-    with opened(browser, path_of(reported, "table1")) as page:
+    with opened(browser, path_of(finished, "table1")) as page:
         button = page.locator("tr:has(th:text-is('ERM')) button[data-c=f1]")
         assert button.inner_text() == f"{erm['f1']:.3f}"
         button.focus()
@@ -135,25 +114,25 @@ def test_a_cell_opens_its_runs(reported: Workflow, browser: Any) -> None:
         dialog = page.locator("dialog")
         assert dialog.locator("h2").inner_text() == "ERM, none: Macro F1"
         values = dialog.locator(".value").all_inner_texts()
-        runs = [metrics(reported, f"erm/none/k1/fold{fold}/seed0") for fold in FOLDS]
+        runs = [metrics(finished, f"erm/none/k1/fold{fold}/seed0") for fold in FOLDS]
         assert values == [f"{run['f1']:.4f}" for run in runs]
         shown = dialog.text_content()
         assert f"[{erm['f1_low']:.3f}, {erm['f1_high']:.3f}]" in shown
         assert runs[0]["commit"] is None or runs[0]["commit"] in shown
         for name, version in runs[0]["versions"].items():
             assert f"{name}{version}" in shown
-        assert "train.epochs2 (default 50)" in shown
+        assert "train.epochs5 (default 50)" in shown
         assert "settings kindfbank" in shown  # the features' own record
         for link in dialog.locator("a").all():
-            target = Path(path_of(reported, "table1").parent, link.get_attribute("href")).resolve()
+            target = Path(path_of(finished, "table1").parent, link.get_attribute("href")).resolve()
             assert json.loads(target.read_text())["method"] == "erm"
         page.keyboard.press("Escape")
         assert not dialog.is_visible()
         assert button.evaluate("b => b === document.activeElement")
 
 
-def test_tables_sort(reported: Workflow, browser: Any) -> None:
-    with opened(browser, path_of(reported, "runs")) as page:
+def test_tables_sort(finished: Workflow, browser: Any) -> None:
+    with opened(browser, path_of(finished, "runs")) as page:
         before = column(page, "f1")
         heading = page.locator("th[data-name=f1]")
         heading.locator("button").click()
@@ -186,8 +165,8 @@ def test_numbers_sort_as_numbers(browser: Any, tmp_path: Path) -> None:
         assert column(page, "x") == [f"{MINUS}0.500", "0.250", "9", "1,000", ""]
 
 
-def test_tables_filter(reported: Workflow, browser: Any) -> None:
-    with opened(browser, path_of(reported, "rates")) as page:
+def test_tables_filter(finished: Workflow, browser: Any) -> None:
+    with opened(browser, path_of(finished, "rates")) as page:
         count = page.locator("#count")
         rows = len(page.query_selector_all("#table tbody tr"))
         assert set(column(page, "attribute")) == {"gender"}  # as it opens
@@ -205,10 +184,10 @@ def test_tables_filter(reported: Workflow, browser: Any) -> None:
         assert count.inner_text() == f"{rows} rows" and len(column(page, "group")) == rows
 
 
-def test_the_rates_are_means_over_the_folds(reported: Workflow, browser: Any) -> None:
-    runs = [metrics(reported, f"erm/none/k1/fold{fold}/seed0") for fold in FOLDS]
+def test_the_rates_are_means_over_the_folds(finished: Workflow, browser: Any) -> None:
+    runs = [metrics(finished, f"erm/none/k1/fold{fold}/seed0") for fold in FOLDS]
     lines = [run["attributes"]["gender"]["rates"]["calm"]["male"] for run in runs]
-    with opened(browser, path_of(reported, "rates")) as page:
+    with opened(browser, path_of(finished, "rates")) as page:
         for name, value in (("method", "ERM"), ("class", "calm"), ("group", "male")):
             page.select_option(f"select[data-name={name}]", value)
         mean = sum(line["tpr"] for line in lines) / 2
@@ -217,25 +196,25 @@ def test_the_rates_are_means_over_the_folds(reported: Workflow, browser: Any) ->
 
 
 def test_the_overview_and_the_configuration_say_what_was_run(
-    reported: Workflow, browser: Any
+    finished: Workflow, browser: Any
 ) -> None:
-    run = metrics(reported, "erm/none/k1/fold2/seed0")
-    with opened(browser, path_of(reported, "overview")) as page:
+    run = metrics(finished, "erm/none/k1/fold2/seed0")
+    with opened(browser, path_of(finished, "overview")) as page:
         facts = dict(zip(column(page, "what"), column(page, "value"), strict=True))
-        assert facts["Runs"] == "6" and facts["Clips"] == "144 of 12 speakers"
+        assert facts["Runs"] == str(RUNS) and facts["Clips"] == "144 of 12 speakers"
         assert facts["Encoder"] == "fbank" and facts["Commit"] == (run["commit"] or "unknown")
         assert f"torch {run['versions']['torch']}" in facts["Versions"]
         assert {"config.yaml", "overlay.yaml"} <= {
             Path(name).name for name in facts["Configuration files"].split(", ")
         }
-    with opened(browser, path_of(reported, "configuration")) as page:
+    with opened(browser, path_of(finished, "configuration")) as page:
         page.select_option("select[data-name=changed]", "changed")
         assert "train.epochs" in column(page, "key") and "bias.seed" not in column(page, "key")
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_on_a_phone_and_on_paper(reported: Workflow, browser: Any, name: str) -> None:
-    with opened(browser, path_of(reported, name), width=360, height=740) as page:
+def test_on_a_phone_and_on_paper(finished: Workflow, browser: Any, name: str) -> None:
+    with opened(browser, path_of(finished, name), width=360, height=740) as page:
         assert not scrolls_sideways(page)
         rows = page.locator("#table tbody tr")
         if name in TABLES:
@@ -258,14 +237,14 @@ def test_on_a_phone_and_on_paper(reported: Workflow, browser: Any, name: str) ->
             assert name == "rates" or hidden == 0
 
 
-def test_the_report_on_a_phone(reported: Workflow, browser: Any) -> None:
-    with opened(browser, reported.results / "report.html", width=360, height=740) as page:
+def test_the_report_on_a_phone(finished: Workflow, browser: Any) -> None:
+    with opened(browser, finished.results / "report.html", width=360, height=740) as page:
         page.locator(".contents a").first.wait_for()
         assert not scrolls_sideways(page)
         box = page.locator(".contents a").first.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 360
         page.click(".contents >> text=All runs")
-        assert page.frame_locator("iframe").locator("#count").inner_text() == "6 rows"
+        assert page.frame_locator("iframe").locator("#count").inner_text() == f"{RUNS} rows"
         assert page.locator("iframe").bounding_box()["width"] == 360
 
 

@@ -216,7 +216,7 @@ def test_odd_names_come_through(tmp_path: Path, data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("", {}, "predictions.csv: .*The file is empty"),
+        ("", {}, "predictions.csv: .*empty"),
         (HEAD, {}, "no rows below"),
         ("clp,label,prediction\na,x,x\n", {}, "row 1: no column 'clip'.*Did you mean 'clp'"),
         ("clip;label;prediction\na;x;x\n", {}, "separated by semicolons"),
@@ -258,8 +258,8 @@ def test_bad_input(tmp_path: Path, text: str, options: dict[str, Any], message: 
         ("p.csv", None, "no such file. Did you mean 'predictions.csv'"),
         ("p.xlsx", b"x", "must end in .csv, .tsv or .parquet"),
         ("p.csv", "clip,label\na,\xe9\n".encode("latin-1"), "not readable as a csv"),
-        ("p.csv", "clip,\xe9\na,b\n".encode("latin-1"), "header is not UTF-8"),
-        ("p.csv", "clip,label\na,b\n".encode("utf-16"), "header is not UTF-8"),
+        ("p.csv", "clip,\xe9\na,b\n".encode("latin-1"), "row 1: not readable as a csv in UTF-8"),
+        ("p.csv", "clip,label\na,b\n".encode("utf-16"), "row 1: not readable as a csv in UTF-8"),
         ("p.csv", b"clip,label\na,b,c\n", "not readable as a csv"),
         ("p.parquet", b"no parquet at all", "not readable as parquet"),
     ],

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from fairser.config.configuration import resolve
-from fairser.config.extensions import KEYS, ROOMS, extension, extensions, use
+from fairser.config.declarations import COMMON, KINDS
+from fairser.config.extensions import extension, extensions, use
 from fairser.config.grid import configurations, usable
 from fairser.core.errors import InputError
 
@@ -38,7 +39,7 @@ def refused(folder: Path, name: str, text: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("constant", ROOMS)
+@pytest.mark.parametrize("constant", KINDS)
 def test_built_in_ones_define_what_they_declare(constant: str) -> None:
     known = extensions(constant)
     assert len(known) >= 4
@@ -47,7 +48,7 @@ def test_built_in_ones_define_what_they_declare(constant: str) -> None:
     for name, one in known.items():
         assert one["description"]
         assert one.name == name and not one.own
-        assert set(one.values) == set(KEYS[constant])
+        assert set(one.values) == {*COMMON, *KINDS[constant].defaults}
 
 
 def test_a_file_of_ones_own_is_found(folder: Path) -> None:
@@ -91,14 +92,18 @@ def test_a_file_without_a_declaration_is_no_extension(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("erm", "METHOD = {}", "another method 'erm'"),
+        ("erm", "METHOD = {}", "name 'erm'"),
         ("Mine", "METHOD = {}", "'Mine'"),
         ("mine", "METHOD = {", "not valid Python"),
-        ("mine", "METHOD = 3", "must be a dict"),
+        ("mine", "METHOD = 3", "literal dict"),
         ("mine", "\nMETHOD = {'title': str(3)}", "line 2"),
         ("mine", "METHOD = {'titel': 'x'}", "Did you mean 'title'?"),
         ("mine", "METHOD = {'settings': {'x': {'default': 1}}}", "'x' lacks description"),
         ("mine", "METHOD = {'extends': 'nothing'}", "'nothing'"),
+        ("mine", "METHOD = {'title': 'ERM'}", "title 'ERM'"),
+        ("mine", "METRICS = {'mine': 3}", "'mine' is 3"),
+        ("mine", "METHOD = {'groups': 'some'}", "allowed: none, any, probabilities"),
+        ("mine", "ENCODER = {'sections': ['encoder', 'decoder']}", "'decoder'"),
     ],
 )
 def test_faulty_declarations(name: str, text: str, told: str, folder: Path) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from fairser.core.errors import InputError
+from fairser.corpora import emosuperb, manifest
 from fairser.corpora.clips import ClipTable, build
 
 Rows = list[dict[str, Any]]
@@ -52,6 +53,26 @@ def write_labels(folder: Path, *folds: Rows) -> Path:
     for number, rows in enumerate(folds, start=1):
         write_csv(folder / f"labels_consensus_{number}.csv", rows)
     return folder
+
+
+def read_labels(
+    labels: Path,
+    demographics: Path | None = None,
+    classes: list[str] | None = None,
+    drop: tuple[str, ...] = (),
+) -> ClipTable:
+    """The clip table of label files."""
+    return emosuperb.read(
+        {"labels": labels, "demographics": demographics, "classes": classes}, drop
+    )
+
+
+def read_manifest(path: Path, **settings: Any) -> ClipTable:
+    """The clip table of a manifest, with the default settings of ``corpus`` for all others."""
+    defaults = dict.fromkeys(("demographics", "classes", "attributes"))
+    return manifest.read(
+        {**defaults, "manifest": path, "folds": 5, "stratify": "gender", **settings}
+    )
 
 
 def manifest_rows(speakers: int = 8, takes: int = 3) -> Rows:

@@ -14,7 +14,6 @@ from polars.testing import assert_frame_equal
 from fairser.config.schema import SCHEMA
 from fairser.corpora.clips import SPLITS, ClipTable
 from fairser.corpora.cremad import FAULTY
-from fairser.corpora.emosuperb import read_emosuperb
 from fairser.corpora.splits import bias_fold, dominant_groups
 from fairser.evaluation.evaluate import evaluate
 from fairser.evaluation.metrics import metric_names, positive
@@ -24,6 +23,7 @@ from fairser.methods.losses import class_balanced_weights
 from fairser.results.split_tables import table_a3, table_a4
 from fairser.training.fitting import TrainOptions
 from fairser.training.train import TrainingJob, train_and_predict
+from unit.corpora.builders import read_labels
 
 FOLDS = range(1, 6)
 REFERENCE = SCHEMA.parents[1] / "reference"
@@ -133,7 +133,7 @@ def test_bias_seed_changes_the_clips_and_not_the_counts(
 
 def test_class_balanced_weights_of_fold_1(cremad: Path, cremad_table: ClipTable) -> None:
     # The known values are those of all label rows, with the four faulty recordings.
-    table = read_emosuperb(cremad).fold(1)
+    table = read_labels(cremad).fold(1)
     train = table.frame.filter(split="train")
     targets = torch.from_numpy(train.select(table.classes).to_numpy())
     assert (targets > 1 / 6).sum(dim=0).tolist() == [1162, 1080, 1403, 1177, 3549, 585]

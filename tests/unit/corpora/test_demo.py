@@ -20,7 +20,7 @@ from fairser.corpora.demo import (
     make_speakers,
     write_tables,
 )
-from fairser.corpora.recordings import record
+from fairser.corpora.espeak import Prosody, Recording, record
 
 pytest.importorskip("espeakng_loader")
 
@@ -184,4 +184,4 @@ def test_number_of_speakers_is_checked(number: int) -> None:
 
 def test_an_unknown_voice_is_an_error() -> None:
     with pytest.raises(subprocess.CalledProcessError):
-        espeak.speak([espeak.Utterance("Hello.", "no-such-voice", 175, 50, 50)])
+        espeak.speak([Recording("a.wav", "Hello.", "no-such-voice", Prosody(175, 50, 50, -30, 0))])

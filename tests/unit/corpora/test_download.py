@@ -16,8 +16,13 @@ import pytest
 
 from fairser.core.errors import InputError
 from fairser.core.files import is_lfs_pointer
-from fairser.corpora.download import CREMA_D, EMO_SUPERB, download_audio, download_labels
-from fairser.corpora.repositories import Source
+from fairser.corpora.download import (
+    CREMA_D,
+    EMO_SUPERB,
+    Source,
+    download_audio,
+    download_labels,
+)
 from unit.corpora.lfs_server import LfsServer
 
 HAS_LFS = bool(shutil.which("git-lfs"))

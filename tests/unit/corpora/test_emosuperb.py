@@ -8,8 +8,15 @@ import polars as pl
 import pytest
 
 from fairser.corpora.clips import SPLITS
-from fairser.corpora.emosuperb import fold_files, read_emosuperb
-from unit.corpora.builders import Rows, assert_refused, label_rows, write_csv, write_labels
+from fairser.corpora.emosuperb import fold_files
+from unit.corpora.builders import (
+    Rows,
+    assert_refused,
+    label_rows,
+    read_labels,
+    write_csv,
+    write_labels,
+)
 
 ELEVEN = tuple(f"emotion{number}" for number in range(11))
 DIMENSIONS = ("EmoAct", "EmoVal", "EmoDom")
@@ -29,7 +36,7 @@ def test_variations_of_the_family(
     tmp_path: Path, classes: tuple[str, ...], extra: tuple[str, ...], first: str, folds: int
 ) -> None:
     files = [label_rows(classes, fold, first, extra) for fold in range(1, folds + 1)]
-    table = read_emosuperb(write_labels(tmp_path, *files))
+    table = read_labels(write_labels(tmp_path, *files))
     assert table.classes == classes
     assert table.attributes == ("gender",)
     assert table.folds == list(range(1, folds + 1))
@@ -53,7 +60,7 @@ def test_folds_are_numbers_and_no_text(tmp_path: Path) -> None:
 
 def test_without_demographics(tmp_path: Path) -> None:
     rows = [{k: v for k, v in row.items() if k != "Gender"} for row in label_rows()]
-    table = read_emosuperb(write_labels(tmp_path, rows))
+    table = read_labels(write_labels(tmp_path, rows))
     assert table.attributes == ()
     assert table.classes == NAMES
 
@@ -61,7 +68,7 @@ def test_without_demographics(tmp_path: Path) -> None:
 def test_unknown_gender_is_null(tmp_path: Path) -> None:
     rows = label_rows()
     rows[0]["Gender"], rows[1]["Gender"] = "Unknown", ""
-    table = read_emosuperb(write_labels(tmp_path, rows))
+    table = read_labels(write_labels(tmp_path, rows))
     assert table.frame.filter(speaker="01")["gender"].to_list() == [None, None]
     assert table.frame["gender"].null_count() == 2
 
@@ -75,14 +82,14 @@ def unknown_speakers() -> Rows:
 
 
 def test_unknown_speakers_stand_for_themselves(tmp_path: Path) -> None:
-    table = read_emosuperb(write_labels(tmp_path, unknown_speakers()))
+    table = read_labels(write_labels(tmp_path, unknown_speakers()))
     assert table.frame["speaker"].n_unique() == 6 + 2
 
 
 def test_unknown_speakers_have_unknown_demographics(tmp_path: Path) -> None:
     races = [{"ActorID": f"{number:02}", "Race": "Asian"} for number in range(1, 7)]
     speakers = write_csv(tmp_path / "speakers.csv", races)
-    table = read_emosuperb(write_labels(tmp_path, unknown_speakers()), speakers)
+    table = read_labels(write_labels(tmp_path, unknown_speakers()), speakers)
     unknown = pl.col("clip").str.starts_with("u")
     assert table.frame.filter(unknown)["race"].to_list() == [None, None]
     assert table.frame.filter(~unknown)["race"].unique().to_list() == ["asian"]
@@ -91,7 +98,7 @@ def test_unknown_speakers_have_unknown_demographics(tmp_path: Path) -> None:
 def test_clips_that_are_dropped_and_alias(tmp_path: Path) -> None:
     rows = label_rows()
     rows[0]["FileName"] = "1040_ITH_SAD_X.wav"
-    clips = read_emosuperb(write_labels(tmp_path, rows), drop=("01_1",)).clips()
+    clips = read_labels(write_labels(tmp_path, rows), drop=("01_1",)).clips()
     assert clips.filter(file="1040_ITH_SAD_X.wav")["clip"].to_list() == ["1040_ITH_SAD_XX"]
     assert clips.height == 11
     assert "01_1" not in clips["clip"]
@@ -108,7 +115,7 @@ def test_config_names_classes_and_splits(tmp_path: Path) -> None:
         "data_split_type": {"train": "tr", "dev": "va", "test": "te"},
     }
     (tmp_path / "config.json").write_text(json.dumps(content), encoding="utf-8")
-    table = read_emosuperb(write_labels(tmp_path, rows))
+    table = read_labels(write_labels(tmp_path, rows))
     assert table.classes == NAMES[::-1]
     assert set(table.frame["split"]) == set(SPLITS)
 
@@ -126,18 +133,18 @@ def test_config_names_classes_and_splits(tmp_path: Path) -> None:
 def test_bad_config(tmp_path: Path, content: str) -> None:
     (tmp_path / "config.json").write_text(content, encoding="utf-8")
     folder = write_labels(tmp_path, label_rows())
-    assert_refused(("config.json", "emo_type"), read_emosuperb, folder)
+    assert_refused(("config.json", "emo_type"), read_labels, folder)
 
 
 def test_folder_without_labels(tmp_path: Path) -> None:
     told = (str(tmp_path), "labels_consensus_1.csv", "'corpus.labels'", "download_cremad")
-    assert_refused(told, read_emosuperb, tmp_path)
+    assert_refused(told, read_labels, tmp_path)
 
 
 def test_folds_with_other_classes(tmp_path: Path) -> None:
     folder = write_labels(tmp_path, label_rows(), label_rows((*NAMES[:3], "joy"), fold=2))
     told = ("labels_consensus_2.csv", "joy", "happy", "same")
-    assert_refused(told, read_emosuperb, folder)
+    assert_refused(told, read_labels, folder)
 
 
 def change(row: int, **values: object) -> Callable[[Rows], Rows]:
@@ -167,17 +174,17 @@ def rename(old: str, new: str) -> Callable[[Rows], Rows]:
 )
 def test_bad_labels(tmp_path: Path, spoil: Callable[[Rows], Rows], told: tuple[str, ...]) -> None:
     folder = write_labels(tmp_path, spoil(label_rows()))
-    assert_refused(("labels_consensus_1.csv", *told), read_emosuperb, folder)
+    assert_refused(("labels_consensus_1.csv", *told), read_labels, folder)
 
 
 def test_unknown_class(tmp_path: Path) -> None:
     folder = write_labels(tmp_path, label_rows())
     told = ("labels_consensus_1.csv, row 1", "'angri'", "'corpus.classes'", "'angry'?")
-    assert_refused(told, read_emosuperb, folder, classes=["angri", "sad"])
+    assert_refused(told, read_labels, folder, classes=["angri", "sad"])
 
 
 def test_some_of_the_classes_need_whole_rows(tmp_path: Path) -> None:
     """A row that lacks the share of a class left out says that 'corpus.classes' is the reason."""
     folder = write_labels(tmp_path, label_rows())
     told = ("labels_consensus_1.csv, row 2", "'corpus.classes'")
-    assert_refused(told, read_emosuperb, folder, classes=["angry", "sad"])
+    assert_refused(told, read_labels, folder, classes=["angry", "sad"])

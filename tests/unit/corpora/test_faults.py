@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from fairser.core.errors import InputError
-from fairser.corpora.faults import Faults
-from fairser.corpora.manifest import listed_files, read_manifest
-from unit.corpora.builders import EMOTIONS, manifest_rows, write_csv
+from fairser.corpora.faults import AT_ONCE, Faults
+from fairser.corpora.manifest import listed_files
+from unit.corpora.builders import EMOTIONS, manifest_rows, read_manifest, write_csv
 
 
 def frame(numbers: list[int], file: str = "a.csv") -> pl.DataFrame:
@@ -73,7 +73,7 @@ def test_all_are_raised_together() -> None:
 
 def test_the_first_can_be_raised_at_once() -> None:
     with pytest.raises(InputError, match="row 2: 1 is bad"):
-        Faults(at_once=True).note(frame([1]), TEXT)
+        AT_ONCE.note(frame([1]), TEXT)
 
 
 def test_every_fault_of_a_manifest_is_told(tmp_path: Path) -> None:

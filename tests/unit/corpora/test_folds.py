@@ -4,7 +4,7 @@ import polars as pl
 
 from fairser.corpora.clips import rotate
 from fairser.corpora.faults import Faults
-from fairser.corpora.manifest import MadeFolds, speaker_folds
+from fairser.corpora.manifest import speaker_folds
 from unit.corpora.builders import assert_refused
 
 
@@ -31,7 +31,7 @@ def test_a_bad_fold_is_raised_or_noted() -> None:
 
 def test_made_folds_keep_speakers_together() -> None:
     frame = clips(speaker=list("uuvwxy"), gender=["f", None, "m", "f", "m", "f"])
-    made = speaker_folds(frame, MadeFolds(3, "gender"), "a.csv")
+    made = speaker_folds(frame, 3, "gender", "a.csv")
     assert made.filter(pl.col("speaker") == "u")["fold"].n_unique() == 1
     assert made["fold"].unique().sort().to_list() == [1, 2, 3]
     men = made.filter(pl.col("gender") == "m")

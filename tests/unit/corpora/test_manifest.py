@@ -8,8 +8,14 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from fairser.corpora.clips import SPLITS, ClipTable
-from fairser.corpora.manifest import MadeFolds, read_manifest
-from unit.corpora.builders import EMOTIONS, Rows, assert_refused, manifest_rows, write_csv
+from unit.corpora.builders import (
+    EMOTIONS,
+    Rows,
+    assert_refused,
+    manifest_rows,
+    read_manifest,
+    write_csv,
+)
 
 Spoil = Callable[[Rows], Rows]
 
@@ -108,7 +114,7 @@ def test_fold_and_split_as_given(tmp_path: Path) -> None:
 
 
 def test_folds_are_made_disjoint_and_balanced(tmp_path: Path) -> None:
-    table = read(tmp_path, made=MadeFolds(4))
+    table = read(tmp_path, folds=4)
     assert table.folds == [1, 2, 3, 4]
     tests = speakers_of(table, "test")
     assert sorted(name for names in tests.values() for name in names) == [f"s{i}" for i in range(8)]
@@ -116,7 +122,7 @@ def test_folds_are_made_disjoint_and_balanced(tmp_path: Path) -> None:
         part = table.fold(fold).frame.filter(split="test")
         assert dict(part["gender"].value_counts().rows()) == {"male": 3, "female": 3}
         assert speakers_of(table, "development")[fold] == tests[fold % 4 + 1]
-    assert_frame_equal(read(tmp_path, made=MadeFolds(4)).frame, table.frame)
+    assert_frame_equal(read(tmp_path, folds=4).frame, table.frame)
 
 
 def one_female(rows: Rows) -> Rows:
@@ -132,7 +138,7 @@ def one_take(rows: Rows) -> Rows:
 @pytest.mark.parametrize("folds", [3, 5, 8])
 def test_folds_of_few_clips(tmp_path: Path, spoils: tuple[Spoil, ...], folds: int) -> None:
     """A group with fewer clips than folds can't be in all of them: no reason to fail or warn."""
-    table = read(tmp_path, *spoils, made=MadeFolds(folds))
+    table = read(tmp_path, *spoils, folds=folds)
     assert table.folds == list(range(1, folds + 1))
 
 
@@ -164,7 +170,7 @@ def test_other_attributes_must_be_named(tmp_path: Path) -> None:
 
 def test_without_demographics(tmp_path: Path) -> None:
     rows = [{k: v for k, v in row.items() if k != "gender"} for row in manifest_rows()]
-    table = read_manifest(write_csv(tmp_path / "m.csv", rows), made=MadeFolds(4))
+    table = read_manifest(write_csv(tmp_path / "m.csv", rows), folds=4)
     assert table.attributes == ()
     assert table.folds == [1, 2, 3, 4]
 
@@ -177,7 +183,7 @@ def test_demographics_by_speaker(tmp_path: Path) -> None:
     def spoil(rows: Rows) -> Rows:
         return [row | {"age": "40" if row["speaker"] == "s0" else ""} for row in rows]
 
-    table = read(tmp_path, with_split, spoil, speakers=path)
+    table = read(tmp_path, with_split, spoil, demographics=path)
     assert table.attributes == ("gender", "age", "race")
     found = dict(table.frame.select("speaker", pl.struct("age", "age_years")).unique().rows())
     assert found["s0"] == {"age": "middle", "age_years": 40}
@@ -185,7 +191,7 @@ def test_demographics_by_speaker(tmp_path: Path) -> None:
 
 
 def test_emodb(emodb: Path) -> None:
-    table = read_manifest(emodb / "clips.csv", made=MadeFolds(5))
+    table = read_manifest(emodb / "clips.csv", folds=5)
     assert len(table.classes) == 7
     assert table.attributes == ("gender", "age")
     assert table.clips().height == 535
@@ -240,8 +246,8 @@ CLASSES = {"classes": list(EMOTIONS)}
         ([with_fold, change(fold="two")], {}, ("row 5", "fold 'two'", "whole number")),
         ([with_fold, change(fold="0")], {}, ("row 5", "fold '0'", "from 1 on")),
         ([all_have(fold=1)], {}, ("1 fold(s)", "three", "'split'")),
-        ([], {"made": MadeFolds(2)}, ("'corpus.folds' is 2", "at least 3")),
-        ([], {"made": MadeFolds(9)}, ("'corpus.folds' is 9", "number of speakers, 8")),
+        ([], {"folds": 2}, ("'corpus.folds' is 2", "at least 3")),
+        ([], {"folds": 9}, ("'corpus.folds' is 9", "number of speakers, 8")),
         ([change(gender="male", speaker="s0")], {}, ("row 5", "'s0'", "male", "female")),
         ([all_have(age=20), change(age="x")], {}, ("row 5", "'x'", "one form")),
         ([all_have(emotion="joy")], {}, ("'joy'", "two are needed")),
@@ -262,9 +268,9 @@ def test_clip_with_other_labels_in_another_fold(tmp_path: Path) -> None:
 def test_speakers_with_a_column_of_the_manifest(tmp_path: Path) -> None:
     rows = [{"speaker": f"s{i}", "file": "portrait.png"} for i in range(8)]
     path = write_csv(tmp_path / "speakers.csv", rows)
-    assert_refused(("speakers.csv, row 1", "'file'"), read, tmp_path, speakers=path)
+    assert_refused(("speakers.csv, row 1", "'file'"), read, tmp_path, demographics=path)
 
 
 def test_dots_at_the_start_of_a_name_stay_inside(tmp_path: Path) -> None:
-    table = read(tmp_path, change(file="..x.wav"), made=MadeFolds(4))
+    table = read(tmp_path, change(file="..x.wav"), folds=4)
     assert "..x" in table.frame["clip"]

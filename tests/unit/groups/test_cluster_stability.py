@@ -1,6 +1,7 @@
 """Silhouette and stability against scikit-learn called directly; speakers, references, sizes."""
 
 import json
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,14 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.store import FeatureStore
 from fairser.groups import cluster_stability
-from fairser.groups.cluster_stability import measure, reference, silhouette, stability
+from fairser.groups.cluster_stability import Draws, measure, reference, silhouette, stability
 from fairser.groups.kmeans import kmeans
 from fairser.results.choosing_k import choose
 from unit.builders import clip_table, feature_store
 from unit.corpora.builders import assert_refused
 
 SPEAKERS, CLIPS, DIM = 40, 8, 6
-DRAWS: dict[str, Any] = {"resamples": 4, "references": 3, "seed": 0}
+DRAWS = Draws(resamples=4, references=3, seed=0)
 
 
 def corpus(
@@ -61,7 +62,7 @@ def test_groups_are_those_of_the_source_kmeans() -> None:
     table, store = corpus()
     groups = kmeans(table, store, 6, True).filter(split="train")
     sizes = groups["group"].value_counts()["count"]
-    found = measure(table, store, [6], True, **DRAWS)
+    found = measure(table, store, [6], True, DRAWS)
     number = found["numbers"][0]
     assert (found["clips"], found["speakers"]) == (SPEAKERS * CLIPS, SPEAKERS)
     assert number["smallest_clips"] == sizes.min()
@@ -130,12 +131,12 @@ def test_references_have_the_covariances_and_no_groups() -> None:
 
 def test_the_same_seed_gives_the_same_and_another_one_others() -> None:
     table, store = corpus(centres=1)
-    one, same = (measure(table, store, [2, 3], True, **DRAWS) for _ in range(2))
+    one, same = (measure(table, store, [2, 3], True, DRAWS) for _ in range(2))
     assert one == same
-    other = measure(table, store, [2, 3], True, **DRAWS | {"seed": 1})
+    other = measure(table, store, [2, 3], True, replace(DRAWS, seed=1))
     assert [n["references"] for n in other["numbers"]] != [n["references"] for n in one["numbers"]]
     # Another K beside it changes nothing of a K.
-    assert measure(table, store, [3], True, **DRAWS)["numbers"][0] == one["numbers"][1]
+    assert measure(table, store, [3], True, DRAWS)["numbers"][0] == one["numbers"][1]
 
 
 def shuffled(table: ClipTable) -> ClipTable:
@@ -151,7 +152,7 @@ def removed(table: ClipTable) -> ClipTable:
 def test_no_demographic_label_is_used(change: Any) -> None:
     table, store = corpus()
     assert not change(table).frame.equals(table.frame)
-    found = [measure(t, store, [2, 4], True, **DRAWS) for t in (table, change(table))]
+    found = [measure(t, store, [2, 4], True, DRAWS) for t in (table, change(table))]
     assert json.dumps(found[0]) == json.dumps(found[1])
     tables = [choose([one], 30, 5).write_csv() for one in found]
     assert tables[0] == tables[1]
@@ -160,17 +161,17 @@ def test_no_demographic_label_is_used(change: Any) -> None:
 def test_more_clusters_than_speakers_are_refused() -> None:
     table, store = corpus(speakers=10)
     told = ("K = 9 groups of 10 train speakers", "a subsample has 8", "'choose_k.k'")
-    assert_refused(told, measure, table, store, [2, 9], True, **DRAWS)
-    assert len(measure(table, store, [2, 8], True, **DRAWS)["numbers"]) == 2
+    assert_refused(told, measure, table, store, [2, 9], True, DRAWS)
+    assert len(measure(table, store, [2, 8], True, DRAWS)["numbers"]) == 2
 
 
 def test_as_many_clusters_as_clips() -> None:
     """One clip a speaker, so that no clip of a subsample is left over."""
     table, store = corpus(speakers=10, clips=1)
-    found = measure(table, store, [8], False, **DRAWS)["numbers"][0]
+    found = measure(table, store, [8], False, DRAWS)["numbers"][0]
     assert found["smallest_clips"] in (0, 1)
     told = ("K = 11 groups of 10 train speakers",)
-    assert_refused(told, measure, table, store, [11], False, **DRAWS)
+    assert_refused(told, measure, table, store, [11], False, DRAWS)
 
 
 def test_of_very_many_clips_those_of_some_speakers_are_looked_at(
@@ -178,11 +179,11 @@ def test_of_very_many_clips_those_of_some_speakers_are_looked_at(
 ) -> None:
     table, store = corpus()
     monkeypatch.setattr(cluster_stability, "LARGEST", 100)
-    found = measure(table, store, [2], True, **DRAWS)
+    found = measure(table, store, [2], True, DRAWS)
     assert (found["clips"], found["speakers"]) == (96, 12)
 
 
 def test_a_store_on_disk_gives_the_same(tmp_path: Path) -> None:
     table, store = corpus()
     written = feature_store(tmp_path, store.array, list(store.row_of))
-    assert measure(table, written, [3], True, **DRAWS) == measure(table, store, [3], True, **DRAWS)
+    assert measure(table, written, [3], True, DRAWS) == measure(table, store, [3], True, DRAWS)

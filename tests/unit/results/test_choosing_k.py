@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fairser.groups.cluster_stability import measure
+from fairser.groups.cluster_stability import Draws, measure
 from fairser.results import choosing_k
 from fairser.results.choosing_k import choose, readable, recommended, verdict
 from unit.groups.test_cluster_stability import corpus
@@ -88,10 +88,10 @@ def test_a_group_without_clips_has_no_silhouette() -> None:
 
 
 def measured(folds: int, **options: Any) -> list[dict[str, Any]]:
-    ks, draws = [2, 3, 4, 6], {"resamples": 4, "references": 12, "seed": 0}
+    ks, draws = [2, 3, 4, 6], Draws(resamples=4, references=12, seed=0)
     found = []
     for seed in range(folds):
-        found.append(measure(*corpus(seed=seed, **options), ks, True, **draws))
+        found.append(measure(*corpus(seed=seed, **options), ks, True, draws))
     return found
 
 

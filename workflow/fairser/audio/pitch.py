@@ -1,8 +1,7 @@
-"""Median pitch, and weak gender probabilities from it.
+"""Median pitch, and weak gender probabilities from it: a logistic curve of the pitch in octaves.
 
-They replace the age-gender model where none can be downloaded: a logistic curve of the median F0
-on a log scale. High voices of men and low voices of women are assigned to the other gender, which
-happens to about one clip in four of acted emotion.
+They replace the age-gender model where none can be downloaded. About one clip in four of acted
+emotion is assigned to the other gender.
 """
 
 import numpy as np
@@ -15,12 +14,9 @@ STEEPNESS = 8.0  # per octave; at 130 Hz and 210 Hz the odds are about 15 to 1
 
 
 def median_pitch(waveform: np.ndarray) -> float:
-    """Median F0 of the voiced frames in Hz, NaN if nothing is voiced.
+    """Median F0 in Hz of a waveform [sample] at 16 kHz, NaN if nothing is voiced.
 
     The autocorrelation method of Praat (Boersma 1993), every 10 ms.
-
-    Args:
-        waveform: samples [sample] at 16 kHz.
     """
     import parselmouth
 

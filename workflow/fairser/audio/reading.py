@@ -4,7 +4,7 @@ import os
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -23,16 +23,12 @@ SHOWN = 20  # faults listed in a message
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips read together.
+    """Clips read together."""
 
-    Attributes:
-        waves: waveforms [B, sample] at 16 kHz with the numbers of their clips, a pair for each
-            length (more than one only if a header states a wrong length).
-        faults: why clips can't be used, by their numbers.
-    """
-
-    waves: list[tuple[list[int], torch.Tensor]] = field(default_factory=list)
-    faults: dict[int, str] = field(default_factory=dict)
+    # Numbers of clips and their waveforms [B, sample] at 16 kHz; several pairs only if a header
+    # states a wrong length.
+    waves: list[tuple[list[int], torch.Tensor]]
+    faults: dict[int, str]  # why clips can't be used, by their numbers
 
     def __len__(self) -> int:
         return len(self.faults) + sum(len(numbers) for numbers, _ in self.waves)
@@ -46,13 +42,9 @@ class Audio:
     files: Sequence[str]
     seconds: float
 
-    def path(self, number: int) -> Path:
-        """Path of a clip's file; InputError if it leads out of the folder."""
-        return locate(self.folder, self.files[number])
-
     def read(self, number: int) -> torch.Tensor:
         """The waveform [sample] of a clip at 16 kHz; InputError if it can't be used."""
-        return waveforms.read(self.path(number), self.seconds)
+        return waveforms.read(locate(self.folder, self.files[number]), self.seconds)
 
     def read_batch(self, numbers: Iterable[int]) -> Batch:
         """The waveforms of clips, and why others can't be used."""
@@ -70,7 +62,7 @@ class Audio:
     def length(self, number: int) -> float:
         """Seconds that will be read, by the file's header alone; 0 if it can't be read."""
         try:
-            info = soundfile.info(os.fsencode(self.path(number)))
+            info = soundfile.info(os.fsencode(locate(self.folder, self.files[number])))
         except (InputError, soundfile.LibsndfileError, OSError):
             return 0.0  # reading it will say why
         return min(info.frames / info.samplerate, self.seconds)

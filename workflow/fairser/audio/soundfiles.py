@@ -4,9 +4,9 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -19,22 +19,8 @@ SHORTEST = 0.025  # seconds; one frame of the encoders
 STREAMED = (0, 0xFFFFFFFF)  # sizes written by programs that do not know the length yet
 
 
-@dataclass(frozen=True)
-class Header:
-    """Header of an audio file; ``rate`` is in Hz, ``form`` such as ``wav pcm_16``."""
-
-    seconds: float
-    rate: int
-    channels: int
-    form: str
-
-
 def locate(folder: str | Path, file: str) -> Path:
-    """Path of an audio file of the corpus, under the name that this copy of the corpus uses.
-
-    Raises:
-        InputError: the file leads out of the folder.
-    """
+    """Path of an audio file of the corpus, under the name that this copy of the corpus uses."""
     if leads_out(file):
         raise InputError(f"{file}: lies outside the audio folder {folder}; give a path inside it.")
     path = Path(folder) / file
@@ -46,29 +32,17 @@ def locate(folder: str | Path, file: str) -> Path:
     return path
 
 
-def read_header(path: str | Path) -> Header:
-    """The header of an audio file; nothing is decoded.
-
-    Raises:
-        InputError: as :func:`read_samples`, for what the header shows.
-    """
+def read_header(path: str | Path) -> dict[str, Any]:
+    """``seconds``, ``rate`` (Hz), ``channels`` and ``form`` (such as ``wav pcm_16``) of a file."""
     with _opened(path) as file:
-        header = Header(
-            file.frames / file.samplerate,
-            file.samplerate,
-            file.channels,
-            f"{file.format} {file.subtype}".lower(),
-        )
-    _check_length(path, header.seconds)
-    return header
+        seconds, form = file.frames / file.samplerate, f"{file.format} {file.subtype}".lower()
+        header = {"rate": file.samplerate, "channels": file.channels, "form": form}
+    _check_length(path, seconds)
+    return {"seconds": seconds, **header}
 
 
 def read_samples(path: str | Path, seconds: float | None = None) -> tuple[np.ndarray, int]:
-    """The samples of an audio file, float32 [sample, channel], and their rate in Hz.
-
-    Args:
-        path: any format that libsndfile reads.
-        seconds: read only so much of the start.
+    """The first seconds of an audio file, float32 [sample, channel], and their rate in Hz.
 
     Raises:
         InputError: missing, empty, truncated, unreadable or too short; a Git LFS pointer; samples
@@ -91,9 +65,8 @@ def read_samples(path: str | Path, seconds: float | None = None) -> tuple[np.nda
 @contextmanager
 def _opened(path: str | Path) -> Iterator[soundfile.SoundFile]:
     """An audio file, open for reading; an InputError says why it can't be read."""
-    path = Path(path)
     try:
-        with soundfile.SoundFile(_checked(path)) as file:
+        with soundfile.SoundFile(_checked(Path(path))) as file:
             yield file
     except soundfile.LibsndfileError as error:
         raise InputError(

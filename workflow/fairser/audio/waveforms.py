@@ -16,12 +16,7 @@ SAMPLE_RATE = 16_000
 def read(path: str | Path, seconds: float | None = None) -> torch.Tensor:
     """The waveform of an audio file, float32 [sample], at 16 kHz, mean of the channels.
 
-    Args:
-        path: any format that libsndfile reads.
-        seconds: read only so much of the start.
-
-    Raises:
-        InputError: see :func:`fairser.audio.soundfiles.read_samples`.
+    Reads the first ``seconds`` only, and raises as :func:`fairser.audio.soundfiles.read_samples`.
     """
     samples, rate = read_samples(path, seconds)
     waveform = torch.from_numpy(samples).mean(dim=1)

@@ -47,8 +47,6 @@ def _read(path: Path) -> pl.DataFrame:
     else:
         raise InputError(f"{path}: the name must end in .csv, .tsv or .parquet.")
     names = [name.strip() for name in frame.columns]
-    if any("\ufffd" in name or "\0" in name for name in names):
-        raise InputError(f"{path}, row 1: the header is not UTF-8; save the file in UTF-8.")
     for name in names:
         if "_duplicated_" in name or names.count(name) > 1:
             column = name.split("_duplicated_")[0]

@@ -46,39 +46,31 @@ def positives(frame: pl.DataFrame, classes: tuple[str, ...]) -> pl.DataFrame:
     )
 
 
-def positive_cells(table: ClipTable, folds: list[int], attribute: str) -> pl.DataFrame:
-    """``clips``: positive test clips of every ``fold``, ``class`` and ``group``."""
-    test = table.frame.filter((pl.col("split") == "test") & pl.col("fold").is_in(folds))
-    decided = positives(test, table.classes).drop_nulls(attribute)
-    # A group that a fold's test lacks altogether has cells, too.
+def positive_cells(
+    table: ClipTable, folds: list[int], attribute: str
+) -> dict[tuple[int, str, str], int]:
+    """Positive test clips of every fold, class and group, groups without a test clip included."""
+    test = positives(table.frame.filter(split="test"), table.classes)
+    cells: dict[tuple[int, str, str], int] = {}
     groups = table.clips()[attribute].drop_nulls().unique()
-    every = pl.DataFrame({"fold": folds}, {"fold": pl.Int64}).join(
-        pl.DataFrame({"group": groups}), how="cross"
-    )
-    counts = decided.group_by("fold", pl.col(attribute).alias("group")).agg(
-        pl.col(table.classes).sum()
-    )
-    wide = every.join(counts, on=["fold", "group"], how="left").fill_null(0)
-    long = wide.unpivot(
-        table.classes, index=["fold", "group"], variable_name="class", value_name="clips"
-    )
-    return long.sort("fold", "class", "group")
+    for fold in folds:
+        for group in groups:
+            cell = test.filter(pl.col("fold") == fold, pl.col(attribute) == group)
+            cells |= {(fold, name, group): int(cell[name].sum()) for name in table.classes}
+    return dict(sorted(cells.items()))
 
 
-def _warn_cells(attribute: str, cells: pl.DataFrame, report: Report) -> None:
-    clips = pl.col("clips")
+def _warn_cells(attribute: str, cells: dict[tuple[int, str, str], int], report: Report) -> None:
     few = f"fewer than {FEW} positive clips in test: their rate jumps from clip to clip"
-    for which, text in (
-        (clips == 0, "no positive clip in test: they have no rate there, and no gap"),
-        (clips.is_between(1, FEW - 1), few),
+    for sizes, text in (
+        (range(1), "no positive clip in test: they have no rate there, and no gap"),
+        (range(1, FEW), few),
     ):
-        found = cells.filter(which)
-        if found.height:
-            names = [" ".join(map(str, c)) for c in found.select("fold", "class", "group").rows()]
-            names = shortened([f"fold {name}" for name in names], SHOWN)
+        found = [f"fold {' '.join(map(str, cell))}" for cell, n in cells.items() if n in sizes]
+        if found:
             report.warn(
-                f"{attribute}: {found.height} of {cells.height} cells of fold, class and group "
-                f"have {text} ({joined(names)})."
+                f"{attribute}: {len(found)} of {len(cells)} cells of fold, class and group "
+                f"have {text} ({joined(shortened(found, SHOWN))})."
             )
 
 
@@ -92,10 +84,8 @@ def _describe_classes(clips: pl.DataFrame, classes: tuple[str, ...], report: Rep
         f"{len(numbers)}; positive clips: {', '.join(numbers)}",
         majority if without else "every clip has a majority class",
     )
-    never = [name for name in classes if not decided[name].any()]
-    if never:
-        names = joined(shortened(never, SHOWN))
-        report.warn(f"No clip is positive for {names}; leave it out.")
+    if never := [name for name in classes if not decided[name].any()]:
+        report.warn(f"No clip is positive for {joined(shortened(never, SHOWN))}; leave it out.")
     _warn_alike("emotion", list(classes), report)
 
 
@@ -123,9 +113,8 @@ def _describe_attribute(clips: pl.DataFrame, name: str, report: Report) -> None:
             "to them says more of these speakers than of their group."
         )
     if unknown > UNKNOWN_SHARE * clips.height:
-        young = 0
-        if name == "age" and AGE_YEARS in clips.columns:
-            young = clips.filter(pl.col("age").is_null() & pl.col(AGE_YEARS).is_not_null()).height
+        aged = name == "age" and AGE_YEARS in clips.columns
+        young = clips.filter(pl.col("age").is_null())[AGE_YEARS].count() if aged else 0
         why = f" ({young:,} of them are younger than 20, for which there is no group)"
         report.warn(
             f"{name} is unknown for {unknown:,} of {clips.height:,} clips; these are left out of "
@@ -154,22 +143,15 @@ def _warn_alike(column: str, names: list[str], report: Report) -> None:
 
 
 def _describe_folds(table: ClipTable, report: Report) -> None:
-    sizes = (
-        table.frame.group_by("fold", "split")
-        .agg(pl.len().alias("clips"), pl.col("speaker").n_unique().alias("speakers"))
-        .sort("fold")
-    )
-    texts = {
-        (fold, split): f"{split} {clips:,} ({speakers:,})"
-        for fold, split, clips, speakers in sizes.iter_rows()
-    }
-    folds = [
-        f"fold {fold}: {', '.join(texts[fold, split] for split in SPLITS)}" for fold in table.folds
-    ]
-    report.add("folds", "clips (speakers)", *folds)
-    tests = sizes.filter(pl.col("split") == "test")["clips"].sort()
-    if tests[-1] > UNEVEN * tests[0]:
+    report.add("folds", "clips (speakers)")
+    tests = []
+    for fold in table.folds:
+        parts = {split: table.frame.filter(fold=fold, split=split) for split in SPLITS}
+        texts = [f"{n} {p.height:,} ({p['speaker'].n_unique():,})" for n, p in parts.items()]
+        report.add("", f"fold {fold}: {', '.join(texts)}")
+        tests.append(parts["test"].height)
+    if max(tests) > UNEVEN * min(tests):
         report.warn(
-            f"The folds are uneven: {tests[0]:,} to {tests[-1]:,} test clips, and every fold "
+            f"The folds are uneven: {min(tests):,} to {max(tests):,} test clips, and every fold "
             "counts the same in a mean."
         )

@@ -3,12 +3,21 @@
 from pathlib import Path
 from typing import Any
 
-from fairser.check import clips, meldst, plan, sounds
+import polars as pl
+
+from fairser.check import clips, plan, sounds
 from fairser.check.report import Report
 from fairser.config.configuration import check_inputs, made_folder, reader_settings
+from fairser.config.llm import DEMO
+from fairser.core.words import counted, joined, shortened
 from fairser.corpora.clips import ClipTable
+from fairser.corpora.genders import GENDERS, unknown_speakers
 from fairser.corpora.manifest import listed_files
+from fairser.corpora.meldst import read_meldst, statistics
 from fairser.corpora.readers import read_corpus
+from fairser.llm.grid import LANGUAGES, llm_cells
+
+SHOWN = 5  # speakers in a message
 
 Config = dict[str, Any]
 
@@ -16,16 +25,13 @@ Config = dict[str, Any]
 def check_corpus(config: Config, files: list[str], decode: bool = False) -> Report:
     """What the workflow would find in a corpus, and what would stop it.
 
-    Args:
-        config: the resolved configuration.
-        files: of the configuration, for the command that follows.
-        decode: read every sample of the audio and all precomputed features.
+    ``config`` is resolved from ``files``; ``decode`` reads all of the audio and own features.
     """
     command = "snakemake"
     if files != ["config.yaml"]:
         command += f" --configfile {' '.join(files)}"
     report = Report()
-    describe = meldst.describe if config["study"] == "minmaxgap" else _describe
+    describe = _describe_meldst if config["study"] == "minmaxgap" else _describe
     lacking = describe(config, decode, report)
     if lacking:
         report.there = False
@@ -67,12 +73,45 @@ def _describe_audio(config: Config, table: ClipTable | None, decode: bool, repor
         return
     if corpus["audio"] is None or not Path(corpus["audio"]).is_dir():
         return  # which is among the faults
-    files = []
+    files = listed_files(corpus["manifest"]) if corpus["kind"] == "manifest" else []
     if table is not None:
         files = table.clips()["file"].to_list()
-    elif corpus["kind"] == "manifest":
-        files = listed_files(corpus["manifest"])
     if files:
         found = sounds.scan(corpus["audio"], files, decode)
         seconds = config["encoder"]["seconds"]
         sounds.describe(found, corpus["audio"], seconds, "encoder.seconds", report)
+
+
+def _describe_meldst(config: Config, decode: bool, report: Report) -> str | None:
+    """Describe MELD-ST; returns the target that makes the demo corpus, if it is not there yet."""
+    llm = config["llm"]
+    corpus = {name: value for name, value in llm["corpus"].items() if name != "kind"}
+    report.add("corpus", f"MELD-ST: {corpus['metadata']}")
+    if corpus["metadata"] == DEMO and not Path(DEMO).is_dir():
+        report.add("", "not there yet, the workflow makes it")
+        return f"{DEMO}/audio.tsv"
+    languages = [x for x in LANGUAGES if any(x in names for names in llm["grid"]["languages"])]
+    with report.faults.gather():
+        check_inputs(config)
+        table = read_meldst(**corpus, languages=languages)
+        _describe_speakers(table, report)
+        report.add("runs", f"{len(llm_cells(llm['grid'])):,}")
+        found = sounds.scan(corpus["audio"], table["file"].to_list(), decode)
+        sounds.describe(found, corpus["audio"], llm["seconds"], "llm.seconds", report)
+    return None
+
+
+def _describe_speakers(clips: pl.DataFrame, report: Report) -> None:
+    speakers = clips["speaker"].n_unique()
+    report.add("clips", f"{clips.height:,} of {counted(speakers, 'speaker')}")
+    for row in statistics(clips).filter(pl.col("emotion") == "all").to_dicts():
+        genders = ", ".join(f"{name} {row[name]:,}" for name in (*GENDERS, "unknown"))
+        report.add(row["language"], f"{row['split']} {row['clips']:,}: {genders}")
+    unknown = unknown_speakers(clips)
+    if unknown.height:
+        names = [f"{name} ({number})" for name, _, number in unknown.iter_rows()]
+        report.warn(
+            f"{counted(unknown.height, 'speaker')} without a gender, with "
+            f"{counted(int(unknown['clips'].sum()), 'clip')} that are used for no gap: "
+            f"{joined(shortened(names, SHOWN))}. Add them to the list of genders if you know them."
+        )

@@ -12,13 +12,8 @@ from fairser.corpora.names import AUDIO_SUFFIXES
 def draft_manifest(folder: str | Path, pattern: str | None = None) -> str:
     """A manifest (csv) of the audio files below a folder; unknown values are empty.
 
-    Args:
-        folder: of the audio.
-        pattern: regular expression searched in each relative path; each of its named groups
-            becomes a column. Without one, the first folder of a path is the speaker.
-
-    Raises:
-        InputError: no audio there, no regular expression, or a file that it does not match.
+    The named groups of ``pattern``, a regular expression searched in each relative path, become
+    columns. Without one, the first folder of a path is the speaker.
     """
     root = Path(folder)
     paths = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]

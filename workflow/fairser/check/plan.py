@@ -1,9 +1,8 @@
 """What a grid makes of a corpus: biased splits, group sources, features."""
 
+from itertools import product
 from pathlib import Path
 from typing import Any
-
-import polars as pl
 
 from fairser.check.report import Report
 from fairser.config import grid
@@ -62,7 +61,11 @@ def _describe_bias(config: Config, table: ClipTable, report: Report) -> list[Cli
         if left != whole:
             cells = [f"{split} {left[split]:,} of {whole[split]:,}" for split in SPLITS]
             report.add("", f"fold {fold}: {', '.join(cells)}")
-    lost = _lost_cells(table, made, attribute) if attribute in table.attributes else []
+    lost = []
+    for one in made if attribute in table.attributes else []:
+        present = set(one.frame.filter(split="train").select("majority", attribute).iter_rows())
+        every = product(table.classes, sorted(table.clips()[attribute].drop_nulls().unique()))
+        lost += [f"fold {one.folds[0]} {' '.join(c)}" for c in every if c not in present]
     if lost:
         advice = "" if ratio is None else " A lower 'bias.ratio' leaves more of them."
         report.warn(
@@ -70,22 +73,6 @@ def _describe_bias(config: Config, table: ClipTable, report: Report) -> list[Cli
             f"({joined(shortened(lost, SHOWN))}).{advice}"
         )
     return made
-
-
-def _lost_cells(table: ClipTable, made: list[ClipTable], attribute: str) -> list[str]:
-    """Fold, class and group of each cell that a biased train split does not have."""
-    names = sorted(table.clips()[attribute].drop_nulls().unique())
-    lost = []
-    for one in made:
-        train = one.frame.filter(pl.col("split") == "train")
-        present = set(train.select("majority", attribute).iter_rows())
-        lost += [
-            f"fold {one.folds[0]} {majority} {group}"
-            for majority in table.classes
-            for group in names
-            if (majority, group) not in present
-        ]
-    return lost
 
 
 def _describe_sources(
@@ -105,10 +92,9 @@ def _describe_sources(
     if "kmeans" in used:
         ks = config["grid"]["k"]
         texts["kmeans"] = f"K {', '.join(map(str, ks))}"
-        sizes = [one.frame.filter(pl.col("split") == "train").height for one in biased]
-        if sizes:
+        for one in biased:
             with report.faults.gather():
-                check_clusters(max(ks), min(sizes))
+                check_clusters(max(ks), one.frame.filter(split="train").height)
     lines = [f"{source} ({what})" for source, what in texts.items() if source in used]
     report.add("groups from", ", ".join(lines))
     if "annotated" not in used and table.attributes:

@@ -12,28 +12,19 @@ FEW = 5  # speakers or positive clips; a rate over fewer says little
 
 @dataclass
 class Report:
-    """What a check found.
+    """What a check found."""
 
-    Attributes:
-        found: lines of a label and a text; an empty label continues the line above.
-        faults: what would stop a run.
-        warnings: what would not stop a run and may still be wrong.
-        next: commands, and what they do.
-        there: whether there was a corpus to check.
-    """
-
+    # Labels and texts; an empty label continues the line above.
     found: list[tuple[str, str]] = field(default_factory=list)
-    faults: Faults = field(default_factory=Faults)
-    warnings: list[str] = field(default_factory=list)
-    next: list[str] = field(default_factory=list)
-    there: bool = True
+    faults: Faults = field(default_factory=Faults)  # what would stop a run
+    warnings: list[str] = field(default_factory=list)  # what may be wrong, and would not
+    next: list[str] = field(default_factory=list)  # commands, and what they do
+    there: bool = True  # whether there was a corpus to check
 
     def add(self, label: str, *texts: str) -> None:
-        """Add lines under a label."""
         self.found += [(label if not number else "", text) for number, text in enumerate(texts)]
 
     def warn(self, text: str) -> None:
-        """Add a warning."""
         self.warnings.append(text)
 
     def __str__(self) -> str:

@@ -36,11 +36,8 @@ SCHEMA = (
 def scan(folder: str | Path, files: Sequence[str], decode: bool = False) -> pl.DataFrame:
     """A row per file with the columns of :data:`SCHEMA`; ``fault`` says why it can't be used.
 
-    Args:
-        folder: of the audio.
-        files: relative to it.
-        decode: read every sample: ``peak``, ``clipped`` (share of samples at full scale) and
-            ``digest`` (of the samples) are null otherwise.
+    With ``decode`` every sample is read; ``peak``, ``clipped`` (share of samples at full scale)
+    and ``digest`` (of the samples) are null otherwise.
     """
     look = partial(_look, Path(folder), decode)
     with ThreadPoolExecutor(READERS) as pool, Progress(len(files), "files") as shown:
@@ -55,7 +52,7 @@ def _look(folder: Path, decode: bool, file: str) -> dict[str, Any]:
     row: dict[str, Any] = {"file": file}
     try:
         path = locate(folder, file)
-        row |= vars(read_header(path))
+        row |= read_header(path)
         if decode:
             samples, _ = read_samples(path)
             loud = np.abs(samples)
@@ -127,14 +124,10 @@ def _warn_doubled(good: pl.DataFrame, report: Report) -> None:
 
 def _other_spelling(folder: Path, files: Sequence[str]) -> str:
     """A hint at a missing file that exists in other letters or with another ending."""
-    for parent in dict.fromkeys((folder / file).parent for file in files):
-        if parent.is_dir():
-            there = {path.stem.casefold(): path.name for path in parent.iterdir()}
-            for file in files:
-                path = folder / file
-                other = there.get(path.stem.casefold(), path.name)
-                if path.parent == parent and other != path.name and not path.exists():
-                    return f" Should '{path.name}' be '{other}'?"
+    for path in [folder / file for file in files[:SHOWN]]:
+        for other in path.parent.glob("*"):
+            if other.stem.casefold() == path.stem.casefold() and not path.exists():
+                return f" Should '{path.name}' be '{other.name}'?"
     return ""
 
 

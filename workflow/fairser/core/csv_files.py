@@ -13,30 +13,31 @@ NAMES = {";": "semicolons", "\t": "tabs", "|": "bars"}
 def read_csv(path: str | Path, separators: str = ",") -> pl.DataFrame:
     """The rows of a csv as text columns, and ``row``, the place of each (``file, row n``).
 
-    Rows are counted as a text editor does: the header is row 1. An empty cell is empty text.
-
-    Args:
-        path: encoded in UTF-8.
-        separators: the allowed ones; the first is the default, others count if the header has one.
-
-    Raises:
-        InputError: no such file, another encoding, another separator, or no rows.
+    Rows are counted as a text editor does: the header is row 1. An empty cell is empty text. Of
+    several ``separators`` the first is the default; others count if the header has one.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file. Fix its path in the configuration.")
-    with Path(path).open("rb") as file:
-        header = file.readline()
-    separator = next((s for s in separators[1:] if s.encode() in header), separators[0])
+    content = Path(path).read_bytes()
     try:
-        frame = pl.read_csv(path, separator=separator, infer_schema=False).fill_null("")
-    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as a csv in UTF-8. {_hint(path, error)}") from error
+        header = content.decode("utf-8").partition("\n")[0]
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{path}, row {row}: not readable as a csv in UTF-8. Save it as 'CSV UTF-8', not in "
+            "another encoding, such as Latin-1 or UTF-16."
+        ) from error
+    separator = next((s for s in separators[1:] if s in header), separators[0])
+    try:
+        frame = pl.read_csv(content, separator=separator, infer_schema=False).fill_null("")
+    except pl.exceptions.PolarsError as error:
+        raise InputError(
+            f"{path}: not readable as a csv in UTF-8 ({str(error).splitlines()[0]}). Every row "
+            "needs as many values as the header; put a value with a comma in double quotes."
+        ) from error
     other = next((s for s in NAMES if s in frame.columns[0]), None)
     if len(frame.columns) == 1 and other:
-        raise InputError(
-            f"{path}, row 1: the columns are separated by {NAMES[other]}; save the file with "
-            "commas."
-        )
+        raise InputError(f"{path}, row 1: separated by {NAMES[other]}; save it with commas.")
     if frame.height == 0:
         raise InputError(f"{path}: the file has no rows below its header.")
     if "row" in frame.columns:
@@ -50,11 +51,7 @@ def require_columns(
 ) -> None:
     """Raise an InputError that names the columns which a file lacks, if it lacks any.
 
-    Args:
-        path: the file.
-        header: its columns; ``row`` of :func:`read_csv` is ignored.
-        names: the columns that are needed.
-        why: clause about a missing column, such as ``which 'corpus.attributes' names``.
+    ``why`` is a clause about a missing column, such as ``which 'corpus.attributes' names``.
     """
     known = [name for name in header if name != "row"]
     missing = [
@@ -65,22 +62,3 @@ def require_columns(
     ]
     if missing:
         raise InputError(*missing)
-
-
-def _hint(path: str | Path, error: Exception) -> str:
-    """What to do with a file that is not a csv in UTF-8."""
-    content = Path(path).read_bytes()
-    if not content.strip():
-        return "The file is empty."
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as fault:
-        row = content.count(b"\n", 0, fault.start) + 1
-        return (
-            f"Row {row} has a character of another encoding, such as Latin-1 or UTF-16: save the "
-            "file as 'CSV UTF-8'."
-        )
-    return (
-        f"The reason: {str(error).splitlines()[0]}. Every row needs as many values as the header; "
-        "put a value with a comma in double quotes."
-    )

@@ -23,6 +23,7 @@ RECORDED = (
 # Modules that log, explain or record decide no number: results outlive their changes.
 NEUTRAL = (
     *(f"fairser.core.{name}" for name in ("errors", "jobs", "provenance", "words")),
+    "fairser.config.declarations",
     "fairser.config.extensions",
     "fairser.pretrained.records",
 )

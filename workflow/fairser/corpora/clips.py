@@ -28,7 +28,7 @@ import polars as pl
 from fairser.core.csv_files import require_columns
 from fairser.core.errors import InputError
 from fairser.core.files import complete
-from fairser.corpora.faults import Faults
+from fairser.corpora.faults import AT_ONCE, Faults
 from fairser.corpora.names import clip_name
 
 SPLITS = ("train", "development", "test")
@@ -42,11 +42,7 @@ SUM_TOLERANCE = 0.005
 
 @dataclass(frozen=True)
 class ClipTable:
-    """A clip table together with the roles of its columns.
-
-    ``frame`` has the columns of the module's table, ``classes`` the C class names in the order of
-    the label values, ``attributes`` the demographic columns.
-    """
+    """A clip table (``frame``) with the names of its class and demographic columns."""
 
     frame: pl.DataFrame
     classes: tuple[str, ...]
@@ -104,20 +100,16 @@ def build(
     Args:
         frame: columns of :data:`KEYS`, the classes, the attributes, perhaps ``age_years``, and
             perhaps ``row``, the place of each row for messages (``file, row n``).
-        classes: the C class names, two at least.
+        classes: two at least.
         attributes: the demographic columns.
         origin: the file or folder that messages name.
-        faults: those that the reader found before.
-
-    Raises:
-        InputError: names all faults: a label row that does not sum to 1, a clip twice in a fold, a
-            speaker in two splits of a fold, an unknown split.
+        faults: those that the reader found before; all are raised together.
     """
     found = faults or Faults()
     clash = set(classes) & {*KEYS, *attributes, "majority", AGE_YEARS}
     if clash:
         found.add(f"{origin}: a class cannot have the name of another column: {clash}.")
-        raise InputError(*found.messages)
+        found.raise_all()
     if "row" not in frame.columns:
         frame = frame.with_columns((pl.lit(f"{origin}, clip ") + pl.col("clip")).alias("row"))
     if len(classes) < 2:
@@ -134,10 +126,10 @@ def build(
     return ClipTable(table, tuple(classes), tuple(attributes))
 
 
-def fold_numbers(frame: pl.DataFrame, faults: Faults | None = None) -> pl.DataFrame:
+def fold_numbers(frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:
     """The rows with the text column ``fold`` as whole numbers from 1 on."""
     number = pl.col("fold").cast(pl.String).str.strip_chars().cast(pl.Int64, strict=False)
-    frame = (faults or Faults(at_once=True)).without(
+    frame = faults.without(
         frame,
         number.is_null() | (number < 1),
         "fold '{fold}' is not a whole number from 1 on; fix it.",
@@ -146,13 +138,10 @@ def fold_numbers(frame: pl.DataFrame, faults: Faults | None = None) -> pl.DataFr
     return frame.with_columns(number)
 
 
-def rotate(frame: pl.DataFrame, origin: str | Path, faults: Faults | None = None) -> pl.DataFrame:
+def rotate(frame: pl.DataFrame, origin: str | Path, faults: Faults = AT_ONCE) -> pl.DataFrame:
     """One row per clip and fold with its ``split``, from one row per clip with its test ``fold``.
 
     Each fold tests on its own clips, develops on those of the next fold and trains on the rest.
-
-    Raises:
-        InputError: a fold that is not a number, or fewer than three folds.
     """
     frame = fold_numbers(frame, faults)
     parts = frame["fold"].unique().sort().to_list()
@@ -180,9 +169,8 @@ def select_classes(found: list[str], wanted: list[str] | None, origin: str | Pat
     return wanted or found
 
 
-def numeric(frame: pl.DataFrame, columns: list[str], faults: Faults | None = None) -> pl.DataFrame:
+def numeric(frame: pl.DataFrame, columns: list[str], faults: Faults = AT_ONCE) -> pl.DataFrame:
     """Text columns as float64, without rows whose value is not a finite number."""
-    faults = faults or Faults(at_once=True)
     for name in columns:
         finite = pl.col(name).cast(pl.Float64, strict=False).is_finite().fill_null(False)
         faults.note(
@@ -195,9 +183,9 @@ def numeric(frame: pl.DataFrame, columns: list[str], faults: Faults | None = Non
     return frame.with_columns(pl.col(columns).cast(pl.Float64, strict=False))
 
 
-def require_text(frame: pl.DataFrame, column: str, faults: Faults | None = None) -> pl.DataFrame:
+def require_text(frame: pl.DataFrame, column: str, faults: Faults = AT_ONCE) -> pl.DataFrame:
     """The rows that have a value in a text column."""
-    return (faults or Faults(at_once=True)).without(
+    return faults.without(
         frame,
         pl.col(column).str.strip_chars() == "",
         "column '{column}' is empty; give every row a value.",

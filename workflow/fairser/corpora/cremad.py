@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from fairser.corpora import emosuperb
 from fairser.corpora.clips import ClipTable
-from fairser.corpora.emosuperb import read_emosuperb
 
 CORPUS = {"title": "CREMA-D", "lists": "labels", "made": True, "order": 1}
 
@@ -13,4 +13,4 @@ FAULTY = ("1064_IEO_DIS_MD", "1064_TIE_SAD_XX", "1076_MTI_NEU_XX", "1076_MTI_SAD
 
 def read(corpus: dict[str, Any]) -> ClipTable:
     """The clip table, without the faulty recordings."""
-    return read_emosuperb(corpus["labels"], corpus["demographics"], corpus["classes"], FAULTY)
+    return emosuperb.read(corpus, FAULTY)

@@ -3,10 +3,8 @@
 eSpeak NG speaks the twelve sentences of CREMA-D, prosody expresses the emotion, and raters are
 simulated. The readers of the real corpus read it unchanged. It shows the finding of the paper:
 both women and happy or fearful speech have a high pitch, so a model trained on a gender-biased
-part of it takes gender for emotion. It says nothing about real people.
-
-eSpeak NG is licensed under GPL-3 and is loaded for the demo corpora only
-(:mod:`fairser.corpora.espeak`).
+part of it takes gender for emotion. It says nothing about real people. eSpeak NG is licensed under
+GPL-3 (see :mod:`fairser.corpora.espeak`).
 """
 
 from collections.abc import Sequence
@@ -15,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from fairser.core.files import sha256, write_text
+from fairser.corpora import emosuperb
 from fairser.corpora.clips import ClipTable
-from fairser.corpora.emosuperb import read_emosuperb
-from fairser.corpora.espeak import Utterance
-from fairser.corpora.recordings import Prosody, Recording, write_recordings
+from fairser.corpora.espeak import Prosody, Recording, write_recordings
 
 CORPUS = {"title": "demo", "lists": "labels", "made": True, "order": 4}
 SEED = 2027  # at which each class has the dominant gender of CREMA-D (a test states it)
@@ -70,11 +68,12 @@ INTENSITY = {True: 0.85, False: 0.70}  # mean, of the dominant gender and of the
 FAINT = (0.09, 0.13, 0.09, 0.09, 0.54, 0.06)  # votes for speech of intensity 0
 PITCH = {"Male": 60, "Female": 30}  # mean; at eSpeak's 50 for both, men and women hardly overlap
 LEVEL = -32  # dB relative to full scale, of neutral speech
+NOISE = (0.06, 5, 8, 1, 0.05)  # standard deviations of a clip's prosody
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """A speaker's row of the demographics, fold, voice and recording."""
+    """A speaker's row of the demographics, fold and voice."""
 
     name: str
     gender: str
@@ -83,11 +82,7 @@ class Speaker:
     ethnicity: str
     group: int  # the fold that tests the speaker, from 0
     voice: str
-    rate: float  # words a minute
-    pitch: float
-    pitch_range: float
-    level: float  # dB, of this speaker's recordings
-    tilt: float
+    prosody: Prosody  # of neutral speech
 
 
 @dataclass(frozen=True)
@@ -100,18 +95,10 @@ class Clip:
 
 
 def make_demo_corpus(folder: Path, n_speakers: int = 40) -> None:
-    """Write the corpus to ``folder``: AudioWAV, labels, VideoDemographics.csv, AudioWAV.tsv.
+    """Write AudioWAV, labels, VideoDemographics.csv and AudioWAV.tsv; each run the same bytes.
 
     The list of files, AudioWAV.tsv (name, SHA-256, bytes), is written last: if it exists, the
-    corpus is complete. Every run on a machine writes the same bytes.
-
-    Args:
-        folder: made where it is missing; clips of the same names in it are overwritten.
-        n_speakers: an even number; fewer speakers make a corpus for tests.
-
-    Raises:
-        InputError: the package ``espeakng-loader`` is not installed.
-        ValueError: fewer than 10 speakers or an odd number.
+    corpus is complete.
     """
     listing = folder / "AudioWAV.tsv"
     listing.unlink(missing_ok=True)
@@ -139,22 +126,12 @@ def make_speakers(n_speakers: int) -> list[Speaker]:
     speakers = []
     for i, (race, age) in enumerate(zip(races, ages.round().astype(int).tolist(), strict=True)):
         gender = GENDERS[i % 2]
-        speakers.append(
-            Speaker(
-                name=str(2001 + i),  # CREMA-D has 1001 to 1091
-                gender=gender,
-                age=age,
-                race=race,
-                ethnicity="Hispanic" if i % 10 == 7 else "Not Hispanic",
-                group=i // 2 % FOLDS,
-                voice=f"en-us+{gender[0].lower()}{rng.choice(VOICES[gender])}",
-                rate=rng.normal(175, 10) - 0.4 * (age - 35),  # the elderly speak more slowly,
-                pitch=rng.normal(PITCH[gender], 8) - 0.1 * (age - 35),  # and somewhat lower
-                pitch_range=rng.normal(50, 8),
-                level=rng.normal(0, 1),
-                tilt=rng.normal(0, 0.06),
-            )
-        )
+        voice = f"en-us+{gender[0].lower()}{rng.choice(VOICES[gender])}"
+        prosody = rng.normal([175, PITCH[gender], 50, LEVEL, 0], [10, 8, 8, 1, 0.06])
+        prosody[:2] -= np.array([0.4, 0.1]) * (age - 35)  # the elderly: slower, somewhat lower
+        ethnicity = "Hispanic" if i % 10 == 7 else "Not Hispanic"
+        person = (str(2001 + i), gender, age, race, ethnicity)  # CREMA-D has 1001 to 1091
+        speakers.append(Speaker(*person, i // 2 % FOLDS, voice, Prosody(*prosody)))
     return speakers
 
 
@@ -162,27 +139,16 @@ def make_clips(speaker: Speaker) -> list[Clip]:
     """The clips of one speaker: each emotion in sentences drawn for it."""
     rng = np.random.default_rng([SEED, 1, int(speaker.name)])
     clips = []
-    for code in EMOTIONS:
-        for sentence in rng.choice(list(SENTENCES), SENTENCES_EACH, replace=False):
-            clips.append(_act(speaker, str(sentence), code, rng))
+    for code, emotion in EMOTIONS.items():
+        mean = INTENSITY[emotion.dominant == speaker.gender]
+        for sentence in rng.choice(list(SENTENCES), SENTENCES_EACH, replace=False).tolist():
+            # The intensity decides both how a clip sounds and what the raters hear.
+            intensity = rng.beta(4 * mean, 4 * (1 - mean))
+            prosody = speaker.prosody.express(emotion.prosody, intensity, rng.normal(0, NOISE))
+            name = f"{speaker.name}_{sentence}_{code}_XX.wav"
+            recording = Recording(name, SENTENCES[sentence], speaker.voice, prosody)
+            clips.append(Clip(recording, speaker, _judge(intensity, emotion, rng)))
     return clips
-
-
-def _act(speaker: Speaker, sentence: str, code: str, rng: np.random.Generator) -> Clip:
-    """One clip: its intensity decides both how it sounds and what the raters hear."""
-    emotion, prosody = EMOTIONS[code], EMOTIONS[code].prosody
-    mean = INTENSITY[emotion.dominant == speaker.gender]
-    intensity = rng.beta(4 * mean, 4 * (1 - mean))
-    tempo = prosody.tempo**intensity * np.exp(rng.normal(0, 0.06))
-    pitch = speaker.pitch + intensity * prosody.pitch + rng.normal(0, 5)
-    pitch_range = speaker.pitch_range + intensity * prosody.pitch_range + rng.normal(0, 8)
-    rate = speaker.rate * tempo
-    utterance = Utterance(SENTENCES[sentence], speaker.voice, rate, pitch, pitch_range)
-    level = LEVEL + speaker.level + intensity * prosody.level + rng.normal(0, 1)
-    tilt = speaker.tilt + intensity * prosody.tilt + rng.normal(0, 0.05)
-    name = f"{speaker.name}_{sentence}_{code}_XX.wav"
-    labels = _judge(intensity, emotion, rng)
-    return Clip(Recording(name, utterance, level, tilt), speaker, labels)
 
 
 def _judge(intensity: float, emotion: Emotion, rng: np.random.Generator) -> list[float]:
@@ -194,25 +160,28 @@ def _judge(intensity: float, emotion: Emotion, rng: np.random.Generator) -> list
 
 
 def write_tables(folder: Path, speakers: Sequence[Speaker], clips: Sequence[Clip]) -> None:
-    """Write the label file of each fold and the demographics."""
+    """Write the demographics and the label file of each fold: its group of speakers is test."""
+    table = pl.DataFrame(
+        [
+            (c.recording.file, *c.labels, c.speaker.name, c.speaker.gender, c.speaker.group)
+            for c in clips
+        ],
+        ["FileName", *CLASSES, "SpkrID", "Gender", "group"],
+        orient="row",
+    )
     for fold in range(FOLDS):
-        write_text(folder / f"labels/labels_consensus_{fold + 1}.csv", _labels(clips, fold))
-    rows = ['"ActorID","Age","Sex","Race","Ethnicity"']
-    rows += [f'{s.name},{s.age},"{s.gender}","{s.race}","{s.ethnicity}"' for s in speakers]
-    write_text(folder / "VideoDemographics.csv", "\n".join(rows) + "\n")
-
-
-def _labels(clips: Sequence[Clip], fold: int) -> str:
-    """The label file of a fold (from 0): its group of speakers is test, the next development."""
-    rows = [",".join(["FileName", *CLASSES, "SpkrID", "Gender", "Split_Set"])]
-    splits = {fold: "Test", (fold + 1) % FOLDS: "Development"}
-    for clip in clips:
-        values = [f"{value:.6f}" for value in clip.labels]
-        speaker, split = clip.speaker, splits.get(clip.speaker.group, "Train")
-        rows.append(",".join([clip.recording.file, *values, speaker.name, speaker.gender, split]))
-    return "\n".join(rows) + "\n"
+        splits = {fold: "Test", (fold + 1) % FOLDS: "Development"}
+        split = pl.col("group").replace_strict(splits, default="Train").alias("Split_Set")
+        text = table.select(pl.exclude("group"), split).write_csv(float_precision=6)
+        write_text(folder / f"labels/labels_consensus_{fold + 1}.csv", text)
+    people = pl.DataFrame(
+        [(int(s.name), s.age, s.gender, s.race, s.ethnicity) for s in speakers],
+        ["ActorID", "Age", "Sex", "Race", "Ethnicity"],
+        orient="row",
+    )
+    write_text(folder / "VideoDemographics.csv", people.write_csv(quote_style="non_numeric"))
 
 
 def read(corpus: dict[str, Any]) -> ClipTable:
     """The clip table of the corpus that :func:`make_demo_corpus` made."""
-    return read_emosuperb(corpus["labels"], corpus["demographics"], corpus["classes"])
+    return emosuperb.read(corpus)

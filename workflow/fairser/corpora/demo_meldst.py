@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from fairser.core.files import sha256, write_text
-from fairser.corpora.espeak import Utterance
+from fairser.corpora.espeak import Prosody, Recording, write_recordings
 from fairser.corpora.meldst import EMOTIONS, LANGUAGES, PAIRS, SPLITS
-from fairser.corpora.recordings import Prosody, Recording, write_recordings
 
 SEED = 2028
 TAKES = {"train": 4, "valid": 2, "test": 2}  # clips of a speaker in each emotion
@@ -23,8 +22,6 @@ STRANGERS = ("Somebody",)  # not in the list of genders
 VOICES = {"eng": "en-us", "deu": "de", "jpn": "ja"}
 FAINT = ("deu", "female")  # who acts with less intensity
 INTENSITY = {True: 0.3, False: 1.0}
-
-
 PROSODY = {
     "anger": Prosody(1.2, -15, 30, 14, 0.6),
     "disgust": Prosody(0.8, -25, -20, -4, 0.9),
@@ -34,27 +31,24 @@ PROSODY = {
     "sadness": Prosody(0.7, -15, -40, -14, -0.7),
     "surprise": Prosody(1.0, 40, 45, 4, 0.2),
 }
-# Sentences whose words express an emotion, in the order of EMOTIONS, and neutral ones.
+# Sentences whose words express an emotion, in the order of EMOTIONS, then neutral ones.
 SENTENCES = {
     "eng": (
         *("Stop it now!", "That is foul.", "I am scared.", "How lovely!"),
         *("It is noon.", "I miss her.", "Oh, really?"),
+        *("We go home.", "The door is open.", "Here he comes."),
     ),
     "deu": (
         *("Hör jetzt auf!", "Das ist eklig.", "Ich habe Angst.", "Wie schön!"),
         *("Es ist Mittag.", "Sie fehlt mir.", "Ach, wirklich?"),
+        *("Wir gehen heim.", "Die Tür ist offen.", "Da kommt er."),
     ),
     "jpn": (
         *("やめなさい。", "気持ち悪い。", "怖いです。", "うれしい。"),
         *("正午です。", "さびしい。", "本当ですか。"),
+        *("家に帰ります。", "ドアが開いています。", "彼が来ます。"),
     ),
 }
-PLAIN = {
-    "eng": ("We go home.", "The door is open.", "Here he comes."),
-    "deu": ("Wir gehen heim.", "Die Tür ist offen.", "Da kommt er."),
-    "jpn": ("家に帰ります。", "ドアが開いています。", "彼が来ます。"),
-}
-TIMES = ("begin_time", "end_time")
 
 
 @dataclass(frozen=True)
@@ -70,12 +64,7 @@ class Line:
 def make_demo_meldst(folder: Path, takes: dict[str, int] | None = None) -> None:
     """Write metadata, audio, ``speakers.tsv`` and, last, the list of files ``audio.tsv``.
 
-    Args:
-        folder: made where it is missing.
-        takes: clips of a speaker in each emotion by split; fewer make a corpus for tests.
-
-    Raises:
-        InputError: the package ``espeakng-loader`` is not installed.
+    ``takes`` are the clips of a speaker in each emotion by split.
     """
     rng = np.random.default_rng(SEED)
     recordings: list[Recording] = []
@@ -107,8 +96,8 @@ def _lines(takes: int, start: int, rng: np.random.Generator) -> list[Line]:
     lines = []
     for number, (speaker, emotion) in enumerate(cast, start):
         own, plain = rng.random() < 0.5, int(rng.integers(3))
-        said, place = (SENTENCES, EMOTIONS.index(emotion)) if own else (PLAIN, plain)
-        texts = {language: said[language][place] for language in LANGUAGES}
+        place = EMOTIONS.index(emotion) if own else len(EMOTIONS) + plain
+        texts = {language: said[place] for language, said in SENTENCES.items()}
         lines.append(Line(number, speaker, emotion, texts))
     return lines
 
@@ -117,27 +106,26 @@ def _act(line: Line, language: str, file: str, rng: np.random.Generator) -> Reco
     """How a line sounds in a language."""
     gender = SPEAKERS.get(line.speaker, "male")
     place = [*SPEAKERS, *STRANGERS].index(line.speaker)
-    prosody = PROSODY[line.emotion]
     strength = INTENSITY[(language, gender) == FAINT] * rng.uniform(0.8, 1.0)
-    pitch = (30 if gender == "female" else 55) + strength * prosody.pitch + rng.normal(0, 4)
-    pitch_range = 50 + strength * prosody.pitch_range + rng.normal(0, 5)
+    neutral = Prosody(190, 30 if gender == "female" else 55, 50, -32, 0)
+    noise = (0, *rng.normal(0, (4, 5, 1, 0.05)))
+    prosody = neutral.express(PROSODY[line.emotion], strength, noise)
     voice = f"{VOICES[language]}+{gender[0]}{1 + place // 2}"
-    rate = 190 * prosody.tempo**strength
-    utterance = Utterance(line.texts[language], voice, rate, pitch, pitch_range)
-    level = -32 + strength * prosody.level + rng.normal(0, 1)
-    return Recording(file, utterance, level, strength * prosody.tilt + rng.normal(0, 0.05))
+    return Recording(file, line.texts[language], voice, prosody)
 
 
 def _table(lines: Sequence[Line], language: str) -> str:
     """A csv file of a pair, with the columns of the published ones."""
     other = LANGUAGES[language]
-    times = [f"{name}_{end}" for name in ("English", other) for end in TIMES]
-    head = ["id", "dia_id", "utt_id", "emotion", "sentiment", "English", other]
-    rows = [",".join([*head, "season", "episode", "speaker", *times])]
+    rows = [
+        f"id,dia_id,utt_id,emotion,sentiment,English,{other},season,episode,speaker,"
+        f"English_begin_time,English_end_time,{other}_begin_time,{other}_end_time"
+    ]
     for row, line in enumerate(lines):
-        texts = [f'"{line.texts[name]}"' for name in ("eng", language)]
-        start, end = f"00:{line.number // 60:02d}:{line.number % 60:02d}", "00:59:59"
-        cells = [str(row), str(line.number // 10), str(line.number % 10), line.emotion, "neutral"]
-        cells += [*texts, "1", str(line.number), line.speaker, start, end, start, end]
-        rows.append(",".join(cells))
+        n, start = line.number, f"00:{line.number // 60:02d}:{line.number % 60:02d}"
+        rows.append(
+            f"{row},{n // 10},{n % 10},{line.emotion},neutral,"
+            f'"{line.texts["eng"]}","{line.texts[language]}",1,{n},{line.speaker},'
+            f"{start},00:59:59,{start},00:59:59"
+        )
     return "\n".join(rows) + "\n"

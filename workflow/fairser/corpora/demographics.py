@@ -13,7 +13,7 @@ from fairser.core.csv_files import read_csv
 from fairser.core.errors import InputError
 from fairser.core.words import joined
 from fairser.corpora.clips import AGE_YEARS
-from fairser.corpora.faults import Faults
+from fairser.corpora.faults import AT_ONCE, Faults
 
 KNOWN = ("gender", "race", "age", "ethnicity")
 RESERVED = ("clip", "file", "fold", "split", "emotion", "majority", AGE_YEARS)
@@ -23,10 +23,11 @@ SPEAKER_COLUMNS = ("speaker", "SpkrID", "ActorID")
 COLUMN_ALIASES = {"sex": "gender"}
 MEN, WOMEN = ("m", "man", "men"), ("f", "woman", "women")
 VALUE_ALIASES = {"gender": dict.fromkeys(MEN, "male") | dict.fromkeys(WOMEN, "female")}
+AGE_STARTS = {"young": 20, "middle": 36, "elderly": 50}
 PAPER_ORDER = {
     "gender": ["male", "female"],
     "race": ["caucasian", "african_american", "asian"],
-    "age": ["young", "middle", "elderly"],
+    "age": list(AGE_STARTS),
 }
 
 
@@ -35,25 +36,20 @@ def is_known(column: pl.Expr) -> pl.Expr:
     return ~column.str.strip_chars().str.to_lowercase().is_in(UNKNOWN).fill_null(True)
 
 
-def tidy(frame: pl.DataFrame, attributes: list[str], faults: Faults | None = None) -> pl.DataFrame:
-    """Attribute columns (text) in the form of the clip table; ``age`` adds ``age_years``.
+def tidy(frame: pl.DataFrame, attributes: list[str], faults: Faults = AT_ONCE) -> pl.DataFrame:
+    """Attribute columns (text) in the form of the clip table; ``age`` adds ``age_years``."""
+    for name in attributes:
+        words = pl.col(name).str.strip_chars().str.to_lowercase().str.replace_all(r"[\s-]+", "_")
+        value = words.replace(VALUE_ALIASES.get(name, {}))
+        frame = frame.with_columns(pl.when(is_known(pl.col(name))).then(value).alias(name))
+    return _group_ages(frame, faults) if "age" in attributes else frame
 
-    Raises:
-        InputError: ages in two forms, without ``faults`` to note them in.
+
+def read_speakers(path: str | Path, faults: Faults = AT_ONCE) -> tuple[pl.DataFrame, list[str]]:
+    """A row per speaker (``speaker``, attributes, perhaps ``age_years``), and the attributes.
+
+    The file is a csv such as CREMA-D's ``VideoDemographics.csv``.
     """
-    values = [pl.when(is_known(pl.col(name))).then(_words(name)).alias(name) for name in attributes]
-    frame = frame.with_columns(values)
-    return _group_ages(frame, faults or Faults(at_once=True)) if "age" in attributes else frame
-
-
-def read_speakers(path: str | Path, faults: Faults | None = None) -> tuple[pl.DataFrame, list[str]]:
-    """Demographics by speaker from a csv such as CREMA-D's ``VideoDemographics.csv``.
-
-    Returns:
-        One row per speaker: ``speaker``, the attributes, perhaps ``age_years``; and the names of
-        the attributes.
-    """
-    faults = faults or Faults(at_once=True)
     frame = read_csv(path)
     speaker = next((name for name in SPEAKER_COLUMNS if name in frame.columns), "")
     if not speaker:
@@ -78,17 +74,13 @@ def read_speakers(path: str | Path, faults: Faults | None = None) -> tuple[pl.Da
 
 
 def join_speakers(
-    clips: pl.DataFrame, attributes: list[str], path: str | Path, faults: Faults | None = None
+    clips: pl.DataFrame, attributes: list[str], path: str | Path, faults: Faults = AT_ONCE
 ) -> tuple[pl.DataFrame, list[str]]:
     """The clips with the demographics of their speakers, and the names of all attributes.
 
     The clips may have attributes of their own. Faults are a speaker without a row in the
     demographics, and a value that contradicts that of the clips.
-
-    Raises:
-        InputError: the file or its columns can't be used.
     """
-    faults = faults or Faults(at_once=True)
     speakers, added = read_speakers(path, faults)
     lost = clips.filter(~pl.col("speaker").str.starts_with(UNKNOWN_SPEAKER))
     lost = lost.join(speakers, on="speaker", how="anti")
@@ -101,7 +93,7 @@ def join_speakers(
     both = clips.join(speakers, on="speaker", how="left", suffix=" of the speaker")
     if AGE_YEARS in clips.columns and AGE_YEARS in speakers.columns:
         other = f"{AGE_YEARS} of the speaker"
-        both = both.with_columns(pl.coalesce(AGE_YEARS, other).alias(AGE_YEARS)).drop(other)
+        both = both.with_columns(pl.coalesce(AGE_YEARS, other)).drop(other)
     for name in set(attributes) & set(added):
         other = f"{name} of the speaker"
         wrong = both.filter(pl.col(name) != pl.col(other))
@@ -113,7 +105,7 @@ def join_speakers(
             name=name,
             path=path,
         )
-        both = both.with_columns(pl.coalesce(other, name).alias(name)).drop(other)
+        both = both.with_columns(pl.coalesce(name, other)).drop(other)
     return both, [*attributes, *(name for name in added if name not in attributes)]
 
 
@@ -129,11 +121,6 @@ def attribute_name(column: str) -> str:
     return COLUMN_ALIASES.get(name, name)
 
 
-def _words(name: str) -> pl.Expr:
-    text = pl.col(name).str.strip_chars().str.to_lowercase().str.replace_all(r"[\s-]+", "_")
-    return text.replace(VALUE_ALIASES.get(name, {}))
-
-
 def _group_ages(frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:
     years = pl.col("age").cast(pl.Float64, strict=False)
     if not frame.select(years.is_not_null().any()).item():  # the corpus has age groups of its own
@@ -144,12 +131,7 @@ def _group_ages(frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:
         "age",
     )
     # The paper defines no group below 20: such ages are unknown to the age metrics.
-    group = (
-        pl.when(years >= 50)
-        .then(pl.lit("elderly"))
-        .when(years >= 36)
-        .then(pl.lit("middle"))
-        .when(years >= 20)
-        .then(pl.lit("young"))
-    )
+    group = pl.lit(None, pl.String)
+    for name, start in AGE_STARTS.items():
+        group = pl.when(years >= start).then(pl.lit(name)).otherwise(group)
     return frame.with_columns(group.alias("age"), years.alias(AGE_YEARS))

@@ -31,28 +31,16 @@ SPLIT_KEYS = (
 )
 
 
-def read_emosuperb(
-    labels: str | Path,
-    speakers: str | Path | None = None,
-    classes: list[str] | None = None,
-    drop: tuple[str, ...] = (),
-) -> ClipTable:
-    """Read a folder of EMO-SUPERB label files into a clip table.
-
-    Args:
-        labels: folder with ``labels_consensus_1.csv`` and so on.
-        speakers: csv of demographics by speaker; without one, only the labels' ``Gender``.
-        classes: class columns to use; all by default.
-        drop: names of clips to leave out.
-    """
-    folder = Path(labels)
+def read(corpus: dict[str, Any], drop: tuple[str, ...] = ()) -> ClipTable:
+    """The clip table of the label files in ``corpus.labels``, without the clips of ``drop``."""
+    folder = Path(corpus["labels"])
     files = fold_files(folder)
     wanted, splits = _family_settings(folder)
     faults = Faults()
     frames = []
     names: list[str] = []
     for fold, path in files.items():
-        frame, found = _read_fold(path, classes or wanted, faults)
+        frame, found = _read_fold(path, corpus["classes"] or wanted, faults)
         if names and found != names:
             raise InputError(
                 f"{path}: its classes {', '.join(found)} differ from those of the first fold, "
@@ -64,7 +52,7 @@ def read_emosuperb(
     frame = frame.filter(~pl.col("clip").is_in(drop))
     attributes = ["gender"] if "gender" in frame.columns else []
     frame = demographics.tidy(frame, attributes, faults)
-    if speakers is not None:
+    if speakers := corpus["demographics"]:
         frame, attributes = demographics.join_speakers(frame, attributes, speakers, faults)
     return clips.build(frame, names, attributes, folder, faults)
 
@@ -127,8 +115,3 @@ def _read_fold(
         "row",
         *([pl.col("Gender").alias("gender")] if "Gender" in header else []),
     ), names
-
-
-def read(corpus: dict[str, Any]) -> ClipTable:
-    """The clip table of the label files in ``corpus.labels``."""
-    return read_emosuperb(corpus["labels"], corpus["demographics"], corpus["classes"])

@@ -1,6 +1,6 @@
-"""Speech from eSpeak NG, repeatable to the sample.
+"""Recordings for the demo corpora, spoken by eSpeak NG and repeatable to the sample.
 
-The engine comes with the package ``espeakng-loader``, which is loaded for the demo corpus only.
+The engine comes with the package ``espeakng-loader``, which is loaded for the demo corpora only.
 eSpeak NG is licensed under GPL-3; nothing of it, neither code nor voices, is in this repository.
 
 eSpeak draws random numbers (breath, roughness) and carries echo and phase over from one sentence
@@ -14,17 +14,21 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import soundfile as sf
+from scipy.signal import resample_poly
 
 from fairser.core.errors import InputError
 
-RATE = 22050  # samples a second, the only rate of the engine
+ENGINE_RATE = 22050  # samples a second, the only rate of eSpeak
+RATE = 16000  # samples a second, of the recordings
+NOISE = -57  # dB relative to full scale, of the room
 SEED = 1
 
 # From espeak-ng/speak_lib.h: where the sound goes, kinds of position, text, parameter and option.
@@ -37,23 +41,60 @@ _Callback = ctypes.CFUNCTYPE(
 )
 
 
-@dataclass(frozen=True)
-class Utterance:
-    """One sentence and how eSpeak says it."""
+class Prosody(NamedTuple):
+    """How a recording sounds, or how an emotion differs from neutral speech (rate: a factor)."""
 
-    text: str
-    voice: str  # such as "en-us+f3"
     rate: float  # words a minute, 80 to 450
     pitch: float  # clipped to 0 to 99; at 50 the voice speaks at its own pitch
     pitch_range: float  # clipped to 0 (monotone) to 99; 50 is the voice's own
+    level: float  # dB relative to full scale
+    tilt: float  # above 0 is bright and tense, below 0 dull (see `record`)
+
+    def express(self, emotion: "Prosody", strength: float, noise: Iterable[float]) -> "Prosody":
+        """This neutral speech with an emotion of a strength (1: full) and noise for each value."""
+        tempo, *rest = noise
+        rate = self.rate * emotion.rate**strength * np.exp(tempo)
+        others = zip(self[1:], emotion[1:], rest, strict=True)
+        return Prosody(rate, *(own + strength * more + random for own, more, random in others))
 
 
-def speak(utterances: Sequence[Utterance]) -> list[np.ndarray]:
-    """The sound of each utterance: int16 arrays [samples], mono, at ``RATE``.
+class Recording(NamedTuple):
+    """An audio file to make."""
 
-    Raises:
-        InputError: the package ``espeakng-loader`` is not installed.
+    file: str  # relative to the audio folder
+    text: str
+    voice: str  # such as "en-us+f3"
+    prosody: Prosody
+
+
+def write_recordings(folder: Path, recordings: Sequence[Recording], *seed: int) -> None:
+    """Speak recordings and write them as wav files; the noise of each has a seed of its own."""
+    for number, (one, samples) in enumerate(zip(recordings, speak(recordings), strict=True)):
+        rng = np.random.default_rng([*seed, number])
+        path = folder / one.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sf.write(path, record(samples, *one.prosody[3:], rng), RATE, "PCM_16")
+
+
+def record(samples: np.ndarray, level: float, tilt: float, rng: np.random.Generator) -> np.ndarray:
+    """A recording of speech in a quiet room, with 0.1 s around it: [samples] at ``RATE``.
+
+    Args:
+        samples: int16 [samples] at ``ENGINE_RATE``.
+        level: root mean square in dB relative to full scale.
+        tilt: c of the filter x[n] - c x[n-1], about -1 to 1; above 0 it raises the treble.
+        rng: draws the noise of the room, ``NOISE`` dB relative to full scale.
     """
+    speech = resample_poly(samples / 32768, 320, 441)  # 16000 / 22050
+    speech = np.append(speech[0], speech[1:] - tilt * speech[:-1])
+    gain = 10 ** (level / 20) / np.sqrt(np.mean(speech**2))
+    speech *= min(gain, 0.95 / np.abs(speech).max())  # rather softer than clipped
+    speech = np.pad(speech, RATE // 10)
+    return speech + rng.normal(0, 10 ** (NOISE / 20), len(speech))
+
+
+def speak(recordings: Sequence[Recording]) -> list[np.ndarray]:
+    """The sound of each recording's text: int16 arrays [samples], mono, at ``ENGINE_RATE``."""
     if find_spec("espeakng_loader") is None:
         raise InputError(
             "The demo corpus is spoken by eSpeak NG, but the package espeakng-loader is missing: "
@@ -63,24 +104,22 @@ def speak(utterances: Sequence[Utterance]) -> list[np.ndarray]:
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     spoken = subprocess.run(
         [sys.executable, "-m", "fairser.corpora.espeak"],
-        input=json.dumps([asdict(utterance) for utterance in utterances]).encode(),
+        input=json.dumps([(one.text, one.voice, *one.prosody[:3]) for one in recordings]).encode(),
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": path},
         check=True,
     ).stdout
-    lengths, _, samples = spoken.partition(b"\n")
-    ends = np.cumsum(json.loads(lengths))
-    return np.split(np.frombuffer(samples, np.int16), ends[:-1])
+    return list(np.load(BytesIO(spoken)).values())
 
 
-def _say(utterances: Iterable[Utterance]) -> Iterator[np.ndarray]:
-    """The sound of each utterance, made in this process, which may do this once."""
+def main() -> None:
+    """Speak what standard input lists (JSON) and write the sounds to standard output (npz)."""
     import espeakng_loader
 
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     data = str(espeakng_loader.get_data_path()).encode()
     rate = library.espeak_Initialize(_OUTPUT_SYNCHRONOUS, 0, data, _DONT_EXIT)
-    if rate != RATE:
+    if rate != ENGINE_RATE:
         raise RuntimeError(f"eSpeak NG did not start from {data!r}: it answered {rate}.")
     # After the start, not before: espeak_Initialize seeds with the time of day.
     library.espeak_ng_SetRandSeed(ctypes.c_long(SEED))
@@ -98,27 +137,17 @@ def _say(utterances: Iterable[Utterance]) -> Iterator[np.ndarray]:
 
     callback = _Callback(receive)  # kept in a variable, or it would be freed while in use
     library.espeak_SetSynthCallback(callback)
-    for utterance in utterances:
+    sounds = []
+    for text, voice, rate, pitch, pitch_range in json.load(sys.stdin):
         pieces.clear()
-        call("SetVoiceByName", utterance.voice.encode())
-        call("SetParameter", _RATE, round(utterance.rate), 0)
-        call("SetParameter", _PITCH, int(np.clip(utterance.pitch, 0, 99)), 0)
-        call("SetParameter", _RANGE, int(np.clip(utterance.pitch_range, 0, 99)), 0)
-        text = utterance.text.encode()
+        call("SetVoiceByName", voice.encode())
+        call("SetParameter", _RATE, round(rate), 0)
+        call("SetParameter", _PITCH, int(np.clip(pitch, 0, 99)), 0)
+        call("SetParameter", _RANGE, int(np.clip(pitch_range, 0, 99)), 0)
         flags = (0, _POSITION_CHARACTER, 0, _CHARS_UTF8, None, None)
-        call("Synth", text, ctypes.c_size_t(len(text) + 1), *flags)
-        yield np.concatenate(pieces)
-
-
-def main() -> None:
-    """Speak the utterances on standard input (JSON).
-
-    Standard output gets a line with the number of samples of each (JSON), then all samples.
-    """
-    sounds = list(_say(Utterance(**one) for one in json.load(sys.stdin)))
-    sys.stdout.buffer.write(json.dumps([len(sound) for sound in sounds]).encode() + b"\n")
-    for sound in sounds:
-        sys.stdout.buffer.write(sound.tobytes())
+        call("Synth", text.encode(), ctypes.c_size_t(len(text.encode()) + 1), *flags)
+        sounds.append(np.concatenate(pieces))
+    np.savez(sys.stdout.buffer, *sounds)
 
 
 if __name__ == "__main__":

@@ -13,28 +13,16 @@ SHOWN = 5  # further rows that the message about a fault names
 
 
 class Faults:
-    """The faults that several checks of one input find.
+    """The faults that several checks of one input find: ``messages``, one for each kind.
 
-    Each kind of fault is one message: its first row in full, the places of the next rows, and the
-    number of all others.
-
-    Args:
-        at_once: raise the first fault instead of collecting it. Helpers for readers use this where
-            the reader passes no ``Faults``.
-
-    Attributes:
-        messages: one for each kind of fault.
+    A message has the first row in full, the places of the next rows and the number of all others.
     """
 
-    def __init__(self, at_once: bool = False) -> None:
+    def __init__(self) -> None:
         self.messages: list[str] = []
-        self.at_once = at_once
 
     def add(self, *messages: str) -> None:
-        """Add messages."""
         self.messages += messages
-        if self.at_once:
-            self.raise_all()
 
     def note(
         self,
@@ -59,12 +47,11 @@ class Faults:
             return
         first, *others = rows.head(1 + SHOWN).iter_rows(named=True)
         files = {row["row"].rpartition(", row ")[0] for row in (first, *others)}
-        places = []
-        for row in others:
-            place = row["row"]
-            if len(files) == 1 and "" not in files:  # the number is enough
-                place = f"row {place.rpartition(', row ')[2]}"
-            places.append(place if value is None else f"{place} ('{row[value]}')")
+        places = [row["row"] for row in others]
+        if len(files) == 1 and "" not in files:  # the number is enough
+            places = [f"row {place.rpartition(', row ')[2]}" for place in places]
+        if value:
+            places = [f"{p} ('{row[value]}')" for p, row in zip(places, others, strict=True)]
         rest = rows.height - 1 - len(others)
         places += [f"{rest:,} more"] if rest else []
         message = f"{first['row']}: {text.format_map(first | more)}"
@@ -96,3 +83,13 @@ class Faults:
         """Raise an InputError with all messages, if there are any."""
         if self.messages:
             raise InputError(*self.messages)
+
+
+class _AtOnce(Faults):
+    """Raises each fault instead of collecting it."""
+
+    def add(self, *messages: str) -> None:
+        raise InputError(*messages)
+
+
+AT_ONCE = _AtOnce()  # for a reader that collects no faults

@@ -13,24 +13,14 @@ from fairser.corpora import demographics
 from fairser.corpora.faults import Faults
 
 GENDERS = ("female", "male")
-UNKNOWN = (*demographics.UNKNOWN, "u", "other", "mixed")
+UNKNOWN = ("u", "other", "mixed")  # besides those of all demographics
 SHOWN = 3  # examples in a message
 
 
 def join_genders(clips: pl.DataFrame, path: str | Path) -> pl.DataFrame:
-    """Clips with ``gender`` and ``listed``; names are compared without case and extra spaces.
-
-    Args:
-        clips: with the column ``speaker``.
-        path: the list of speakers.
-
-    Raises:
-        InputError: a column is missing, a value is not a gender, or no speaker is in the list.
-    """
-    known = _read_genders(path)
-    clips = clips.with_columns(_plain("speaker").alias("name")).join(
-        known, on="name", how="left", maintain_order="left"
-    )
+    """Clips with ``gender`` and ``listed``; names are compared without case and extra spaces."""
+    clips = clips.with_columns(_plain("speaker").alias("name"))
+    clips = clips.join(_read_genders(path), on="name", how="left", maintain_order="left")
     clips = clips.with_columns(pl.col("listed").fill_null(False)).drop("name")
     if not clips["gender"].count():
         names = ", ".join(shortened(clips["speaker"].unique().sort(), SHOWN))
@@ -49,16 +39,15 @@ def unknown_speakers(clips: pl.DataFrame) -> pl.DataFrame:
 
 def check_genders(clips: pl.DataFrame) -> None:
     """Raise an InputError if no language has both genders in train and in development."""
-    counts = {
-        (language, split): part["gender"].drop_nulls().n_unique()
-        for (language, split), part in clips.group_by("language", "split")
-    }
-    lacking = {
-        language: [s for s in ("train", "development") if counts.get((language, s), 0) < 2]
-        for language in clips["language"].unique().sort()
-    }
-    texts = [f"{language} in {' and '.join(s)}" for language, s in lacking.items() if s]
-    if all(lacking.values()):
+    known = set(clips.drop_nulls("gender").select("language", "split", "gender").iter_rows())
+    texts = []
+    languages = clips["language"].unique().sort()
+    for name in languages:
+        lacking = [
+            s for s in ("train", "development") if not {(name, s, g) for g in GENDERS} <= known
+        ]
+        texts += [f"{name} in {' and '.join(lacking)}"] if lacking else []
+    if len(texts) == len(languages):
         raise InputError(
             f"No language has clips of both genders in train and in development "
             f"({'; '.join(texts)} lack one), so there is no gap to measure or to train on. Fix the "
@@ -72,9 +61,7 @@ def _read_genders(path: str | Path) -> pl.DataFrame:
     """``name`` (plain), ``gender`` and ``listed``, a row per speaker."""
     frame = read_csv(path, ",\t")
     require_columns(path, frame.columns, ("speaker", "gender"))
-    words = pl.col("gender").str.strip_chars().str.to_lowercase()
-    aliases = demographics.VALUE_ALIASES["gender"]
-    frame = frame.with_columns(words.replace(aliases), _plain("speaker").alias("name"))
+    frame = demographics.tidy(frame, ["gender"]).with_columns(_plain("speaker").alias("name"))
     faults = Faults()
     faults.note(
         frame.filter(~pl.col("gender").is_in([*GENDERS, *UNKNOWN])),

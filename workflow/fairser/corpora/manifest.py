@@ -11,7 +11,6 @@ demographic columns and ``clip``. Folds come from the columns
 """
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,37 +28,17 @@ RESERVED = ("file", "speaker", "clip", "fold", "split", "emotion")
 SPLIT_WORDS = {"dev": "development", "valid": "development", "validation": "development"}
 
 
-@dataclass(frozen=True)
-class MadeFolds:
-    """Folds to make for a corpus that has none: their ``number``, balanced in ``stratify``."""
-
-    number: int = 5
-    stratify: str | None = "gender"
-
-
-DEFAULT_FOLDS = MadeFolds()
-
-
-def read_manifest(
-    path: str | Path,
-    speakers: str | Path | None = None,
-    classes: list[str] | None = None,
-    attributes: list[str] | None = None,
-    made: MadeFolds = DEFAULT_FOLDS,
-) -> ClipTable:
-    """Read a manifest into a clip table.
-
-    Args:
-        path: the manifest.
-        speakers: csv of demographics by speaker, joined to the manifest's own columns.
-        classes: the class columns; or, with an ``emotion`` column, its values in table order
-            (by default all of them, by name).
-        attributes: demographic columns of the manifest; by default :data:`demographics.KNOWN`.
-        made: the folds to make where the manifest names none.
-    """
+def read(corpus: dict[str, Any]) -> ClipTable:
+    """The clip table of ``corpus.manifest``."""
+    path, classes, attributes = corpus["manifest"], corpus["classes"], corpus["attributes"]
     frame = read_csv(path)
     header = [name for name in frame.columns if name != "row"]
-    columns = _class_columns(header, classes, path)
+    why = "which a manifest needs; 'corpus.classes' may name class columns in place of 'emotion'"
+    needed = ("file", "speaker") if classes else ("file", "speaker", "emotion")
+    require_columns(path, header, needed, why)
+    names = classes or []
+    if "emotion" not in header:
+        clips.select_classes([c for c in header if c not in RESERVED], classes, path)
     faults = Faults()
     for name in ("file", "speaker"):
         frame = clips.require_text(frame, name, faults)
@@ -70,10 +49,10 @@ def read_manifest(
         "('corpus.audio' names the folder).",
         "file",
     )
-    if columns is None:
+    if "emotion" in header:
         frame, names = _spread_emotions(frame, classes, faults)
     else:
-        frame, names = clips.numeric(frame, columns, faults), columns
+        frame = clips.numeric(frame, names, faults)
     free = [name for name in header if name not in (*RESERVED, *names)]
     known = [name for name in free if name in demographics.KNOWN]
     own = known if attributes is None else [name for name in attributes if name in free]
@@ -82,60 +61,29 @@ def read_manifest(
     frame = demographics.tidy(frame, own, faults)
     if "clip" not in header:
         frame = frame.with_columns(clips.clip_names("file"))
-    if speakers is not None:
+    if speakers := corpus["demographics"]:
         with faults.gather():
             frame, own = demographics.join_speakers(frame, own, speakers, faults)
     if "gender" in own:
         _check_genders(frame, faults)
-    stratify = made.stratify if made.stratify in own else None
+    stratify = corpus["stratify"] if corpus["stratify"] in own else None
     try:
-        frame = _assign_folds(frame, MadeFolds(made.number, stratify), path, faults)
+        if not {"fold", "split"} & set(header):
+            frame = speaker_folds(frame, corpus["folds"], stratify, path)
+        frame = _assign_splits(frame, path, faults)
     except InputError as error:
         # Too few folds or speakers are left: without folds there is nothing more to check.
         raise InputError(*faults.messages, *error.faults) from None
     return clips.build(frame, names, own, path, faults)
 
 
-def read(corpus: dict[str, Any]) -> ClipTable:
-    """The clip table of ``corpus.manifest``."""
-    files = corpus["manifest"], corpus["demographics"]
-    made = MadeFolds(corpus["folds"], corpus["stratify"])
-    return read_manifest(*files, corpus["classes"], corpus["attributes"], made)
-
-
 def listed_files(path: str | Path) -> list[str]:
     """The audio files of a manifest that may have faults, without those outside the folder."""
     try:
-        frame = read_csv(path)
-    except InputError:
+        files = read_csv(path)["file"].unique(maintain_order=True)
+    except (InputError, pl.exceptions.ColumnNotFoundError):
         return []
-    if "file" not in frame.columns:
-        return []
-    files = frame["file"].unique(maintain_order=True)
     return [file for file in files if file.strip() and not leads_out(file)]
-
-
-def _class_columns(
-    header: list[str], classes: list[str] | None, path: str | Path
-) -> list[str] | None:
-    """The class columns of a manifest, None where it has an ``emotion`` column.
-
-    Raises:
-        InputError: names all columns that the header lacks.
-    """
-    faults = Faults()
-    with faults.gather():
-        why = "which a manifest needs beside 'emotion' or one column per class"
-        require_columns(path, header, ("file", "speaker"), why)
-    if "emotion" not in header and classes is None:
-        faults.add(
-            f"{path}, row 1: no column 'emotion', and 'corpus.classes' names no class columns. "
-            f"Name them; the columns are: {', '.join(header)}."
-        )
-    faults.raise_all()
-    if "emotion" in header:
-        return None
-    return clips.select_classes([c for c in header if c not in RESERVED], classes, path)
 
 
 def _check_genders(frame: pl.DataFrame, faults: Faults) -> None:
@@ -169,39 +117,33 @@ def _spread_emotions(
     return frame.with_columns(hot), names
 
 
-def _assign_folds(
-    frame: pl.DataFrame, made: MadeFolds, path: str | Path, faults: Faults
-) -> pl.DataFrame:
+def _assign_splits(frame: pl.DataFrame, path: str | Path, faults: Faults) -> pl.DataFrame:
     """One row per clip and fold with its split, as the module says."""
-    given = {"fold", "split"} & set(frame.columns)
-    if "split" not in given:
-        if "fold" not in given:
-            frame = speaker_folds(frame, made, path)
+    if "split" not in frame.columns:
         return clips.rotate(frame, path, faults)
     words = pl.col("split").str.strip_chars().str.to_lowercase()
     frame = frame.with_columns(words.replace(SPLIT_WORDS).alias("split"))
-    if "fold" in given:
+    if "fold" in frame.columns:
         return clips.fold_numbers(frame, faults)
     return frame.with_columns(pl.lit(1).alias("fold"))
 
 
-def speaker_folds(frame: pl.DataFrame, made: MadeFolds, origin: str | Path) -> pl.DataFrame:
+def speaker_folds(
+    frame: pl.DataFrame, number: int, stratify: str | None, origin: str | Path
+) -> pl.DataFrame:
     """One row per clip with its test ``fold``: speakers stay together, groups are spread evenly.
 
     Speakers are dealt out group by group, those with the most clips first, each to the fold that
     has the fewest clips of the group so far. scikit-learn's ``StratifiedGroupKFold`` balances
     equally well, but fails if every group has fewer clips than there are folds.
-
-    Raises:
-        InputError: fewer than three folds, or more than speakers.
     """
     speakers = frame["speaker"].n_unique()
-    if not 3 <= made.number <= speakers:
+    if not 3 <= number <= speakers:
         raise InputError(
-            f"{origin}: 'corpus.folds' is {made.number}; it must be at least 3 and at most the "
+            f"{origin}: 'corpus.folds' is {number}; it must be at least 3 and at most the "
             f"number of speakers, {speakers}."
         )
-    column = pl.col(made.stratify) if made.stratify else pl.lit(None, pl.String)
+    column = pl.col(stratify) if stratify else pl.lit(None, pl.String)
     order = (
         frame.group_by("speaker")
         .agg(pl.len().alias("clips"), column.drop_nulls().first().alias("group"))
@@ -211,9 +153,9 @@ def speaker_folds(frame: pl.DataFrame, made: MadeFolds, origin: str | Path) -> p
     total: Counter[int] = Counter()
     fold_of = {}
     for speaker, count, name in order.iter_rows():
-        fold = min(range(1, made.number + 1), key=lambda f: (of_group[name, f], total[f], f))
+        fold = min(range(1, number + 1), key=lambda f: (of_group[name, f], total[f], f))
         of_group[name, fold] += count
         total[fold] += count
         fold_of[speaker] = fold
-    number = pl.col("speaker").replace_strict(fold_of, return_dtype=pl.Int64)
-    return frame.with_columns(number.alias("fold"))
+    test = pl.col("speaker").replace_strict(fold_of, return_dtype=pl.Int64)
+    return frame.with_columns(test.alias("fold"))

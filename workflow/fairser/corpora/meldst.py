@@ -57,10 +57,6 @@ def read_meldst(
         languages: of :data:`LANGUAGES`.
         english: pair whose English clips are used, or ``both``: an utterance of both pairs is then
             used once, in test rather than in development rather than in train.
-
-    Raises:
-        InputError: a file, column, value or wav is missing; no speaker has a gender; no language
-            has both genders in train and in development.
     """
     parts = []
     for pair, split in product(PAIRS, SPLITS):
@@ -163,14 +159,10 @@ def _pattern(audio: Path, pair: str, language: str, split: str, number: str) -> 
 def _without_repeats(clips: pl.DataFrame) -> pl.DataFrame:
     """English utterances of both pairs once, in test rather than development rather than train."""
     rank = pl.col("split").replace_strict({"test": 0, "development": 1, "train": 2})
-    ordered = clips.sort(rank, "clip")
-    english = ordered.filter(pl.col("language") == "eng")
     # Within a pair the same words may be said twice.
-    take = pl.int_range(pl.len()).over(pl.col("clip").str.head(7), "utterance")
-    kept = english.with_columns(take.alias("take")).unique(
-        ["utterance", "take"], keep="first", maintain_order=True
-    )
-    if english.height:
-        logger.info("%d English clips of both pairs are used once", english.height - kept.height)
-    others = ordered.filter(pl.col("language") != "eng")
-    return pl.concat([others, kept.drop("take")])
+    take = pl.int_range(pl.len()).over(pl.col("clip").str.head(7), "language", "utterance")
+    kept = clips.sort(rank, "clip").with_columns(take.alias("take"))
+    kept = kept.unique(["language", "utterance", "take"], keep="first", maintain_order=True)
+    if repeats := clips.height - kept.height:
+        logger.info("%d English clips of both pairs are used once", repeats)
+    return kept.drop("take")

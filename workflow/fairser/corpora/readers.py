@@ -7,13 +7,6 @@ from fairser.corpora.clips import ClipTable
 
 
 def read_corpus(corpus: dict[str, Any]) -> ClipTable:
-    """The clip table of a corpus.
-
-    Args:
-        corpus: see :func:`fairser.config.configuration.reader_settings`.
-
-    Raises:
-        InputError: there is no such reader, or its files are faulty.
-    """
+    """The clip table of a corpus (see :func:`fairser.config.configuration.reader_settings`)."""
     table: ClipTable = extension("CORPUS", corpus["kind"]).function("read")(corpus)
     return table

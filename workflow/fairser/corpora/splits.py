@@ -20,9 +20,6 @@ def dominant_groups(table: ClipTable, attribute: str) -> dict[str, str]:
     """The group with the most majority-class clips of each class, over the whole corpus.
 
     Ties go to the group whose name comes first. Classes without a clip are left out.
-
-    Raises:
-        InputError: the corpus does not have the attribute.
     """
     if attribute not in table.attributes:
         known = list(table.attributes)
@@ -49,15 +46,12 @@ def bias_fold(
     """The clip table of one fold with biased train and development splits.
 
     Args:
-        table: clip table of the corpus.
+        table: of the whole corpus.
         fold: one of its folds.
         attribute: demographic column that is biased.
         ratio: clips of the dominant group for each clip of another; None keeps all clips that
             have a majority class.
         seed: of the draw; the cells (split, class, group) draw independently of each other.
-
-    Raises:
-        InputError: an unknown fold or attribute, or a split without a clip.
     """
     part = table.fold(fold)
     labelled = part.frame.filter(pl.col("majority").is_not_null() & (pl.col("split") != "test"))

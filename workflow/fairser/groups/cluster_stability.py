@@ -3,8 +3,7 @@
 For each number of clusters K of the source ``kmeans``: the mean silhouette (Rousseeuw 1987), the
 sizes of the groups, and the stability, which is the mean adjusted Rand index (Hubert and Arabie
 1985) of the clusterings of two subsamples on the clips that they share (Ben-Hur, Elisseeff and
-Guyon 2002). Subsamples are of speakers: clips of a speaker are alike, so subsamples of clips would
-always hold all voices.
+Guyon 2002). Subsamples are of speakers: a subsample of clips would hold every voice.
 
 K-means divides any cloud of points, some in a stable way; few clusters are stable for other
 reasons than many. So stability is compared with that of reference corpora without groups (Clest,
@@ -14,6 +13,7 @@ between and within the speakers of the corpus. With s of the corpus and r of the
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -32,14 +32,23 @@ LARGEST = 20_000  # clips; of more, those of some speakers are looked at
 SILHOUETTE_CLIPS = 5000  # of which silhouettes are taken: their time grows with the square
 
 
+@dataclass(frozen=True)
+class Draws:
+    """How often is drawn.
+
+    Attributes:
+        resamples: subsamples of the speakers, all pairs of which are compared.
+        references: reference corpora, each with :data:`REFERENCE_RESAMPLES` subsamples.
+        seed: of all draws.
+    """
+
+    resamples: int
+    references: int
+    seed: int
+
+
 def measure(
-    table: ClipTable,
-    store: FeatureStore,
-    ks: Sequence[int],
-    standardise: bool,
-    resamples: int,
-    references: int,
-    seed: int,
+    table: ClipTable, store: FeatureStore, ks: Sequence[int], standardise: bool, draws: Draws
 ) -> dict[str, Any]:
     """Silhouette, stability and sizes of the groups of each K, ready for JSON.
 
@@ -50,9 +59,7 @@ def measure(
         store: speaker embeddings of all clips.
         ks: numbers of clusters.
         standardise: whether to give each dimension mean 0 and standard deviation 1 over train.
-        resamples: subsamples of the speakers, all pairs of which are compared.
-        references: reference corpora, each with :data:`REFERENCE_RESAMPLES` subsamples.
-        seed: of all draws.
+        draws: how often is drawn.
 
     Returns:
         ``clips`` and ``speakers`` of train, and by K ``numbers``: ``k``, ``silhouette`` (None where
@@ -63,7 +70,7 @@ def measure(
     Raises:
         InputError: a K that is more than the speakers of a subsample.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(draws.seed)
     train = table.frame.filter(pl.col("split") == "train").select("clip", "speaker")
     train = _some_speakers(train, generator)
     speakers = (train["speaker"].rank("dense") - 1).to_numpy().astype(np.int64)
@@ -81,12 +88,12 @@ def measure(
         chosen = [generator.permutation(count)[:drawn] for _ in range(number)]
         return np.stack([np.isin(speakers, one) for one in chosen])
 
-    parts = subsamples(resamples)
-    measured = {k: _describe(vectors, speakers, k, seed) for k in ks}
+    parts = subsamples(draws.resamples)
+    measured = {k: _describe(vectors, speakers, k, draws.seed) for k in ks}
     for k in ks:
         measured[k] |= {"stability": stability(vectors, parts, k), "references": []}
     draw = reference(vectors, speakers)
-    for _ in range(references):
+    for _ in range(draws.references):
         made, drawn_parts = draw(generator), subsamples(REFERENCE_RESAMPLES)
         for k in ks:
             measured[k]["references"].append(stability(made, drawn_parts, k))

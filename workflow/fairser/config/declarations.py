@@ -1,0 +1,120 @@
+"""Declarations of extensions, read from the syntax tree of the files that hold them.
+
+A file declares an extension by a literal at its top level; the constant's name says which kind it
+is. The name of the file is the name of the extension; a file can declare several metrics, by name.
+"""
+
+import ast
+import re
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fairser.core.errors import InputError, nearest
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of extension.
+
+    Attributes:
+        title: what it is called in messages.
+        room: folder of the built-in ones.
+        defaults: what a declaration may hold besides :data:`COMMON`, with the default.
+    """
+
+    title: str
+    room: str
+    defaults: dict[str, Any]
+
+
+# What every declaration may hold; `settings` are properties of a JSON schema.
+COMMON: dict[str, Any] = {"title": "", "description": "", "order": 1000, "extends": None}
+COMMON |= {"settings": {}}
+# `colour` and `fill` (the half of its points that is filled) are how a method is drawn.
+METHOD = {"groups": "none", "finetune": False, "summary": False, "colour": None, "fill": "full"}
+SOURCE = {"k": 1, "needs": None, "probabilities": False, "marker": None}
+ENCODER = {"sections": ["encoder"], "files": None, "standardise": True, "finetune": False}
+KINDS = {
+    "METHOD": Kind("method", "methods", METHOD),
+    "SOURCE": Kind("group source", "groups", SOURCE),
+    "ENCODER": Kind("encoder", "encoders", ENCODER),
+    "CORPUS": Kind("corpus", "corpora", {"lists": "manifest", "made": False}),
+    "METRICS": Kind("metric", "evaluation", {"kind": "performance", "better": "higher"}),
+}
+# What the values of these keys may be; of lists each entry.
+ALLOWED: dict[str, tuple[Any, ...]] = {
+    "groups": ("none", "any", "probabilities"),
+    "fill": ("full", "left", "right", "top", "bottom"),
+    "needs": (None, "embedding", "pseudo"),
+    "sections": ("encoder", "embedding", "pseudo"),
+    "lists": ("manifest", "labels"),
+    "kind": ("performance", "gap"),
+    "better": ("higher", "lower"),
+}
+
+
+def read_declarations(file: Path) -> list[tuple[str, str, dict[str, Any]]]:
+    """What a file declares: constant, name, and the declaration with all defaults filled in.
+
+    Raises:
+        InputError: the file is not valid Python or a declaration is faulty.
+    """
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: not valid Python ({error}). Fix the file.") from error
+    docstring = (ast.get_docstring(tree) or "").partition("\n")[0]
+    found = []
+    for node in tree.body:
+        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+            continue
+        constant = node.targets[0].id
+        if constant not in KINDS:
+            continue
+        try:
+            value = ast.literal_eval(node.value)
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            raise InputError(
+                f"{file}, line {node.lineno}: {constant} must be a literal dict, without names or "
+                "calls."
+            )
+        if constant != "METRICS":
+            value = {file.stem: {"description": docstring} | value}
+        found += [(constant, n, _checked(file, constant, n, one)) for n, one in value.items()]
+    return found
+
+
+def _checked(file: Path, constant: str, name: str, given: Any) -> dict[str, Any]:
+    """A declaration with its defaults."""
+    title, known = KINDS[constant].title, {**COMMON, **KINDS[constant].defaults}
+    if not NAME.fullmatch(name):
+        raise InputError(
+            f"{file}: '{name}' is not a name for a {title}; use lower-case letters, digits and "
+            "underscores."
+        )
+    if not isinstance(given, dict):
+        raise InputError(f"{file}: the {title} '{name}' is {given!r}; it must be a dict.")
+    for key, value in given.items():
+        if key not in known:
+            raise InputError(
+                f"{file}: {constant} has no key '{key}'.{nearest(str(key), list(known))} "
+                f"Keys: {', '.join(known)}."
+            )
+        allowed = ALLOWED.get(key)
+        values = value if key == "sections" else [value]
+        if allowed and not set(values) <= set(allowed):
+            raise InputError(
+                f"{file}: the '{key}' of {constant} is {value!r}; allowed: "
+                f"{', '.join(map(str, allowed))}."
+            )
+    for key, part in given.get("settings", {}).items():
+        lacking = {"description", "default"} - set(part if isinstance(part, dict) else ())
+        if lacking:
+            raise InputError(f"{file}: the setting '{key}' lacks {' and '.join(sorted(lacking))}.")
+    return deepcopy(known) | {"title": name} | given
