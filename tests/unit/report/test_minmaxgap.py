@@ -33,7 +33,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> MinMaxGap:
     paths = [str(folder / f"{i}.json") for i in range(len(VARIANTS))]
     for i, (path, variant) in enumerate(zip(paths, VARIANTS, strict=True)):
         Path(path).write_text(json.dumps(metrics(*variant, number=10.0 * (i + 1))))
-    return MinMaxGap(Runs.read(paths), CONFIG, {"commit": "m1"})
+    return MinMaxGap(Runs(paths), CONFIG, {"commit": "m1"})
 
 
 def written(folder: Path, head: str, *lines: str) -> str:

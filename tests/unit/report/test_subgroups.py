@@ -61,7 +61,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Subgroups:
     ):
         paths.append(str(folder / f"{i}.json"))
         Path(paths[-1]).write_text(json.dumps(metrics(*cell, fold, seed)))
-    return Subgroups(Runs.read(paths), CONFIG)
+    return Subgroups(Runs(paths), CONFIG)
 
 
 def table(folder: Path, heads: list[dict[str, Any]], columns: list[str]) -> str:

@@ -17,8 +17,8 @@ from fairser.results.grid_state import (
     read_state,
     summarise,
     table,
+    write_csv,
     write_state,
-    write_summary,
 )
 
 FOLDS = {
@@ -115,5 +115,5 @@ def test_the_state_as_csv(rows: list[GridRow], tmp_path: Path) -> None:
     found = pl.read_csv(tmp_path / "grid.csv")
     assert found.columns == ["method", "source", "k", "fold", "seed", "state"]
     assert found["state"].to_list()[:5] == [state for state, *_ in FOLDS.values()]
-    write_summary(summarise(rows), tmp_path)
+    write_csv(summarise(rows), tmp_path / "grid_summary.csv")
     assert pl.read_csv(tmp_path / "grid_summary.csv")["jobs"].to_list() == [7, 2, 2, 11]

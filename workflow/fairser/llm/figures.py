@@ -22,10 +22,7 @@ Variant = tuple[str, int, str]  # objective, p, weighting
 def rounds_figure(histories: Mapping[LLMCell, pl.DataFrame]) -> Figure:
     """A row of panels per modality and language set: lambda, and Delta_max on development.
 
-    Lines are means over seeds.
-
-    Args:
-        histories: what :meth:`fairser.llm.training.Trainer.frame` gives, by cell.
+    Histories are those of :meth:`fairser.llm.training.Trainer.frame`; lines are means over seeds.
     """
     lines: dict[tuple[str, str], dict[Variant, list[pl.DataFrame]]] = {}
     for cell, history in histories.items():

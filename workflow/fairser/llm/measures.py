@@ -14,8 +14,7 @@ import polars as pl
 
 from fairser.corpora.genders import GENDERS
 from fairser.corpora.meldst import EMOTIONS
-from fairser.evaluation.bootstrap import COUNTS
-from fairser.evaluation.metrics import Floats, class_gaps, fairness, rates, rms
+from fairser.evaluation.metrics import COUNTS, Floats, class_gaps, fairness, or_none, rates, rms
 
 PERFORMANCE = ("w_f1", "acc")
 GAPS = ("tpr_gap", "fpr_gap", "w_f1_gap", "acc_gap")
@@ -106,12 +105,8 @@ def evaluate(predictions: pl.DataFrame, languages: Sequence[str]) -> dict[str, A
             "clips": part.height,
             "unknown": part["gender"].null_count(),
             "unparsed": part["predicted"].null_count(),
-            **{name: _or_none(value) for name, value in measures(table).items()},
-            "f1_by_class": dict(zip(EMOTIONS, map(_or_none, f1), strict=True)),
+            **{name: or_none(value) for name, value in measures(table).items()},
+            "f1_by_class": dict(zip(EMOTIONS, map(or_none, f1), strict=True)),
             "gender": fairness(truth, called, part["gender"].to_list(), EMOTIONS),
         }
     return found
-
-
-def _or_none(value: Any) -> float | None:
-    return None if np.isnan(value) else float(value)

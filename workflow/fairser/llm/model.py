@@ -1,6 +1,6 @@
 """Qwen2-Audio: losses of the right answers and scores of all label words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,6 @@ class SpeechLLM:
         self, model: Any, processor: Any, prompts: Prompts, languages: Sequence[str]
     ) -> None:
         self.model, self.processor, self.prompts = model, processor, prompts
-        self.answers: Mapping[str, list[list[int]]]
         self.answers = answers(processor.tokenizer, prompts.words, languages)
 
     @property

@@ -13,12 +13,9 @@ END = "<|im_end|>"  # ends an answer in the chat format of Qwen
 
 @dataclass(frozen=True)
 class Prompts:
-    """Instructions and label words by language.
+    """Instructions and label words by language, the words in the order of the emotions.
 
-    Attributes:
-        texts: instruction, with ``{labels}`` for the words and, in the modality ``speech_text``,
-            ``{transcript}``.
-        words: label words in the order of :data:`fairser.corpora.meldst.EMOTIONS`.
+    ``{labels}`` in an instruction stands for the words, ``{transcript}`` for what is said.
     """
 
     texts: Mapping[str, str]

@@ -26,26 +26,18 @@ from fairser.training.checkpoints import Checkpoint
 class Setup:
     """What a run starts from, and where its results go.
 
-    Attributes:
-        record: of the model (:mod:`fairser.pretrained.records`).
-        table: clip table.
-        settings: all that the result depends on: ``languages``, ``modality``, ``audio``,
-            ``seconds``, ``precision``, ``quantise``, ``scores``, ``zero_shot``, ``prompts``,
-            ``labels``, ``lora``, ``train``, ``gap`` (None without one).
-        cell: of the grid, as text, and what else the record of the run repeats.
-        paths: of ``predictions`` and ``run``; of a training also of ``history``, and of
-            ``weights`` and ``config`` of the adapters.
-        device: where to compute.
-        threads: on the CPU.
+    All that the result depends on is in the settings: ``languages``, ``modality``, ``audio``,
+    ``seconds``, ``precision``, ``quantise``, ``scores``, ``zero_shot``, ``prompts``, ``labels``,
+    ``lora``, ``train``, ``gap`` (None without one).
     """
 
-    record: str
-    table: pl.DataFrame
+    record: str  # path of the record of the model
+    table: pl.DataFrame  # of clips
     settings: dict[str, Any]
-    cell: dict[str, Any]
-    paths: dict[str, str]
+    cell: dict[str, Any]  # of the grid, as text, and what else the record of the run repeats
+    paths: dict[str, str]  # predictions, run; of a training: history, weights, config of adapters
     device: str
-    threads: int
+    threads: int  # on the CPU
 
     def clips(self, split: str) -> Clips:
         names = {name: self.settings[name] for name in ("languages", "audio", "seconds")}
@@ -91,10 +83,7 @@ def zero_shot(setup: Setup) -> None:
 def train(setup: Setup, checkpoint: Checkpoint, steps: int) -> None:
     """Train adapters and predict test with those of the best round.
 
-    Args:
-        setup: what the run starts from.
-        checkpoint: from which an interrupted training continues.
-        steps: between two checkpoints.
+    An interrupted training continues from its checkpoint, which is written every few steps.
     """
     times = [time.monotonic()]
     settings, cell, seed = setup.settings, setup.cell, int(setup.cell["seed"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import polars as pl
 import torch
@@ -11,32 +11,15 @@ from fairser.core.jobs import Progress
 from fairser.corpora.meldst import EMOTIONS
 from fairser.llm.clips import Clips, largest
 from fairser.llm.measures import ALL, evaluate
-from fairser.llm.prompts import Prompts
-
-
-class Scorer(Protocol):
-    """What gives scores: :class:`fairser.llm.model.SpeechLLM`, or a stand-in."""
-
-    prompts: Prompts
-
-    def scores(self, clips: Clips, rows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]: ...
-
-    def generate(self, clips: Clips, rows: Sequence[int]) -> list[str]: ...
 
 
 @dataclass(frozen=True)
 class Pass:
-    """Results of a pass over a split.
+    """Results of a pass over a split."""
 
-    Attributes:
-        losses: mean negative log-likelihood of each clip's answer [N].
-        predictions: the clips with ``predicted``, the probabilities of the classes and ``loss``.
-        gaps: Delta_l of each language, None without both genders.
-    """
-
-    losses: torch.Tensor
-    predictions: pl.DataFrame
-    gaps: list[float | None]
+    losses: torch.Tensor  # mean negative log-likelihood of each clip's answer [N]
+    predictions: pl.DataFrame  # clips with ``predicted``, probabilities of the classes, ``loss``
+    gaps: list[float | None]  # Delta_l of each language, None without both genders
 
     @property
     def loss(self) -> float:
@@ -52,8 +35,8 @@ class Pass:
         return evaluate(self.predictions, [])[ALL]
 
 
-def score(llm: Scorer, clips: Clips, batch_size: int, rule: str, what: str) -> Pass:
-    """Score every label word for every clip; the best one is the prediction.
+def score(llm: Any, clips: Clips, batch_size: int, rule: str, what: str) -> Pass:
+    """Score every label word for every clip with a SpeechLLM; the best one is the prediction.
 
     The rule ``sum`` takes the log-likelihood of a word, ``mean`` that of its average token;
     ``what`` names the clips in the progress.
@@ -77,7 +60,7 @@ def score(llm: Scorer, clips: Clips, batch_size: int, rule: str, what: str) -> P
     return Pass(losses, frame, clips.gaps(range(len(clips)), losses.double()))
 
 
-def generated(llm: Scorer, clips: Clips, batch_size: int, scored: Pass) -> Pass:
+def generated(llm: Any, clips: Clips, batch_size: int, scored: Pass) -> Pass:
     """The same with predictions read from free answers; null where an answer has no label word."""
     words: list[str | None] = []
     for rows in torch.arange(len(clips)).split(batch_size):

@@ -8,30 +8,29 @@ difference to ERM of the same modality, Holm-corrected over the tested rows of t
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from fairser.core import text
 from fairser.core.errors import InputError
 from fairser.core.files import read_json
+from fairser.core.text import SIGNIFICANT
 from fairser.evaluation.bootstrap import (
     Estimate,
     RunCounts,
     draw_weights,
     estimate,
-    holm,
     p_value,
 )
 from fairser.evaluation.metrics import Floats
 from fairser.llm.grid import OBJECTIVES, LLMCell
 from fairser.llm.measures import ALL, COLUMNS, count_array, measures
+from fairser.results import tables
 
 NAMES = {"zero_shot": "zero-shot", "erm": "ERM", "minmaxgap": "ERM-MinMaxGAP"}
 LEGEND = (
     "percentage points [95 % interval, bootstrap over speakers]; * differs from ERM, "
-    f"Holm-corrected p < {text.SIGNIFICANT}"
+    f"Holm-corrected p < {SIGNIFICANT}"
 )
 Runs = dict[LLMCell, RunCounts]
 
@@ -51,14 +50,9 @@ def read_runs(metrics: Iterable[str], counts: Iterable[str]) -> Runs:
     for run, table in zip(metrics, counts, strict=True):
         record = read_json(run)
         cell = LLMCell(**{name: record[name] for name in LLMCell.__dataclass_fields__})
-        runs[cell] = RunCounts(
-            method=cell.objective,
-            source=cell.modality,
-            k=cell.p,
-            fold=1,  # the splits are those of the corpus
-            seed=cell.seed,
-            counts=pl.read_parquet(table),
-        )
+        fold = 1  # the splits are those of the corpus
+        key = (cell.objective, cell.modality, cell.p, fold, cell.seed)
+        runs[cell] = RunCounts(*key, counts=pl.read_parquet(table))
     return runs
 
 
@@ -112,32 +106,29 @@ def gains(table: pl.DataFrame, published: pl.DataFrame) -> pl.DataFrame:
     The paper does not name its baseline. A gain is below 0 for a gap that closes.
     """
     keys = ["languages", "modality"]
-    by_objective = {
-        objective: table.filter(language=ALL, objective=name)
-        .select(*keys, *COLUMNS)
-        .unpivot(COLUMNS, index=keys, variable_name="column")
-        for objective, name in NAMES.items()
-    }
-    parts = []
-    for baseline in ("zero_shot", "erm"):
-        both = by_objective["minmaxgap"].join(
-            by_objective[baseline], on=[*keys, "column"], suffix="_base", maintain_order="left"
+    numbers = table.filter(language=ALL).unpivot(
+        COLUMNS, index=[*keys, "objective"], variable_name="column"
+    )
+    ours = numbers.filter(objective=NAMES["minmaxgap"]).drop("objective")
+    parts = [
+        ours.join(
+            numbers.filter(objective=NAMES[baseline]),
+            on=[*keys, "column"],
+            suffix="_base",
+            maintain_order="left",
         )
-        change = (pl.col("value") - pl.col("value_base")).cast(pl.Float64).alias("ours")
-        parts.append(
-            both.select(*keys, "column", pl.lit(NAMES[baseline]).alias("baseline"), change)
-        )
+        for baseline in ("zero_shot", "erm")
+    ]
+    change = (pl.col("value") - pl.col("value_base")).cast(pl.Float64)
+    both = pl.concat(parts).select(*keys, "column", baseline="objective", ours=change)
     reported = published.select("modality", "column", published="gain")
-    joined = pl.concat(parts).join(reported, on=["modality", "column"], maintain_order="left")
+    joined = both.join(reported, on=["modality", "column"], maintain_order="left")
     return joined.with_columns(difference=pl.col("ours") - pl.col("published"))
 
 
 def readable(table: pl.DataFrame) -> pl.DataFrame:
     """A table with each number and its interval in one cell (:data:`LEGEND`)."""
-    head = table.columns[: table.columns.index(COLUMNS[0])]
-    rows = table.to_dicts()
-    cells = {name: [text.estimate(row, name, digits=1) for row in rows] for name in COLUMNS}
-    return table.select(head).with_columns(pl.Series(n, values) for n, values in cells.items())
+    return tables.readable(table, digits=1, last=())
 
 
 def _variants(runs: Runs) -> dict[LLMCell, list[LLMCell]]:
@@ -177,16 +168,11 @@ def _table(rows: Sequence[TableRow], runs: Runs, resamples: Resamples) -> pl.Dat
         ours, erm = (estimates(variant, row.scope)[name] for variant in (row.variant, base))
         return p_value(ours, erm)
 
-    found = [estimates(row.variant, row.scope) for row in rows]
-    lines: list[dict[str, Any]] = [
-        {**row.head, **{name: ours[name].value for name in COLUMNS}}
-        for row, ours in zip(rows, found, strict=True)
-    ]
-    for name in COLUMNS:
-        p_values = holm([difference(row, name) for row in rows])
-        for line, ours, p in zip(lines, found, p_values, strict=True):
-            line[f"{name}_low"], line[f"{name}_high"] = ours[name].interval
-            line |= {f"{name}_seed_std": ours[name].seed_std, f"{name}_p": p}
-    for line, row in zip(lines, rows, strict=True):
-        line["seeds"] = len(variants[row.variant])
-    return pl.DataFrame(lines, infer_schema_length=None).fill_nan(None)
+    table = tables.estimate_table(
+        [row.head for row in rows],
+        {name: [estimates(row.variant, row.scope)[name] for row in rows] for name in COLUMNS},
+        {name: [difference(row, name) for row in rows] for name in COLUMNS},
+        ("low", "high", "seed_std", "p"),
+    )
+    seeds = [len(variants[row.variant]) for row in rows]
+    return table.with_columns(pl.Series("seeds", seeds))

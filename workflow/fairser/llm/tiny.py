@@ -19,25 +19,21 @@ from transformers.utils import logging  # isort: skip
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 AUDIO = ("<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>")
-MELS, HEADS = 32, 4
+MELS, HEADS, LAYERS = 32, 4, 2
 SPREAD = 0.08  # of the random weights; with the usual 0.02 audio hardly changes the answer
 
 
-def write_tiny_model(folder: str | Path, seconds: int = 2, dim: int = 64, layers: int = 2) -> Path:
+def write_tiny_model(folder: str | Path, seconds: int = 2, dim: int = 64) -> Path:
     """Write configuration, tokenizer, feature extractor and weights; the folder.
 
-    Args:
-        folder: created if it is missing.
-        seconds: of audio that the model takes; the published one takes 30.
-        dim: width of the language model.
-        layers: of the audio tower, and of the language model.
+    The model takes so many seconds of audio; the published one takes 30.
     """
     logging.disable_progress_bar()
     tokenizer = byte_tokenizer()
     audio = {
         "model_type": "qwen2_audio_encoder",
         "d_model": dim,
-        "encoder_layers": layers,
+        "encoder_layers": LAYERS,
         "encoder_attention_heads": HEADS,
         "encoder_ffn_dim": 2 * dim,
         "num_mel_bins": MELS,
@@ -47,7 +43,7 @@ def write_tiny_model(folder: str | Path, seconds: int = 2, dim: int = 64, layers
     text = {
         "model_type": "qwen2",
         "hidden_size": dim,
-        "num_hidden_layers": layers,
+        "num_hidden_layers": LAYERS,
         "num_attention_heads": HEADS,
         "num_key_value_heads": HEADS,
         "intermediate_size": 2 * dim,

@@ -24,68 +24,41 @@ ERM = loss_gap.Options(weighting="fixed", lambda_0=0.0)
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Settings of the training, as in ``llm.train``; the defaults are choices of this project.
+    """Settings of the training, as in ``llm.train``; the defaults are choices of this project."""
 
-    rounds: passes over train; lambda is updated after each.
-    batch_size: clips of a step, over which the gap is taken.
-    micro_batch: clips that pass through the model at once; it changes numbers only by rounding.
-    learning_rate: of AdamW, constant, without weight decay.
-    clip_norm: largest norm of the gradient; None for no limit.
-    select: the round that is kept: best W-F1 or smallest gap on development.
-    checkpoint_steps: steps between two checkpoints.
-    """
-
-    rounds: int = 3
-    batch_size: int = 24
-    micro_batch: int = 4
-    learning_rate: float = 1e-4
-    clip_norm: float | None = 1.0
-    select: Literal["w_f1", "gap"] = "w_f1"
-    checkpoint_steps: int = 50
+    rounds: int = 3  # passes over train; lambda is updated after each
+    batch_size: int = 24  # clips of a step, over which the gap is taken
+    micro_batch: int = 4  # clips at once in the model; it changes numbers only by rounding
+    learning_rate: float = 1e-4  # of AdamW, constant, without weight decay
+    clip_norm: float | None = 1.0  # largest norm of the gradient; None for no limit
+    select: Literal["w_f1", "gap"] = "w_f1"  # the best round on development by this is kept
+    checkpoint_steps: int = 50  # between two checkpoints
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training does.
-
-    Attributes:
-        options: settings of the training.
-        gap: settings of the regulariser; :data:`ERM` has none.
-        seed: of batches and dropout.
-        where: name of the run in messages.
-        rule: see :func:`fairser.llm.scoring.score`.
-    """
+    """What a training does."""
 
     options: TrainingOptions
-    gap: loss_gap.Options
-    seed: int
-    where: str
-    rule: str = "sum"
+    gap: loss_gap.Options  # of the regulariser; :data:`ERM` has none
+    seed: int  # of batches and dropout
+    where: str  # name of the run in messages
+    rule: str = "sum"  # see :func:`fairser.llm.scoring.score`
 
 
 @dataclass
 class TrainingProgress:
-    """The state of a training.
+    """The state of a training."""
 
-    Attributes:
-        weight: lambda of the current round.
-        round: rounds that are done.
-        step: steps of the current round that are done; with the seed, the state of the sampler.
-        best: value of the best round so far, larger is better.
-        best_round: its number, None before there is one.
-        loss, gap, gaps: sums over the steps of the round: losses of clips, gaps, steps with a gap.
-        history: a row per round (see :meth:`Trainer.frame`).
-    """
-
-    weight: float
-    round: int = 0
-    step: int = 0
-    best: float = float("-inf")
+    weight: float  # lambda of the current round
+    round: int = 0  # rounds that are done
+    step: int = 0  # steps of the current round that are done: the state of the sampler
+    best: float = float("-inf")  # value of the best round so far, larger is better
     best_round: int | None = None
-    loss: float = 0.0
-    gap: float = 0.0
-    gaps: int = 0
-    history: list[dict[str, float | int | None]] = field(default_factory=list)
+    loss: float = 0.0  # sum of the losses of the round's clips
+    gap: float = 0.0  # sum of the gaps of the round's steps
+    gaps: int = 0  # steps with a gap
+    history: list[dict[str, float | int | None]] = field(default_factory=list)  # a row per round
 
 
 class Trainer:
@@ -166,9 +139,7 @@ class Trainer:
         self.optimizer.zero_grad()
         losses = self.objective.gradient(rows, self.done.weight)
         if not losses.isfinite().all():
-            raise self._not_finite(
-                "loss", f"in round {self.done.round + 1}, step {self.done.step + 1}"
-            )
+            raise self._not_finite("loss", f", step {self.done.step + 1}")
         if self.options.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.adapters.values(), self.options.clip_norm)
         self.optimizer.step()
@@ -182,7 +153,7 @@ class Trainer:
         """End a round: record it, keep the best adapters, update lambda."""
         done, measures = self.done, found.measures()
         if not isfinite(found.loss):
-            raise self._not_finite("loss on development", f"after round {done.round + 1}")
+            raise self._not_finite("loss on development")
         done.round, done.step = done.round + 1, 0
         row: dict[str, float | int | None] = {
             "round": done.round,
@@ -205,8 +176,8 @@ class Trainer:
         state = {"adapters": self.copy(), "best": self.best, "progress": asdict(self.done)}
         checkpoint.save({**state, "optimizer": self.optimizer.state_dict()})
 
-    def _not_finite(self, what: str, when: str) -> InputError:
+    def _not_finite(self, what: str, step: str = "") -> InputError:
         return InputError(
-            f"The {what} is not finite {when} of {self.plan.where}. "
+            f"The {what} is not finite in round {self.done.round + 1}{step} of {self.plan.where}. "
             "Lower 'llm.train.learning_rate'."
         )

@@ -32,7 +32,7 @@ def write_pages(
         files: of the configuration, in the order in which they are read.
         caption: parameters of the figures' captions.
     """
-    runs = Runs.read(given["metrics"])
+    runs = Runs(given["metrics"])
     today = datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z")
     study = _minmaxgap if config["study"] == "minmaxgap" else _subgroups
     tables = {Path(path).stem: path for path in given["tables"]}
@@ -87,11 +87,9 @@ def _minmaxgap(
 
 def _picture(path: str, caption: Mapping[str, Any]) -> Picture:
     """A figure with the caption that it has in the report."""
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import StrictUndefined, Template
 
     name = Path(path).stem
-    template = (CAPTIONS / f"{name}.rst").read_text(encoding="utf-8")
-    # The captions are plain sentences without markup.
-    words = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701
-    said = words.from_string(template).render(snakemake={"params": caption})
+    text = (CAPTIONS / f"{name}.rst").read_text(encoding="utf-8")
+    said = Template(text, undefined=StrictUndefined).render(snakemake={"params": caption})
     return Picture(TITLES[name], said.strip(), Path(path).read_bytes())

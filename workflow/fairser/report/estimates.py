@@ -29,26 +29,18 @@ SIGNS_PUBLISHED = (
 
 @dataclass(frozen=True)
 class EstimateTable:
-    """A table of estimates.
+    """A table of :func:`fairser.results.tables.estimate_table` as a csv.
 
-    Attributes:
-        path: of a csv with ``x``, ``x_low``, ``x_high``, ``x_p`` and ``x_std`` or ``x_seed_std``
-            for each number x.
-        head: columns that name a row, among them ``method`` or ``objective``.
-        numbers: columns of numbers.
-        performance: those of the numbers where higher is better.
-        digits: decimals.
-        same: a row is compared with that row of ERM which has the same values in these columns.
-        paper: path of the csv with published numbers, if there is one.
+    A row is compared with that row of ERM which has the same values in the columns ``same``.
     """
 
     path: str
-    head: Sequence[Column]
+    head: Sequence[Column]  # name a row; among them are ``method`` or ``objective``
     numbers: Sequence[Column]
-    performance: Sequence[str]
-    digits: int = 3
+    performance: Sequence[str]  # those of the numbers where higher is better
+    digits: int = 3  # decimals
     same: Sequence[str] = ()
-    paper: str | None = None
+    paper: str | None = None  # path of the csv with published numbers
 
     @cached_property
     def lines(self) -> list[Line]:
@@ -78,10 +70,11 @@ class EstimateTable:
             return PageCell("", None)
         low, high = line[f"{name}_low"], line[f"{name}_high"]
         std, p = line.get(f"{name}_std", line.get(f"{name}_seed_std")), line.get(f"{name}_p")
-        erm = (self._erm(line) or {}).get(name)
+        erm = self._erm(line).get(name)
         spread = [f"({number(std, digits)})"] if std is not None else []
         spread += [interval(low, high, digits)] if low is not None else []
-        paper, difference = self.published.get(self._key(line, name), (None, None))
+        key = (*(line[column.name] for column in self.head), name)
+        paper, difference = self.published.get(key, (None, None))
         published, outside = "", False
         if paper is not None:
             shown = f"{number(paper, digits)}, Δ {number(difference, digits, signed=True)}"
@@ -101,15 +94,11 @@ class EstimateTable:
             scale=self._places(line, {"a": low, "b": high, "v": value, "e": erm, "p": paper}, name),
         )
 
-    def _key(self, line: Line, name: str) -> tuple[Any, ...]:
-        return (*(line[column.name] for column in self.head), name)
-
-    def _erm(self, line: Line) -> Line | None:
+    def _erm(self, line: Line) -> Line:
+        """The row of ERM that a row is compared with; empty without one."""
         kind = "method" if "method" in line else "objective"
-        for other in self.lines:
-            if other[kind] == "ERM" and all(other[name] == line[name] for name in self.same):
-                return other
-        return None
+        wanted = {kind: "ERM"} | {name: line[name] for name in self.same}
+        return next((other for other in self.lines if wanted.items() <= other.items()), {})
 
     def _places(self, line: Line, marks: Mapping[str, float | None], name: str) -> dict[str, float]:
         """Marks in percent of the range of a column; none for a relative gain."""

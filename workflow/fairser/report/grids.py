@@ -27,13 +27,7 @@ SECONDS = Column("seconds", "Seconds", number=True, help="Loading, training and 
 
 
 class Grid(ABC):
-    """The runs of a study.
-
-    Args:
-        runs: of the grid.
-        config: the resolved configuration.
-        sections: facts that all runs share.
-    """
+    """The runs of a study; ``sections`` are facts that all of them share."""
 
     heads: Sequence[Column]  # name a configuration
     replicates: Sequence[Column]  # name a run of a configuration
@@ -87,26 +81,20 @@ class Grid(ABC):
 
     def rates_page(self, lede: str) -> Page:
         """Counts and rates by emotion and group of every configuration."""
-        configurations: dict[tuple[Any, ...], list[int]] = {}
+        found: dict[tuple[Any, ...], dict[tuple[str, ...], dict[int, Any]]] = {}
         for i, run in enumerate(self.runs.metrics):
             facts = self.facts(run)
-            head = tuple(facts[column.name] for column in self.heads)
-            configurations.setdefault(head, []).append(i)
-        lines = [
-            {
-                (scope, label, group): line
-                for scope, classes in self.rates(run).items()
-                for label, groups in classes.items()
-                for group, line in groups.items()
-            }
-            for run in self.runs.metrics
-        ]
+            lines = found.setdefault(tuple(facts[column.name] for column in self.heads), {})
+            for scope, classes in self.rates(run).items():
+                for label, groups in classes.items():
+                    for group, line in groups.items():
+                        lines.setdefault((scope, label, group), {})[i] = line
         names = [*(column.name for column in self.heads), self.scope.name, "class", "group"]
-        rows = []
-        for head, runs in configurations.items():
-            for key in dict.fromkeys(key for i in runs for key in lines[i]):
-                behind = {i: lines[i][key] for i in runs if key in lines[i]}
-                rows.append(self._rate_row(dict(zip(names, (*head, *key), strict=True)), behind))
+        rows = [
+            self._rate_row(dict(zip(names, (*head, *key), strict=True)), behind)
+            for head, lines in found.items()
+            for key, behind in lines.items()
+        ]
         columns = [*self.heads, self.scope, *RATE_COLUMNS]
         return Page("rates", lede, columns, rows, self.records, [NO_RATE])
 

@@ -24,12 +24,8 @@ def counts_page(
 ) -> Page:
     """Table A3 or A4: clips of the biased splits.
 
-    Args:
-        path: of the csv.
-        paper: of ``*_vs_paper.csv``, if there is one.
-        head: columns that name a row.
-        splits: clip tables by fold.
-        config: the resolved configuration.
+    ``paper`` is the path of ``*_vs_paper.csv``, ``head`` names the rows, and ``splits`` are the
+    paths of the clip tables by fold.
     """
     table, published = pl.read_csv(path), read_published(paper, head)
     records = Records()
@@ -63,12 +59,7 @@ def counts_page(
 
 
 def groups_page(path: str, files: Sequence[str]) -> Page:
-    """How well the groups of each source agree with the annotated ones.
-
-    Args:
-        path: of ``groups.csv``.
-        files: the JSON files of the groups.
-    """
+    """How well the groups of each source, in JSON files, agree with the annotated ones."""
     records, numbers = Records(), {}
     for file in files:
         made = read_json(file)
@@ -98,13 +89,7 @@ def groups_page(path: str, files: Sequence[str]) -> Page:
 
 
 def statistics_page(path: str, clips: str, config: Config) -> Page:
-    """Clips of MELD-ST by language, split, emotion and gender.
-
-    Args:
-        path: of ``statistics.csv``.
-        clips: the clip table.
-        config: the resolved configuration.
-    """
+    """Clips of MELD-ST by language, split, emotion and gender, from ``statistics.csv``."""
     table, head = pl.read_csv(path), ("language", "split", "emotion")
     columns = [name for name in table.columns if name not in head]
     return Page(
@@ -119,7 +104,7 @@ def statistics_page(path: str, clips: str, config: Config) -> Page:
 
 
 def unknown_speakers_page(path: str, clips: str, config: Config) -> Page:
-    """Speakers of unknown gender (``unknown_speakers.csv``); compare :func:`statistics_page`."""
+    """Speakers of unknown gender (``unknown_speakers.csv``)."""
     table = pl.read_csv(path, schema_overrides={"speaker": pl.String})
     listed = pl.when("listed").then(pl.lit("yes")).otherwise(pl.lit("no")).alias("listed")
     return Page(

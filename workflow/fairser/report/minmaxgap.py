@@ -81,19 +81,16 @@ class MinMaxGap(Grid):
             "Percentage points by modality, objective and language; gaps are between women and "
             f"men. ERM-MinMaxGAP has p {self.shown['p']} and {self.shown['weighting']} weighting."
         )
-        head, same = (
-            (OBJECTIVE, MODALITY, LANGUAGE, LANGUAGES),
-            ("languages", "modality", "language"),
-        )
+        head = (OBJECTIVE, MODALITY, LANGUAGE, LANGUAGES)
+        same = ("languages", "modality", "language")
         table = EstimateTable(path, head, self.measures, PERFORMANCE, 1, same)
         return self.estimates_page("performance", lede, table)
 
     def ablation_page(self, path: str) -> Page:
         """Every variant of minmaxgap, from ``ablation.csv``."""
         lede = "Every exponent p and weighting of the gap beside ERM: percentage points, all clips."
-        table = EstimateTable(
-            path, self.heads, self.measures, PERFORMANCE, 1, ("languages", "modality")
-        )
+        same = ("languages", "modality")
+        table = EstimateTable(path, self.heads, self.measures, PERFORMANCE, 1, same)
         return self.estimates_page("ablation", lede, table)
 
     def gains_page(self, path: str) -> Page:

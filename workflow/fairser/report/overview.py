@@ -24,12 +24,8 @@ CORPORA = {
 def overview_page(config: Config, runs: Runs, clips: str, files: Sequence[str], made: str) -> Page:
     """The first page of the report.
 
-    Args:
-        config: the resolved configuration.
-        runs: of the grid.
-        clips: path of the clip table.
-        files: of the configuration, in the order in which they are read.
-        made: date of the report.
+    ``clips`` is the path of the clip table, ``files`` are those of the configuration, ``made`` is
+    the date of the report.
     """
     study = _minmaxgap if config["study"] == "minmaxgap" else _subgroups
     table = pl.read_parquet(clips, columns=["clip", "speaker"])
@@ -57,12 +53,7 @@ def overview_page(config: Config, runs: Runs, clips: str, files: Sequence[str], 
 
 
 def configuration_page(config: Config, files: Sequence[str]) -> Page:
-    """Every key of the configuration, with a mark where it differs from the default.
-
-    Args:
-        config: the resolved configuration.
-        files: of the configuration, in the order in which they are read.
-    """
+    """Every key of the configuration, with a mark where it differs from the default."""
     found = keys(config)
     rows = []
     for key in found:

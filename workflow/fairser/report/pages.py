@@ -65,19 +65,12 @@ class PageCell:
 
 @dataclass(frozen=True)
 class PageRow:
-    """A row of a page's table.
+    """A row of a page's table; the cells of the columns in ``values`` open its records."""
 
-    Attributes:
-        cells: by column.
-        records: numbers of the records behind the row.
-        values: by column, the number of each record; the cells of these columns open the records.
-        summary: whether the row summarises others.
-    """
-
-    cells: dict[str, PageCell]
-    records: Sequence[int] = ()
-    values: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
-    summary: bool = False
+    cells: dict[str, PageCell]  # by column
+    records: Sequence[int] = ()  # numbers of the records behind the row
+    values: Mapping[str, Sequence[float | None]] = field(default_factory=dict)  # of each record
+    summary: bool = False  # whether the row summarises others
 
     def opens(self, column: str) -> bool:
         """Whether a click on a cell opens records."""

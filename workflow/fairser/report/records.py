@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from fairser.core.files import read_json
-from fairser.report.settings import changes, said
+from fairser.report.settings import keys, said
 
 Run = dict[str, Any]  # the content of a metrics.json
 Facts = Sequence[tuple[str, str]]  # pairs of name and value
@@ -15,19 +15,12 @@ Facts = Sequence[tuple[str, str]]  # pairs of name and value
 
 @dataclass(frozen=True)
 class Record:
-    """A run or another file.
+    """A run or another file."""
 
-    Attributes:
-        name: such as ``RW annotated, fold 1, seed 0``.
-        path: of the file, as the configuration names the results.
-        facts: about it alone.
-        sections: numbers of the sections of facts that it shares with other records.
-    """
-
-    name: str
+    name: str  # such as ``RW annotated, fold 1, seed 0``
     path: str
-    facts: Facts
-    sections: Sequence[int]
+    facts: Facts  # about it alone
+    sections: Sequence[int]  # numbers of the sections of facts that it shares with other records
 
 
 class Records:
@@ -39,12 +32,9 @@ class Records:
 
     def add(self, name: str, path: str, sections: Mapping[str, Facts], own: Facts = ()) -> int:
         """Number of a new record; sections without facts are left out."""
-        numbers = []
-        for section in sections.items():
-            if section[1] and section not in self.sections:
-                self.sections.append(section)
-            if section[1]:
-                numbers.append(self.sections.index(section))
+        kept = [section for section in sections.items() if section[1]]
+        self.sections += [section for section in kept if section not in self.sections]
+        numbers = [self.sections.index(section) for section in kept]
         self.records.append(Record(name, path, own, numbers))
         return len(self.records) - 1
 
@@ -64,33 +54,21 @@ class Records:
         return self.add(name, path, {**common, **sections}, own)
 
 
-@dataclass(frozen=True)
 class Runs:
-    """Runs of a grid in their order.
+    """Runs of a grid in their order, by the paths and with the content of their ``metrics.json``.
 
-    Attributes:
-        paths: of their ``metrics.json``, as the configuration names the results.
-        metrics: the content of these files.
+    Paths begin with the results folder as the configuration names it.
     """
 
-    paths: Sequence[str]
-    metrics: Sequence[Run]
-
-    @classmethod
-    def read(cls, paths: Iterable[str]) -> "Runs":
-        found = list(paths)
-        return cls(found, [read_json(path) for path in found])
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.paths = list(paths)
+        self.metrics: list[Run] = [read_json(path) for path in self.paths]
 
     def where(self, **values: Any) -> list[int]:
-        """Numbers of the runs with these values; a list or tuple allows several."""
-        return [
-            number
-            for number, run in enumerate(self.metrics)
-            if all(
-                run[name] in (value if isinstance(value, list | tuple) else (value,))
-                for name, value in values.items()
-            )
-        ]
+        """Numbers of the runs with these values; a list allows several."""
+        allowed = {n: value if isinstance(value, list) else [value] for n, value in values.items()}
+        found = enumerate(self.metrics)
+        return [i for i, run in found if all(run[n] in values for n, values in allowed.items())]
 
 
 def origin(made: Mapping[str, Any] | None, versions: Mapping[str, str]) -> Facts:
@@ -118,5 +96,6 @@ def _changed(config: str) -> Facts:
     """Changed keys of a configuration in JSON, which most runs share."""
     return [
         (key.name, f"{said(key.value)} (default {said(key.default)})")
-        for key in changes(json.loads(config))
+        for key in keys(json.loads(config))
+        if key.changed
     ]

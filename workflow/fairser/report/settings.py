@@ -29,11 +29,6 @@ def keys(config: Config) -> list[Key]:
     return list(_keys(config, _derived(config), load_schema(), ""))
 
 
-def changes(config: Config) -> list[Key]:
-    """The keys of a resolved configuration that differ from their defaults."""
-    return [key for key in keys(config) if key.changed]
-
-
 def said(value: Any) -> str:
     """A value as text: a text as it is, a simple list separated by commas, else JSON."""
     if isinstance(value, str):

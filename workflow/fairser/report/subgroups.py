@@ -90,12 +90,7 @@ class Subgroups(Grid):
         return [means, GAPS, *table.legend("(standard deviation over folds)")]
 
     def table1_page(self, path: str, paper: str | None) -> Page:
-        """Table 1.
-
-        Args:
-            path: of ``table1.csv``.
-            paper: of ``table1_vs_paper.csv``, if there is one.
-        """
+        """Table 1; ``paper`` is the path of ``table1_vs_paper.csv``, if there is one."""
         lede = (
             f"Gaps are between the groups of {self.attribute.replace('_', ' ')}; the source kmeans "
             f"has K = {self.config['tables']['table1_k']}. Overall is the mean of "
@@ -106,7 +101,7 @@ class Subgroups(Grid):
         return self.estimates_page("table1", lede, table)
 
     def table2_page(self, path: str, paper: str | None) -> Page:
-        """Table 2; arguments as of :meth:`table1_page`."""
+        """Table 2, likewise."""
         lede = "Groups come from k-means of speaker embeddings, without demographic labels."
         numbers = self._numbers(TABLE2_ATTRIBUTES)
         table = EstimateTable(path, (METHOD, K), numbers, self.higher, paper=paper)

@@ -36,16 +36,12 @@ LETTERS = 110  # of a line below the figure
 def choose(folds: Sequence[dict[str, Any]], clips: int, speakers: int) -> pl.DataFrame:
     """A row per K with its measures over the folds, and whether it is recommended.
 
+    Columns of the csv are explained in :data:`LEGEND`; ``_std`` is over folds.
+
     Args:
         folds: what :func:`fairser.groups.cluster_stability.measure` returns for each fold.
         clips: least number of clips of the smallest group.
         speakers: least number of speakers of the smallest group.
-
-    Returns:
-        ``k``, ``silhouette``, ``stability`` and ``corrected``, each with its standard deviation
-        over folds (``_std``), ``reference`` and ``reference_high``, ``smallest_clips``,
-        ``smallest_speakers``, ``largest``, ``effective``, ``folds``, ``large_enough``,
-        ``stands_out``, ``recommended``.
     """
     rows = []
     for of_k in zip(*(fold["numbers"] for fold in folds), strict=True):
@@ -91,13 +87,12 @@ def recommended(rows: Sequence[dict[str, Any]]) -> int | None:
 
 
 def verdict(table: pl.DataFrame, clips: int, speakers: int) -> str:
-    """The recommendation in a sentence or two; arguments as of :func:`figure`."""
-    chosen = table.filter("recommended")["k"].to_list()
-    large = table.filter("large_enough")["k"].to_list()
-    if chosen:
-        return f"Recommended: K = {chosen[0]}."
+    """The recommendation of a table of :func:`choose`, with the same limits, as a sentence."""
+    for k in table.filter("recommended")["k"]:
+        return f"Recommended: K = {k}."
+    large = table.filter("large_enough")["k"]
     size = f"{clips} clips from {speakers} speakers in every group and fold"
-    if not large:
+    if not len(large):
         return f"No K is recommended: none has {size}. Try smaller numbers in 'choose_k.k'."
     return (
         f"No K is recommended: K up to {max(large)} has {size}, but its groups are no more stable "
@@ -121,13 +116,7 @@ def readable(table: pl.DataFrame) -> pl.DataFrame:
 
 @style.styled
 def figure(table: pl.DataFrame, clips: int, speakers: int) -> Figure:
-    """Silhouette, stability, corrected stability and the smallest group against K.
-
-    Args:
-        table: what :func:`choose` returns.
-        clips: least number of clips of the smallest group.
-        speakers: least number of speakers of the smallest group.
-    """
+    """The measures of a table of :func:`choose`, with the same limits, against K."""
     made, panels = style.new_panels(4, 2.3)
     x = np.log2(table["k"].to_numpy())
     titles = ("Silhouette", "Stability (adjusted Rand index)", "Corrected stability")

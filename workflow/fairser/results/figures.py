@@ -14,7 +14,7 @@ from fairser.evaluation.bootstrap import Gap
 from fairser.evaluation.metrics import is_better_low, metric_names
 from fairser.results import labels, style
 from fairser.results.summaries import ALL, CONFIGURATION, front
-from fairser.results.tables import configuration_name, ordered_methods
+from fairser.results.tables import configuration_name, ordered
 
 
 @style.styled
@@ -23,11 +23,7 @@ def tsne_figure(
 ) -> Figure:
     """t-SNE of train clips by a demographic attribute, if it is known, and by cluster.
 
-    Args:
-        points: what :func:`fairser.results.tsne.coordinates` returns.
-        table: clip table of the fold.
-        grouping: clusters of its clips.
-        attribute: demographic column.
+    Points are of :func:`fairser.results.tsne.coordinates`, ``grouping`` has their clusters.
     """
     known = table.frame.select("clip", *(a for a in table.attributes if a == attribute))
     shown = points.join(known, on="clip", maintain_order="left")
@@ -79,16 +75,13 @@ def _scatter(axes: Axes, shown: pl.DataFrame, column: str) -> None:
 def metrics_by_k(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
     """Each metric against the number of clusters, with ERM and annotated groups for comparison.
 
-    Args:
-        table: what :func:`fairser.results.summaries.summaries` returns; an empty column gets no
-            panel.
-        gaps: gaps by the name of their column.
+    The table is of :func:`fairser.results.summaries.summaries`; an empty column gets no panel.
     """
     clustered = table.filter(pl.col("source") == "kmeans").sort("k")
     columns = [name for name in (*metric_names("performance"), *gaps) if clustered[name].count()]
     if not columns:
         return style.notice("No run with clusters has a metric to show.")
-    methods = ordered_methods(clustered["method"])
+    methods = ordered("METHOD", clustered["method"])
     annotated = table.filter(pl.col("method").is_in(methods), pl.col("source") == "annotated")
     x = np.log2(clustered["k"].unique().sort().to_numpy())
     last = x[-1] + max(1.0, 0.2 * (x[-1] - x[0]))  # position of annotated groups
@@ -122,11 +115,8 @@ def metrics_by_k(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
 def tradeoff(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
     """F1 against each gap: a point per configuration, and the Pareto front with names.
 
-    Random is far from the others: its numbers are written above the panel, unless it is alone.
-
-    Args:
-        table: what :func:`fairser.results.summaries.summaries` returns.
-        gaps: gaps by the name of their column.
+    The table is of :func:`fairser.results.summaries.summaries`. Random is far from the others: its
+    numbers are written above the panel, unless it is alone.
     """
     table, random = table.drop_nulls("f1"), pl.col("method") == "random"
     drawn = table.filter(~random) if table.filter(~random).height else table
@@ -151,7 +141,7 @@ def tradeoff(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
             if drawn is not table:
                 text = f"Random, not drawn: F1 {row['f1']:.3f}, gap {row[name]:.3f}"
                 axes.set_title(text, loc="right", color=style.DARK)
-    labels.point_legends(figure, ordered_methods(drawn["method"]), drawn["source"])
+    labels.point_legends(figure, ordered("METHOD", drawn["method"]), drawn["source"])
     for axes, best, points in fronts:
         names = [configuration_name(*row[2:]) for row in best.iter_rows()]
         ends = [row[:2] for row in best.iter_rows()]
@@ -171,13 +161,9 @@ def _along_steps(ends: Sequence[tuple[float, float]]) -> list[tuple[float, float
 
 @style.styled
 def tpr_by_class(rates: pl.DataFrame, attribute: str) -> Figure:
-    """True positive rate by class and group, a panel per configuration.
+    """True positive rates of :func:`fairser.results.summaries.class_rates` by class and group.
 
     Bars are means over folds, dots are folds, a cross marks a group without positive clips.
-
-    Args:
-        rates: what :func:`fairser.results.summaries.class_rates` returns.
-        attribute: demographic column, for the legend.
     """
     classes = rates["class"].unique(maintain_order=True).to_list()
     groups = order_groups(attribute, rates["group"].unique().to_list())

@@ -28,12 +28,8 @@ def read_state(
     """Each run of the grid with its ``state``, the ``jobs`` left to do and its ``seconds``.
 
     A run is out of date if its training, or what it was trained on, would be made with other
-    settings or other code now. Changes of files and of the evaluation are seen by Snakemake alone.
-
-    Args:
-        cells: of the grid; each has its ``folder``.
-        results: the results folder.
-        origin: the hash that a run which is trained now records as ``made_from``.
+    settings or other code now: if ``origin`` of its cell is not the ``made_from`` that it records.
+    Changes of files and of the evaluation are seen by Snakemake alone.
     """
     rows = []
     for cell in cells:
@@ -63,12 +59,15 @@ def write_state(rows: Sequence[GridRow], results: str | Path) -> None:
     """Write the runs and their ``state`` to ``grid.csv`` in the results folder."""
     left_out = ("jobs", "seconds")  # the file is the same whatever a run took
     kept = [{k: value for k, value in row.items() if k not in left_out} for row in rows]
-    _write_csv(kept, Path(results, "grid.csv"))
+    write_csv(kept, Path(results, "grid.csv"))
 
 
-def write_summary(summary: Sequence[GridRow], results: str | Path) -> None:
-    """Write :func:`summarise` to ``grid_summary.csv`` in the results folder."""
-    _write_csv(summary, Path(results, "grid_summary.csv"))
+def write_csv(rows: Sequence[GridRow], path: Path) -> None:
+    """Write rows with the same keys."""
+    with complete(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def summarise(rows: Sequence[GridRow]) -> list[GridRow]:
@@ -129,10 +128,3 @@ def _time(seconds: float | None) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _write_csv(rows: Sequence[GridRow], path: Path) -> None:
-    with complete(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)

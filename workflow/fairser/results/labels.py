@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from fairser.results import style
-from fairser.results.tables import method_name, ordered_sources
+from fairser.results.tables import method_name, ordered
 
 LETTER = 0.07  # width of a letter in inches
 ROOM = (1.1, 1.5)  # width and height of a label relative to its text, to keep it off the markers
@@ -25,14 +25,8 @@ def place_labels(
 ) -> list[Text]:
     """Write each text near its point, so that it covers neither other texts nor markers.
 
-    Call this after everything else is drawn, because it measures the figure.
-
-    Args:
-        axes: where to write.
-        points: data coordinates.
-        texts: one for each point.
-        avoid: data coordinates of the markers.
-        **look: further properties of the texts.
+    Call this after everything else is drawn, because it measures the figure. Coordinates of the
+    points and of the markers to ``avoid`` are those of the data.
     """
     from adjustText import adjust_text  # takes a second to import
 
@@ -65,12 +59,7 @@ def legend(
 ) -> None:
     """Draw a legend above or below all panels, with as many columns as fit.
 
-    Args:
-        figure: where to draw.
-        handles: drawn objects by their names.
-        title: of the legend; may be empty.
-        above: above the panels, else below.
-        **look: further properties of the legend.
+    ``handles`` are drawn objects by their names.
     """
     room = (max(map(len, handles)) + look.get("handlelength", 2.0) + 3) * LETTER
     figure.legend(
@@ -98,7 +87,7 @@ def merged_legend(figure: Figure, panels: Iterable[Axes], title: str, length: fl
 def point_legends(figure: Figure, methods: Sequence[str], sources: Iterable[str]) -> None:
     """Draw the legends of points: colours of the methods and markers of the group sources."""
     colours = {method_name(m): Line2D([], [], **style.point_look(m, "none")) for m in methods}
-    found = ordered_sources(sources)
+    found = ordered("SOURCE", sources)
     shapes = {s: Line2D([], [], **style.point_look("random", s)) for s in found}
     legend(figure, colours, "Method", handlelength=1.0)
     legend(figure, shapes, "Groups from", above=False, handlelength=1.0)
@@ -115,12 +104,7 @@ def name_ticks(axes: Axes, names: Sequence[str], columns: int) -> None:
 
 
 def k_ticks(x: Sequence[float], width: float) -> tuple[list[float], list[str]]:
-    """Ticks at some of the ascending binary logarithms of K, so that their names do not touch.
-
-    Args:
-        x: binary logarithms.
-        width: of the axis.
-    """
+    """Places and names of ticks at some ascending binary logarithms of K, which do not touch."""
     kept: list[float] = []
     for value in x:
         if not kept or value - kept[-1] >= 0.06 * width:

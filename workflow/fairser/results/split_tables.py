@@ -11,37 +11,23 @@ from fairser.corpora.demographics import order_groups
 
 
 def table_a3(table: ClipTable, attribute: str) -> pl.DataFrame:
-    """Table A3: clips of one fold with a majority emotion, by emotion, group and split.
-
-    Args:
-        table: biased clip table of one fold.
-        attribute: column of the groups.
-    """
-    splits = ["development", "test", "train"]
+    """Table A3: clips of one fold with a majority emotion, by emotion, group and split."""
+    splits = ("development", "test", "train")
     frame = table.frame.drop_nulls(["majority", attribute])
-    counts = frame.group_by("majority", attribute).agg(
-        (pl.col("split") == split).sum().cast(pl.Int64).alias(split) for split in splits
-    )
-    groups = frame[attribute].unique().to_list()
-    cells = pl.DataFrame(
-        [(name, group) for name in sorted(table.classes) for group in sorted(groups)],
-        {"majority": pl.String, attribute: pl.String},
-        orient="row",
-    )
-    titles = [_title("majority").alias("emotion"), _title(attribute).alias(attribute)]
-    return (
-        cells.join(counts, on=["majority", attribute], how="left", maintain_order="left")
-        .fill_null(0)
-        .select(*titles, *splits)
-    )
+    rows = []
+    for emotion in sorted(table.classes):
+        for group in frame[attribute].unique().sort():
+            found = frame.filter(pl.col("majority") == emotion, pl.col(attribute) == group)["split"]
+            rows.append((emotion, group, *((found == split).sum() for split in splits)))
+    schema = {"emotion": pl.String, attribute: pl.String} | dict.fromkeys(splits, pl.Int64)
+    names = pl.col("emotion", attribute).str.replace_all("_", " ")
+    return pl.DataFrame(rows, schema, orient="row").with_columns(names.str.to_titlecase())
 
 
 def table_a4(tables: dict[int, ClipTable], shown: Iterable[str]) -> pl.DataFrame:
     """Table A4: clips of every fold and split by majority class and by demographic group.
 
-    Args:
-        tables: biased clip tables by fold.
-        shown: attributes to count; those that the corpus lacks are skipped.
+    Tables are by fold; ``shown`` attributes that the corpus lacks are skipped.
     """
     first = next(iter(tables.values()))
     attributes = [name for name in shown if name in first.attributes]
@@ -63,7 +49,3 @@ def table_a4(tables: dict[int, ClipTable], shown: Iterable[str]) -> pl.DataFrame
                     row[column] = int((part[name] == group).sum())
             rows.append(row)
     return pl.DataFrame(rows)
-
-
-def _title(name: str) -> pl.Expr:
-    return pl.col(name).str.replace_all("_", " ").str.to_titlecase()

@@ -14,11 +14,10 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fairser.config.extensions import extensions
 from fairser.core.files import complete
 from fairser.evaluation.bootstrap import Gap
 from fairser.evaluation.metrics import Floats
-from fairser.results.tables import method_name
+from fairser.results.tables import declared, method_name
 
 WIDTH = 7.0  # inches: the text width of a page
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -64,13 +63,7 @@ styled = style.context(["default", SETTINGS])
 
 def method_colour(method: str) -> str:
     """The colour that a method declares; :data:`OWN` for the others."""
-    return str(_declared("METHOD", method, "colour") or OWN)
-
-
-def _declared(constant: str, name: str, key: str) -> Any:
-    """What an extension declares; None for one that is not there, such as in older results."""
-    known = extensions(constant)
-    return known[name][key] if name in known else None
+    return str(declared("METHOD", method, "colour") or OWN)
 
 
 def line_look(method: str, number: int) -> dict[str, Any]:
@@ -95,12 +88,12 @@ def point_look(method: str, source: str) -> dict[str, Any]:
     """Keywords of the point of a configuration."""
     return {
         "linestyle": "none",
-        "marker": _declared("SOURCE", source, "marker") or "v",
+        "marker": declared("SOURCE", source, "marker") or "v",
         "markersize": 5.5,
         "markerfacecolor": method_colour(method),
         "markerfacecoloralt": "white",
         # The half that is filled distinguishes colours that look alike in grey.
-        "fillstyle": _declared("METHOD", method, "fill") or "full",
+        "fillstyle": declared("METHOD", method, "fill") or "full",
         "markeredgecolor": BLACK,
         "markeredgewidth": 0.5,
     }
@@ -119,7 +112,7 @@ def words(attribute: str) -> str:
 def metric_name(column: str, gaps: dict[str, Gap]) -> str:
     """The name of a table's column, such as ``Gap in true positive rate between genders``."""
     if column not in gaps:
-        return str(_declared("METRICS", column, "title") or column)
+        return str(declared("METRICS", column, "title") or column)
     gap = gaps[column]
     name = words(gap.attribute)
     text = f"Gap in {RATES[gap.rate]} between {PLURALS.get(name, f'groups of {name}')}"
@@ -127,7 +120,7 @@ def metric_name(column: str, gaps: dict[str, Gap]) -> str:
 
 
 def new_figure(height: float) -> Figure:
-    """An empty figure of the page's width; ``height`` in inches."""
+    """An empty figure of the page's width; the height is in inches."""
     return Figure(figsize=(WIDTH, height), layout="constrained")
 
 

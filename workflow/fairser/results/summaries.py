@@ -1,49 +1,33 @@
 """The numbers of the figures: configurations with intervals, the Pareto front, class rates."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import polars as pl
 
-from fairser.evaluation.bootstrap import Bootstrap, RunCounts, estimate
-from fairser.evaluation.metrics import metric_names
+from fairser.evaluation.bootstrap import Bootstrap, RunCounts
+from fairser.results.tables import TableRow, run_table
 
 CONFIGURATION = ("method", "source", "k")
 ALL = "all clips"
 
 
 def summaries(runs: Sequence[RunCounts], bootstrap: Bootstrap) -> pl.DataFrame:
-    """A row per configuration: ``method``, ``source``, ``k``; each metric, its ``_low``, ``_high``.
-
-    Args:
-        runs: runs of the grid.
-        bootstrap: resamples, with the gaps to show.
-    """
+    """A row per configuration with the numbers of :func:`fairser.results.tables.run_table`."""
     by_head: dict[tuple[str, str, int], list[RunCounts]] = {}
     for run in runs:
         by_head.setdefault((run.method, run.source, run.k), []).append(run)
-    rows = []
-    for head, found in by_head.items():
-        values = {run: bootstrap.values(run) for run in found}
-        row: dict[str, Any] = dict(zip(CONFIGURATION, head, strict=True))
-        for name in (*metric_names("performance"), *bootstrap.gaps):
-            one = estimate(found, {run: value[name] for run, value in values.items()})
-            row[name] = one.value
-            row[f"{name}_low"], row[f"{name}_high"] = one.interval
-        rows.append(row)
-    return pl.DataFrame(rows, infer_schema_length=None).fill_nan(None)
+    rows = [
+        TableRow(dict(zip(CONFIGURATION, head, strict=True)), found)
+        for head, found in by_head.items()
+    ]
+    return run_table(rows, runs, bootstrap)
 
 
 def chosen(table: pl.DataFrame, method: str, source: str, k: int) -> pl.DataFrame:
     """The rows of ERM and of a configuration.
 
-    If the configuration is missing, the one with the smallest ``tpr_gap`` replaces it.
-
-    Args:
-        table: what :func:`summaries` returns.
-        method: of the configuration.
-        source: of the configuration.
-        k: number of clusters of the source kmeans.
+    If the configuration is missing, the one with the smallest ``tpr_gap`` replaces it. Only the
+    source kmeans depends on ``k``.
     """
     others = table.filter(~pl.col("method").is_in(["erm", "random"]))
     wanted = others.filter(pl.col("method") == method, pl.col("source") == source)
@@ -68,11 +52,8 @@ def front(performance: Sequence[float], gap: Sequence[float]) -> list[int]:
 def class_rates(runs: Sequence[RunCounts], attribute: str) -> pl.DataFrame:
     """``tpr`` by configuration, ``class``, ``group`` and ``fold``: means over seeds.
 
-    It is null for a group without positive clips.
-
-    Args:
-        runs: runs of the grid.
-        attribute: demographic column; if it is unknown, all clips are one group.
+    It is null for a group without positive clips. If the attribute is unknown, all clips are one
+    group.
     """
     known = any(attribute in run.counts.columns and run.counts[attribute].count() for run in runs)
     parts = []

@@ -39,25 +39,23 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row of a table.
+    """A row of a table."""
 
-    Attributes:
-        head: its first columns.
-        runs: the runs that it is the mean of.
-        gain: whether it shows their relative improvement over ERM.
-        tested: whether its difference to ERM is tested.
-    """
+    head: Mapping[str, str | int | None]  # its first columns
+    runs: Sequence[RunCounts]  # that it is the mean of
+    gain: bool = False  # whether it shows their relative improvement over ERM
+    tested: bool = False  # whether its difference to ERM is tested
 
-    head: Mapping[str, str | int | None]
-    runs: Sequence[RunCounts]
-    gain: bool = False
-    tested: bool = False
+
+def declared(constant: str, name: str, key: str) -> Any:
+    """What an extension declares; None for one that is not there, such as in older results."""
+    known = extensions(constant)
+    return known[name][key] if name in known else None
 
 
 def method_name(method: str) -> str:
     """The name of a method in tables and figures, such as ``ERM`` for ``erm``."""
-    known = extensions("METHOD")
-    return str(known[method]["title"]) if method in known else method
+    return str(declared("METHOD", method, "title") or method)
 
 
 def method_of(name: str) -> str:
@@ -70,14 +68,10 @@ def summarised_methods() -> list[str]:
     return [name for name, one in extensions("METHOD").items() if one["summary"]]
 
 
-def ordered_methods(methods: Iterable[str]) -> list[str]:
-    """Methods in the order that their files declare, then unknown ones, sorted."""
-    return _ordered(methods, extensions("METHOD"))
-
-
-def ordered_sources(sources: Iterable[str]) -> list[str]:
-    """Group sources in the order that their files declare, then unknown ones, sorted."""
-    return _ordered(sources, extensions("SOURCE"))
+def ordered(constant: str, names: Iterable[str]) -> list[str]:
+    """Methods or group sources in the order that their files declare, then unknown ones, sorted."""
+    found, known = set(names), extensions(constant)
+    return [name for name in known if name in found] + sorted(found.difference(known))
 
 
 def configuration_name(method: str, source: str, k: int) -> str:
@@ -89,9 +83,7 @@ def configuration_name(method: str, source: str, k: int) -> str:
 def table_gaps(attributes: Sequence[str], variants: dict[str, str]) -> dict[str, Gap]:
     """Gaps of a table by column, with the attribute in front where there are several.
 
-    Args:
-        attributes: demographic columns.
-        variants: variant of ``tpr_gap`` and ``dp_gap`` to show.
+    ``variants`` are those of ``tpr_gap`` and ``dp_gap`` to show.
     """
     rate = {"tpr_gap": "tpr", "dp_gap": "ppr"}
     return {
@@ -104,15 +96,12 @@ def table_gaps(attributes: Sequence[str], variants: dict[str, str]) -> dict[str,
 def table1(runs: Sequence[RunCounts], bootstrap: Bootstrap, k: int) -> pl.DataFrame:
     """Table 1: a row per method and source, then ``Overall`` and ``Gain`` of each source.
 
-    Args:
-        runs: runs of the grid; kmeans with another number of clusters than ``k`` is left out.
-        bootstrap: resamples, with the gaps to show.
-        k: number of clusters of the source kmeans.
+    The source kmeans is shown with this number of clusters.
     """
     shown = [run for run in runs if run.source != "kmeans" or run.k == k]
-    sources = ordered_sources(run.source for run in shown)
+    sources = ordered("SOURCE", (run.source for run in shown))
     rows = []
-    for method in ordered_methods(run.method for run in shown):
+    for method in ordered("METHOD", (run.method for run in shown)):
         for source in sources:
             found = [r for r in shown if (r.method, r.source) == (method, source)]
             head = {"method": method_name(method), "source": source}
@@ -121,58 +110,33 @@ def table1(runs: Sequence[RunCounts], bootstrap: Bootstrap, k: int) -> pl.DataFr
         for source in sources:
             found = _debiased(shown, source)
             rows.append(TableRow({"method": name, "source": source}, found, name == "Gain"))
-    return _table(rows, shown, bootstrap)
+    return run_table(rows, shown, bootstrap)
 
 
 def table2(runs: Sequence[RunCounts], bootstrap: Bootstrap, ks: Sequence[int]) -> pl.DataFrame:
-    """Table 2: the methods with the source kmeans, a row per method and K.
-
-    Args:
-        runs: runs of the grid; only ERM and kmeans with one of the Ks are shown.
-        bootstrap: resamples, with the gaps to show.
-        ks: numbers of clusters.
-    """
+    """Table 2: ERM, then the methods with the source kmeans, a row per method and K."""
     clustered = [run for run in runs if run.source == "kmeans"]
     erm = [run for run in runs if run.method == "erm"]
     rows = [TableRow({"method": method_name("erm"), "k": None}, erm)]
-    others = [m for m in ordered_methods(r.method for r in clustered) if m not in TABLE2_ORDER]
-    for method in (*TABLE2_ORDER, *others):
+    methods = ordered("METHOD", (run.method for run in clustered))
+    for method in dict.fromkeys((*TABLE2_ORDER, *methods)):
         for k in ks:
             found = [r for r in clustered if (r.method, r.k) == (method, k)]
             rows.append(TableRow({"method": method_name(method), "k": k}, found, tested=True))
     for k in ks:
         found = _debiased([run for run in clustered if run.k == k], "kmeans")
         rows.append(TableRow({"method": "Gain", "k": k}, found, gain=True))
-    shown = [run for run in runs if any(run in row.runs for row in rows)]
-    return _table(rows, shown, bootstrap)
+    return run_table(rows, [run for run in runs if any(run in row.runs for row in rows)], bootstrap)
 
 
-def readable(table: pl.DataFrame) -> pl.DataFrame:
-    """A table of this module with each number and its uncertainty in one cell (:data:`LEGEND`)."""
-    numbers = [name for name in table.columns if f"{name}_low" in table.columns]
-    head = table.columns[: table.columns.index(numbers[0])]
-    lines = table.to_dicts()
-    cells = [pl.Series(name, [written(line, name) for line in lines]) for name in numbers]
-    return table.select(*head, *cells, "folds", "seeds")
-
-
-def _ordered(names: Iterable[str], known: Iterable[str]) -> list[str]:
-    found = set(names)
-    return [name for name in known if name in found] + sorted(found.difference(known))
-
-
-def _debiased(runs: Sequence[RunCounts], source: str) -> list[RunCounts]:
-    """Runs of the summarised methods with a source; none if a built-in one is missing."""
-    summarised = summarised_methods()
-    found = [run for run in runs if run.source == source and run.method in summarised]
-    needed = {name for name in summarised if not extensions("METHOD")[name].own}
-    return found if needed <= {run.method for run in found} else []
-
-
-def _table(
+def run_table(
     candidates: Sequence[TableRow], runs: Sequence[RunCounts], bootstrap: Bootstrap
 ) -> pl.DataFrame:
-    """The rows that have runs, with their numbers."""
+    """The rows that have runs, with their numbers (see the module); ``runs`` are those of all rows.
+
+    Raises:
+        InputError: no row has runs.
+    """
     rows = [row for row in candidates if row.runs]
     if not rows:
         raise InputError(
@@ -181,32 +145,73 @@ def _table(
         )
     values = {run: bootstrap.values(run) for run in runs}
     erm = [run for run in runs if run.method == "erm"]
-    numbers: dict[str, list[Any]] = {
-        name: [row.head[name] for row in rows] for name in rows[0].head
-    }
-    uncertainty: dict[str, list[float]] = {}
+    numbers, tests = {}, {}
     for name in (*metric_names("performance"), *bootstrap.gaps):
         measured = {run: found[name] for run, found in values.items()}
         reference = estimate(erm, measured) if erm else None
-        found = []
-        for row in rows:
-            one = estimate(row.runs, measured)
-            found.append(_gain(one, reference, not is_better_low(name)) if row.gain else one)
-        tests = [
+        found = [estimate(row.runs, measured) for row in rows]
+        tests[name] = [
             p_value(one, reference) if row.tested and reference else NAN
             for row, one in zip(rows, found, strict=True)
         ]
-        numbers[name] = [one.value for one in found]
-        uncertainty[f"{name}_std"] = [one.std for one in found]
-        if len({run.seed for run in runs}) > 1:
-            uncertainty[f"{name}_seed_std"] = [one.seed_std for one in found]
-        uncertainty[f"{name}_low"] = [one.interval[0] for one in found]
-        uncertainty[f"{name}_high"] = [one.interval[1] for one in found]
-        uncertainty[f"{name}_p"] = holm(tests)
-    numbers |= uncertainty
-    numbers["folds"] = [len({run.fold for run in row.runs}) for row in rows]
-    numbers["seeds"] = [len({run.seed for run in row.runs}) for row in rows]
-    return pl.DataFrame(numbers).fill_nan(None)
+        numbers[name] = [
+            _gain(one, reference, not is_better_low(name)) if row.gain else one
+            for row, one in zip(rows, found, strict=True)
+        ]
+    spread = ["std", "seed_std"] if len({run.seed for run in runs}) > 1 else ["std"]
+    table = estimate_table(
+        [row.head for row in rows], numbers, tests, [*spread, "low", "high", "p"]
+    )
+    return table.with_columns(
+        pl.Series(f"{name}s", [len({getattr(run, name) for run in row.runs}) for row in rows])
+        for name in ("fold", "seed")
+    )
+
+
+def estimate_table(
+    heads: Sequence[Mapping[str, str | int | None]],
+    numbers: Mapping[str, Sequence[Estimate]],
+    tests: Mapping[str, Sequence[float]],
+    uncertainty: Sequence[str],
+) -> pl.DataFrame:
+    """A table of estimates: first columns, each number, then its uncertainty; null for NaN.
+
+    Args:
+        heads: first columns of each row.
+        numbers: estimates of each column, row by row.
+        tests: their p-values, still without Holm's correction; NaN where there is no test.
+        uncertainty: what follows for each number: ``std``, ``seed_std``, ``low``, ``high``, ``p``.
+    """
+    table: dict[str, list[Any]] = {name: [head[name] for head in heads] for name in heads[0]}
+    table |= {name: [one.value for one in found] for name, found in numbers.items()}
+    for name, found in numbers.items():
+        low, high = zip(*(one.interval for one in found), strict=True)
+        parts: dict[str, Sequence[float]] = {"low": low, "high": high, "p": holm(tests[name])}
+        parts |= {part: [getattr(one, part) for one in found] for part in ("std", "seed_std")}
+        table |= {f"{name}_{part}": list(parts[part]) for part in uncertainty}
+    return pl.DataFrame(table).fill_nan(None)
+
+
+def readable(
+    table: pl.DataFrame, digits: int = 3, last: Sequence[str] = ("folds", "seeds")
+) -> pl.DataFrame:
+    """A table of estimates with each number and its uncertainty in one cell (:data:`LEGEND`).
+
+    ``last`` are the columns that follow.
+    """
+    numbers = [name for name in table.columns if f"{name}_low" in table.columns]
+    head = table.columns[: table.columns.index(numbers[0])]
+    lines = table.to_dicts()
+    cells = [pl.Series(name, [written(line, name, digits) for line in lines]) for name in numbers]
+    return table.select(*head, *cells, *last)
+
+
+def _debiased(runs: Sequence[RunCounts], source: str) -> list[RunCounts]:
+    """Runs of the summarised methods with a source; none if a built-in one is missing."""
+    summarised = summarised_methods()
+    found = [run for run in runs if run.source == source and run.method in summarised]
+    needed = {name for name in summarised if not extensions("METHOD")[name].own}
+    return found if needed <= {run.method for run in found} else []
 
 
 def _gain(ours: Estimate, erm: Estimate | None, higher: bool) -> Estimate:

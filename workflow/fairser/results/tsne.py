@@ -14,15 +14,10 @@ SEED = 42
 def coordinates(
     table: ClipTable, store: FeatureStore, standardise: bool, largest: int = LARGEST
 ) -> pl.DataFrame:
-    """t-SNE of the embeddings of the train clips: ``clip``, ``x``, ``y``.
+    """t-SNE of the embeddings of the train clips of a fold: ``clip``, ``x``, ``y``.
 
-    The perplexity is 40, or a third of the number of other clips if that is less.
-
-    Args:
-        table: clip table of one fold.
-        store: embeddings of all clips.
-        standardise: whether to give each dimension mean 0 and standard deviation 1.
-        largest: number of clips to draw at random if there are more.
+    The perplexity is 40, or a third of the number of other clips if that is less. Of more than
+    ``largest`` clips, so many are drawn at random.
     """
     from sklearn.manifold import TSNE
 

@@ -17,10 +17,7 @@ LATEX = str.maketrans(
 def compare(ours: pl.DataFrame, published: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """Our numbers, the published ones and their difference: a row per number of both tables.
 
-    Args:
-        ours: our table.
-        published: the published table.
-        keys: columns that name a row in both; a missing value is a name like any other.
+    ``keys`` are the columns that name a row; a missing value is a name like any other.
     """
     # A column of keys that are all missing has no type of its own.
     ours = ours.cast({name: published.schema[name] for name in keys})
@@ -42,11 +39,7 @@ def write_table(
 ) -> None:
     """Write a table as csv, and beside it as Markdown (``.md``) and LaTeX (``.tex``).
 
-    Args:
-        path: of the csv.
-        table: the numbers.
-        shown: the table as it is read in Markdown and LaTeX, by default ``table``.
-        legend: a sentence below it.
+    The latter show another table if ``shown`` is given, and the legend below it.
     """
     read = table if shown is None else shown
     with complete(path) as temporary:
@@ -72,10 +65,7 @@ def latex(table: pl.DataFrame) -> str:
 
 
 def _cells(table: pl.DataFrame) -> list[list[str]]:
-    return [[_cell(value) for value in row] for row in table.iter_rows()]
+    def cell(value: Any) -> str:
+        return text.number(value) if value is None or isinstance(value, float) else str(value)
 
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return text.number(value)
-    return "" if value is None else str(value)
+    return [[cell(value) for value in row] for row in table.iter_rows()]
