@@ -62,10 +62,14 @@ class Extension:
         return not self.file.is_relative_to(PACKAGE)
 
     @property
+    def builtin(self) -> str:
+        """Name of the module if it is built in, or were."""
+        return f"{PACKAGE.name}.{KINDS[self.constant].room}.{self.file.stem}"
+
+    @property
     def module(self) -> str:
         """Name of the module; that of a file of the user's own exists once it is loaded."""
-        folder = PREFIX if self.own else f"{PACKAGE.name}.{self.file.parent.name}"
-        return f"{folder}.{self.file.stem}"
+        return f"{PREFIX}.{self.file.stem}" if self.own else self.builtin
 
     @property
     def code(self) -> str | Path:

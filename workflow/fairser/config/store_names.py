@@ -30,8 +30,8 @@ def store_settings(config: Config, section: str) -> dict[str, Any]:
     if kind == PRECOMPUTED:
         return {"kind": kind, "features": own.get("features"), "clips": own.get("clips")}
     settings = {"kind": kind, "seconds": own["seconds"]}
-    if own_settings := config["encoders"].get(kind):
-        settings["encoder"] = own_settings
+    if options := config["encoders"].get(kind):
+        settings["options"] = options
     if loads_model(kind):
         settings |= {name: own[name] for name in ("model", "revision")}
         settings |= {name: config["extraction"][name] for name in ("precision", "store")}

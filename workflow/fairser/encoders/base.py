@@ -44,6 +44,7 @@ class Settings:
         precision: a key of :data:`fairser.pretrained.devices.PRECISIONS`.
         mean: of the samples of the corpus, subtracted by the kind ``transformers``.
         std: of the samples of the corpus, divided by after that.
+        options: settings that the kind declares.
     """
 
     folder: Path | None = None
@@ -51,6 +52,7 @@ class Settings:
     precision: str = "float32"
     mean: float = 0.0
     std: float = 1.0
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ClipEncoder:

@@ -50,7 +50,8 @@ class StoreSource:
     def encoder(self, device: str) -> Encoder:
         """The encoder, ready on a device (``fairser.pretrained.devices.choose``)."""
         precision = self.settings.get("precision", "float32")
-        settings = Settings(self.folder, device, precision, self.mean, self.std)
+        options = self.settings.get("options", {})
+        settings = Settings(self.folder, device, precision, self.mean, self.std, options)
         return make_encoder(self.settings["kind"], settings)
 
     def described(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from fairser import __version__
 from fairser.audio.waveforms import SAMPLE_RATE
+from fairser.config.extensions import extension
 from fairser.core.errors import InputError
 from fairser.core.files import complete, sha256
 from fairser.core.provenance import PACKAGE, closure, commit
@@ -81,16 +82,27 @@ def export(run: str | Path, folder: str | Path, zipped: bool = False) -> list[st
     return names
 
 
-def modules(saved: SavedModel) -> list[str]:
-    """Modules that a package needs, including those that are found by name at run time."""
+def modules(saved: SavedModel) -> dict[Path, Path]:
+    """Files of the code that a package needs, by their path in it.
+
+    They include those that are found by name at run time. A plugin becomes a built-in module.
+    """
     kind = saved.encoder["kind"]
-    encoder = "extraction.store" if kind == "precomputed" else f"encoders.{kind}"
-    named = [f"fairser.methods.{saved.method}", f"fairser.{encoder}"]
+    found = [extension("METHOD", saved.method)]
+    found += [extension("ENCODER", kind)] if kind != "precomputed" else []
+    named = [COMMAND, *(one.code for one in found)]
+    named += ["fairser.extraction.store"] if kind == "precomputed" else []
     named += ["fairser.pretrained.hub"] if saved.pretrained else []
     named += ["fairser.training.finetuning"] if saved.adapters else []
-    found = set(closure([COMMAND, *named], UNUSED))
-    parents = {".".join(parts[:n]) for parts in (m.split(".") for m in found) for n in (1, 2)}
-    return sorted(found | parents)
+    files = {
+        file.relative_to(PACKAGE.parent): file
+        for file in closure(named, UNUSED).values()
+        if file.is_relative_to(PACKAGE)
+    }
+    files |= {Path(*one.builtin.split(".")).with_suffix(".py"): one.file for one in found}
+    for folder in {folder for path in files for folder in path.parents[:-1]}:
+        files[folder / "__init__.py"] = PACKAGE.parent / folder / "__init__.py"
+    return dict(sorted(files.items()))
 
 
 def requirements(saved: SavedModel, versions: Mapping[str, str]) -> list[str]:
@@ -106,12 +118,9 @@ def requirements(saved: SavedModel, versions: Mapping[str, str]) -> list[str]:
 
 def _write(folder: Path, run: Path, saved: SavedModel, metrics: Mapping[str, Any]) -> None:
     shutil.copyfile(run / WEIGHTS, folder / WEIGHTS)
-    for name in modules(saved):
-        path = Path(*name.split("."))
-        is_package = (PACKAGE.parent / path).is_dir()
-        path = path / "__init__.py" if is_package else path.with_suffix(".py")
+    for path, source in modules(saved).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(PACKAGE.parent / path, folder / path)
+        shutil.copyfile(source, folder / path)
     texts = {
         CONFIG: json.dumps(_config(folder, saved, metrics), indent=2, allow_nan=False),
         "requirements.txt": "\n".join(requirements(saved, metrics["versions"])),

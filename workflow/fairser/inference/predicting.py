@@ -127,7 +127,8 @@ def load(folder: str | Path, device: str = "auto", model: str | Path | None = No
             "model. Leave it out."
         )
     precision = saved.encoder.get("precision", "float32")
-    settings = Settings(files, chosen.type, precision, **saved.waves)
+    options = saved.encoder.get("options", {})
+    settings = Settings(files, chosen.type, precision, **saved.waves, options=options)
     encoder: Any = make_encoder(saved.encoder["kind"], settings)
     if saved.adapters:
         _load_adapters(encoder.model, saved.adapters, tensors)

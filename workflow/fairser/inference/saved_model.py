@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from fairser.audio.waveforms import SAMPLE_RATE
-from fairser.config.extensions import extension
+from fairser.config.extensions import extension, use
 from fairser.core.errors import InputError
 from fairser.core.files import read_json, sha256
 from fairser.methods.base import Method, find_method
@@ -17,7 +17,7 @@ from fairser.methods.base import Method, find_method
 WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"
 FORMAT = 1  # of config.json
 # Settings of the features that a prediction can follow; the model is in a record of its own.
-SETTINGS = ("kind", "seconds", "precision", "store", "waves", "pooling")
+SETTINGS = ("kind", "seconds", "options", "precision", "store", "waves", "pooling")
 MODEL = ("model", "revision")
 PRETRAINED = ("model", "revision", "commit", "files")
 RUN = "such as results/runs/METHOD/SOURCE/kK/foldF/seedS"
@@ -116,6 +116,7 @@ def _no_record(folder: Path, error: Exception) -> InputError:
 
 def _of_run(folder: Path) -> SavedModel:
     metrics = read_metrics(folder)
+    use(metrics["config"].get("plugins", []))
     try:
         own = metrics["config"]["encoder"]
         # Features of the user's own have no record.
