@@ -7,11 +7,14 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
+from fairser.commands import export, predict
 from fairser.config.declarations import KINDS
-from workflow.conftest import overlay
+from fairser.config.extensions import use
+from workflow.conftest import EMOTIONS, overlay
 from workflow.runner import ROOT, Workflow, copy_workflow
 
 PAGE = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
@@ -46,6 +49,7 @@ def settings(folder: Path, tones: Path) -> dict[str, object]:
         "encoder": {"kind": "loudness"},
         "grid": {"methods": ["erm", "powered", "rw"], "sources": ["none", "speaker"], "folds": [1]},
         "methods": {"powered": {"power": 1.5}},
+        "encoders": {"loudness": {"milliseconds": 20}},
         "metrics": {"dp_gap": "mean_deviation"},
         "train": {"epochs": 2},
     }
@@ -105,10 +109,33 @@ def test_the_method_trains_with_its_setting(run: Workflow) -> None:
 
 
 def test_the_encoder_and_the_source_are_used(run: Workflow) -> None:
-    assert record(run, "rw/speaker/k1")["features"]["settings"]["kind"] == "loudness"
+    made = record(run, "rw/speaker/k1")["features"]["settings"]
+    assert (made["kind"], made["options"]) == ("loudness", {"milliseconds": 20})
     groups = pl.read_parquet(run.results / "groups/speaker/k1/fold1.parquet")
     assert groups["group"].n_unique() == 12
     assert "speaker" in (run.results / "figures/tradeoff.svg").read_text()
+
+
+def test_a_saved_model_predicts_with_the_plugins_and_without(
+    run: Workflow, tones: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run.results / "runs/powered/none/k1/fold1/seed0"
+    expected = pl.read_parquet(folder / "predictions.parquet").sort("clip")
+    audio = str(tones.parent / "audio")
+    assert predict.main(["--run", str(folder), audio]) == 0
+    use([])
+    inside = capsys.readouterr().out
+    assert export.main([str(folder), str(tmp_path / "package")]) == 0
+    command = [sys.executable, str(tmp_path / "package/predict.py"), audio]
+    outside = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    for text in (inside, outside):
+        found = pl.read_csv(text.encode()).with_columns(
+            pl.col("clip").str.strip_prefix(f"{tones.parent}/").str.strip_suffix(".wav")
+        )
+        both = expected.join(found, on="clip", suffix=" again")
+        assert both.height == expected.height
+        again = both.select(f"{name} again" for name in EMOTIONS).to_numpy()
+        np.testing.assert_allclose(both.select(EMOTIONS).to_numpy(), again, atol=1e-5)
 
 
 def test_the_metrics_are_in_records_and_tables(run: Workflow) -> None:

@@ -36,15 +36,23 @@ class Batch:
 
 @dataclass(frozen=True)
 class Audio:
-    """The first ``seconds`` of the files of a corpus; ``files`` are relative to ``folder``."""
+    """The first ``seconds`` of audio files.
 
-    folder: Path
+    ``files`` are relative to the ``folder`` of a corpus and inside it; with None they are anywhere.
+    """
+
+    folder: Path | None
     files: Sequence[str]
     seconds: float
 
+    def path(self, number: int) -> Path:
+        """The file of a clip; InputError if it lies outside the folder."""
+        file = self.files[number]
+        return Path(file) if self.folder is None else locate(self.folder, file)
+
     def read(self, number: int) -> torch.Tensor:
         """The waveform [sample] of a clip at 16 kHz; InputError if it can't be used."""
-        return waveforms.read(locate(self.folder, self.files[number]), self.seconds)
+        return waveforms.read(self.path(number), self.seconds)
 
     def read_batch(self, numbers: Iterable[int]) -> Batch:
         """The waveforms of clips, and why others can't be used."""
@@ -62,7 +70,7 @@ class Audio:
     def length(self, number: int) -> float:
         """Seconds that will be read, by the file's header alone; 0 if it can't be read."""
         try:
-            info = soundfile.info(os.fsencode(locate(self.folder, self.files[number])))
+            info = soundfile.info(os.fsencode(self.path(number)))
         except (InputError, soundfile.LibsndfileError, OSError):
             return 0.0  # reading it will say why
         return min(info.frames / info.samplerate, self.seconds)

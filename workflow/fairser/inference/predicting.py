@@ -57,14 +57,6 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Files(Audio):
-    """Audio files wherever they are."""
-
-    def path(self, number: int) -> Path:
-        return Path(self.files[number])
-
-
-@dataclass(frozen=True)
 class Predictor:
     """A saved model with its encoder, which computes on ``device``, ready to predict."""
 
@@ -84,7 +76,7 @@ class Predictor:
         readers = 0 if self.device.type == "cpu" else READERS
         names = map(str, files)
         while window := list(islice(names, WINDOW)):
-            audio = Files(Path(), window, settings["seconds"])
+            audio = Audio(None, window, settings["seconds"])
             plan = audio.plan(range(len(window)), BATCH_SECONDS[self.device.type])
             found: dict[int, Prediction] = {}
             for encoded, faults in encode(self.encoder, audio, plan, readers, np.dtype(store)):

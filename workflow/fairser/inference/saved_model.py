@@ -116,9 +116,9 @@ def _no_record(folder: Path, error: Exception) -> InputError:
 
 def _of_run(folder: Path) -> SavedModel:
     metrics = read_metrics(folder)
-    use(metrics["config"].get("plugins", []))
     try:
         own = metrics["config"]["encoder"]
+        use(metrics["config"].get("plugins", []))
         # Features of the user's own have no record.
         made = metrics["features"] or {"settings": {"kind": own["kind"]}, "model": None}
         classes = tuple(metrics["f1_by_class"])
@@ -136,6 +136,7 @@ def _of_run(folder: Path) -> SavedModel:
 
 
 def _of_package(folder: Path) -> SavedModel:
+    use([])  # its own copies of plugins are built in
     path = folder / CONFIG
     try:
         config = read_json(path)
