@@ -135,7 +135,7 @@ def test_a_saved_model_predicts_with_the_plugins_and_without(
         both = expected.join(found, on="clip", suffix=" again")
         assert both.height == expected.height
         again = both.select(f"{name} again" for name in EMOTIONS).to_numpy()
-        np.testing.assert_allclose(both.select(EMOTIONS).to_numpy(), again, atol=1e-5)
+        np.testing.assert_allclose(both.select(list(EMOTIONS)).to_numpy(), again, atol=1e-5)
 
 
 def test_the_metrics_are_in_records_and_tables(run: Workflow) -> None:
