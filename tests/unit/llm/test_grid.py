@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from fairser.config import llm as configuration
-from fairser.config.configuration import resolve
+from fairser.config.configuration import check_inputs, resolve
+from fairser.config.llm import DEMO_PATHS
 from fairser.core.errors import InputError
 from fairser.llm.grid import LANGUAGES, llm_cells
 from fairser.methods.loss_gap import Options
@@ -60,14 +60,16 @@ def test_bad_settings_are_named(change: dict[str, Any], named: list[str]) -> Non
 def test_paths_are_needed_by_the_study_alone() -> None:
     found = resolve({"llm": {"corpus": OWN}})
     assert resolve({})["llm"]["corpus"]["metadata"] is None
-    assert configuration.missing(found) == []
-    lines = configuration.missing(found | {"study": "minmaxgap"})
-    for line, (name, path) in zip(lines, OWN.items(), strict=True):
-        assert f"'llm.corpus.{name}'" in line and f"'{path}'" in line
+    check_inputs(found)
+    with pytest.raises(InputError) as error:
+        check_inputs(found | {"study": "minmaxgap"})
+    lines = str(error.value).splitlines()
+    for name, path in OWN.items():
+        assert any(f"'llm.corpus.{name}'" in line and f"'{path}'" in line for line in lines)
 
 
 def test_the_demo_has_its_paths_and_makes_its_files() -> None:
     found = resolve({"study": "minmaxgap", "llm": {"corpus": {"kind": "demo"}}})
     corpus = found["llm"]["corpus"]
-    assert {name: corpus[name] for name in OWN} == configuration.DEMO_PATHS
-    assert configuration.missing(found) == []
+    assert {name: corpus[name] for name in OWN} == DEMO_PATHS
+    check_inputs(found)
