@@ -14,16 +14,9 @@ from fairser.report.shell import finish
 
 with job(snakemake.log[0]), tempfile.TemporaryDirectory() as folder:
     given, made = snakemake.params, Path(folder, "report.html")
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "all",
-        "report_pages",
-        "--snakefile",
-        given.snakefile,
-    ]
-    command += ["--report", made, "--report-stylesheet", given.stylesheet, "--nolock"]
+    command = [sys.executable, "-m", "snakemake", "all", "report_pages", "--nolock"]
+    command += ["--snakefile", given.snakefile]
+    command += ["--report", made, "--report-stylesheet", given.stylesheet]
     command += ["--configfile", *given.configfiles] if given.configfiles else []
     values = [f"{key}={json.dumps(value)}" for key, value in given.config.items()]
     command += ["--config", *values] if values else []

@@ -20,16 +20,9 @@ with job(snakemake.log[0]):
     settings, table = settings.settings, ClipTable.read(given["split"])
     inputs, origin = make_inputs(given, settings, table, free, snakemake.threads)
     origin = {"made_from": snakemake.params.made_from, **origin}
-    training = TrainingJob(
-        method=cell.method,
-        table=table,
-        inputs=inputs,
-        options=TrainOptions(**settings["train"]),
-        seed=int(cell.seed),
-        grouping=pl.read_parquet(given["groups"]) if cell.source != "none" else None,
-        hyper=settings["hyper"],
-    )
+    options, hyper = TrainOptions(**settings["train"]), settings["hyper"]
+    groups = pl.read_parquet(given["groups"]) if cell.source != "none" else None
+    training = TrainingJob(cell.method, table, inputs, options, int(cell.seed), groups, hyper)
     result = train_and_predict(training, checkpoint)
-    outputs = dict(snakemake.output.items())
-    write_run(outputs, result, dict(cell.items()), origin, snakemake.config)
+    write_run(dict(snakemake.output.items()), result, dict(cell.items()), origin, free)
     checkpoint.remove()
