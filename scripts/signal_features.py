@@ -14,7 +14,7 @@ with job(snakemake.log[0]):
     folder = Path(snakemake.output.features).parent
     clips = ClipTable.read(given.table).clips()
     extract(
-        StoreSource.read(settings.settings, given.get("model"), given.get("waves")),
+        StoreSource.read(settings.settings, given.get("model"), given.get("waveforms")),
         Shard(
             shard_clips(clips, int(part.shard), int(part.shards)),
             settings.audio,

@@ -1,10 +1,10 @@
-"""Rule waveform_statistics: mean and standard deviation over the waves of all clips."""
+"""Rule waveform_statistics: mean and standard deviation over the waveforms of all clips."""
 
 from pathlib import Path
 
 import torch
 
-from fairser.audio.reading import Audio, check_faults, wave_statistics
+from fairser.audio.reading import Audio, check_faults, waveform_statistics
 from fairser.core.files import write_json
 from fairser.core.jobs import job
 from fairser.corpora.clips import ClipTable
@@ -14,7 +14,7 @@ with job(snakemake.log[0]):
     settings = snakemake.params
     files = ClipTable.read(snakemake.input.table).clips()["file"].to_list()
     audio = Audio(Path(settings.audio), files, settings.seconds)
-    mean, std, faults = wave_statistics(audio, snakemake.threads)
+    mean, std, faults = waveform_statistics(audio, snakemake.threads)
     allowed = snakemake.config["extraction"]["failures"]  # no parameter: it changes no number
     check_faults(list(faults.values()), len(files), allowed)
     statistics = {"mean": mean, "std": std, "clips": len(files) - len(faults)}

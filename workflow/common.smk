@@ -18,7 +18,7 @@ from fairser.config.store_names import (
     section_of,
     store_name,
     store_settings,
-    waves_name,
+    waveform_statistics_name,
 )
 from fairser.core.errors import InputError
 from fairser.core.jobs import prepare_processes
@@ -107,8 +107,8 @@ def store_files(section):
 def encoder_files(section):
     """The record of a section's model and the waveform statistics, where it needs them."""
     files = {"model": RECORDS[section]} if section in RECORDS else {}
-    if store_settings(config, section).get("waves") == "corpus":
-        files["waves"] = f"{RESULTS}/features/{waves_name(config)}.json"
+    if store_settings(config, section).get("waveforms") == "corpus":
+        files["waveforms"] = f"{RESULTS}/features/{waveform_statistics_name(config)}.json"
     return files
 
 

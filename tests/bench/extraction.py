@@ -45,11 +45,13 @@ def parser() -> Parser:
 
 def bare(encoder: Encoder, audio: Audio, plan: list[list[int]]) -> float:
     """Seconds of the model alone."""
-    waves = [wave for numbers in plan for _, wave in audio.read_batch(numbers).waves]
+    waveforms = [
+        waveform for numbers in plan for _, waveform in audio.read_batch(numbers).waveforms
+    ]
 
     def work() -> None:
-        for wave in waves:
-            encoder(wave)
+        for waveform in waveforms:
+            encoder(waveform)
         synchronise()
 
     synchronise()
@@ -73,8 +75,8 @@ def synchronise() -> None:
 def deviation(encoder: Encoder, exact: Encoder, audio: Audio) -> float:
     """Median over clips and layers of the relative error of a vector, against float32."""
     apart = []
-    for _, waves in audio.read_batch(range(len(audio.files))).waves:
-        found, true = encoder(waves), exact(waves)
+    for _, waveforms in audio.read_batch(range(len(audio.files))).waveforms:
+        found, true = encoder(waveforms), exact(waveforms)
         apart.append((found - true).norm(dim=-1) / true.norm(dim=-1))
     return float(torch.cat(apart).median())
 

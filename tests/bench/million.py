@@ -75,7 +75,7 @@ def write_stores(folder: Path, clips: int, dim: int) -> None:
 
 
 def write_shards(folder: Path, clips: int) -> None:
-    same = {"settings": {}, "model": None, "waves": {}, "shape": [LAYERS, 768]}
+    same = {"settings": {}, "model": None, "waveforms": {}, "shape": [LAYERS, 768]}
     size = clips // SHARDS
     own = {"clips": size, "left_out": 0, "seconds": 0.0, "device": "cpu"}
     for number in range(SHARDS):

@@ -1,4 +1,4 @@
-"""Small clip tables, feature stores, waves and runs that several test files need."""
+"""Small clip tables, feature stores, waveforms and runs that several test files need."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Runs on small waves, made as the workflow's rules make them."""
+"""Runs on small waveforms, made as the workflow's rules make them."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from fairser.audio.reading import Audio, wave_statistics
+from fairser.audio.reading import Audio, waveform_statistics
 from fairser.config.configuration import resolve
 from fairser.config.store_names import is_standardised, store_settings
 from fairser.core.files import complete, read_json, write_json
@@ -31,9 +31,9 @@ def write_tones(folder: Path) -> None:
     folder.mkdir(parents=True)
     for number, kind in enumerate(KIND):
         time = np.arange(5000 + 700 * (number % 3)) / 22_050
-        wave = 0.3 * np.sin(2 * np.pi * [150, 500, 1500][kind] * time) + 0.02
-        waves = wave[:, None] + random.normal(0, 0.05, (len(time), 2))
-        soundfile.write(folder / f"c{number:03d}.wav", waves, 22_050)
+        waveform = 0.3 * np.sin(2 * np.pi * [150, 500, 1500][kind] * time) + 0.02
+        waveforms = waveform[:, None] + random.normal(0, 0.05, (len(time), 2))
+        soundfile.write(folder / f"c{number:03d}.wav", waveforms, 22_050)
 
 
 def make_run(folder: Path, method: str = "erm", model: Path | None = None, **given: Any) -> Path:
@@ -84,16 +84,16 @@ def make_run(folder: Path, method: str = "erm", model: Path | None = None, **giv
 def _ahead(
     folder: Path, table: ClipTable, model: Path | None, settings: dict[str, Any]
 ) -> dict[str, str]:
-    """The model's record and the statistics of the waves."""
+    """The model's record and the statistics of the waveforms."""
     files: dict[str, str] = {}
     if model:
         files["model"] = str(folder / "model.json")
         write_record(files["model"], fetch(str(model), "main", "transformers"))
-    if settings.get("waves") == "corpus":
-        files["waves"] = str(folder / "waves.json")
+    if settings.get("waveforms") == "corpus":
+        files["waveforms"] = str(folder / "waveforms.json")
         audio = Audio(folder / "audio", table.frame["file"].to_list(), settings["seconds"])
-        mean, std, _ = wave_statistics(audio, 0)
-        write_json(files["waves"], {"mean": mean, "std": std})
+        mean, std, _ = waveform_statistics(audio, 0)
+        write_json(files["waveforms"], {"mean": mean, "std": std})
     return files
 
 
@@ -103,7 +103,7 @@ def _store(
     names = {"features": "features.safetensors", "clips": "clips.csv"}
     names |= {"faults": "faults.csv", "source": "source.json"}
     paths = {name: str(folder / "store" / file) for name, file in names.items()}
-    source = StoreSource.read(settings, files.get("model"), files.get("waves"))
+    source = StoreSource.read(settings, files.get("model"), files.get("waveforms"))
     clips = table.frame.select("clip", "file")
     shard = Shard(clips, str(folder / "audio"), paths, folder / "part", "code")
     extract(source, shard, device="cpu")

@@ -55,9 +55,9 @@ def make_tones(folder: Path) -> Path:
             for take in range(TAKES):
                 time = np.arange(int(0.3 * RATE)) / RATE
                 tone = np.sin(2 * np.pi * pitch * factor * time)
-                wave = 0.3 * tone + 0.05 * generator.standard_normal(len(time))
+                waveform = 0.3 * tone + 0.05 * generator.standard_normal(len(time))
                 name = f"audio/{speaker:02d}_{emotion}_{take}.wav"
-                soundfile.write(folder / name, wave, RATE)
+                soundfile.write(folder / name, waveform, RATE)
                 rows.append((name, f"{speaker:02d}", gender, 25 + 3 * speaker, emotion))
     columns = ["file", "speaker", "gender", "age", "emotion"]
     manifest = folder / "clips.csv"

@@ -153,10 +153,10 @@ def write_emodb(folder: Path, tones: Path) -> None:
         for letter, emotion in zip(LETTERS, EMOTIONS, strict=True):
             for take in range(2):
                 name = f"{speaker}a{take + 1:02}{letter}a.flac"
-                wave, rate = soundfile.read(
+                waveform, rate = soundfile.read(
                     tones.parent / f"audio/{number:02}_{emotion}_{take}.wav"
                 )
-                soundfile.write(folder / "flac" / name, wave, rate)
+                soundfile.write(folder / "flac" / name, waveform, rate)
                 rows.append((name, speaker, LETTERS[letter]))
     columns = ["file", "speaker", "emotion"]
     pl.DataFrame(rows, columns, orient="row").write_csv(folder / "clips.csv")

@@ -198,7 +198,7 @@ def test_a_killed_extraction_goes_on_where_it_stopped(
 def test_a_spoilt_clip_is_told_and_left_out_where_that_is_allowed(
     tmp_path: Path, tones: Path, model: Path
 ) -> None:
-    """By the statistics of the waves and by the extraction; of every split."""
+    """By the statistics of the waveforms and by the extraction; of every split."""
     shutil.copytree(tones.parent, tmp_path / "corpus")
     workflow = Workflow(tmp_path, overlay(tmp_path / "corpus/clips.csv"))
     workflow.overlay |= {
@@ -222,8 +222,8 @@ def test_a_spoilt_clip_is_told_and_left_out_where_that_is_allowed(
     (store,) = workflow.results.glob("features/transformers-*")
     faults = pl.read_csv(store / "faults.csv")
     assert fault in faults["reason"].item()
-    (waves,) = workflow.results.glob("features/waves-*.json")
-    for record in (store / "source.json", waves):
+    (waveforms,) = workflow.results.glob("features/waveforms-*.json")
+    for record in (store / "source.json", waveforms):
         assert json.loads(record.read_text())["left_out"] == 1
     clips = set(pl.read_parquet(workflow.results / "clips.parquet")["clip"])
     kept = clips - set(faults["clip"])
@@ -235,17 +235,17 @@ def test_a_spoilt_clip_is_told_and_left_out_where_that_is_allowed(
 
 
 def test_adapters_are_trained_with_the_head(tmp_path: Path, tones: Path, model: Path) -> None:
-    """On frames: no features are extracted, but the waves have their statistics."""
+    """On frames: no features are extracted, but the waveforms have their statistics."""
     settings = yaml.safe_load((ROOT / "workflow/grids/lora.yaml").read_text())
     settings["encoder"]["model"] = str(model)
     small = {"grid": {"methods": ["erm"], "folds": [1]}, "train": {"epochs": 1}}
     workflow = Workflow(tmp_path, overlay(tones) | settings | small)
     workflow.run()
-    (waves,) = workflow.results.glob("features/*")
+    (waveforms,) = workflow.results.glob("features/*")
     run = workflow.results / "runs/erm/none/k1/fold1/seed0"
     record = json.loads((run / "metrics.json").read_text())
-    statistics = json.loads(waves.read_text())
-    assert record["features"]["waves"] == {name: statistics[name] for name in ("mean", "std")}
+    statistics = json.loads(waveforms.read_text())
+    assert record["features"]["waveforms"] == {name: statistics[name] for name in ("mean", "std")}
     (located,) = (tmp_path / "resources/models").glob("*.json")
     assert record["features"]["model"] == json.loads(located.read_text())
     assert record["config"]["lora"]["rank"] == 8

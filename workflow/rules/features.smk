@@ -13,9 +13,9 @@ rule waveform_statistics:
         audio_files,
         table=f"{RESULTS}/clips.parquet",
     output:
-        f"{RESULTS}/features/waves-{{key}}.json",
+        f"{RESULTS}/features/waveforms-{{key}}.json",
     log:
-        f"{RESULTS}/logs/features/waves-{{key}}.log",
+        f"{RESULTS}/logs/features/waveforms-{{key}}.log",
     conda:
         "../../envs/features.yaml"
     params:

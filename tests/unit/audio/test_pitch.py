@@ -13,24 +13,24 @@ PITCHES = [100, 165, 220]
 def pulses(hertz: float, seconds: float = 1.0) -> np.ndarray:
     """A train of glottal pulses: all harmonics up to 4 kHz, at the same height."""
     time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    wave = sum(np.cos(2 * np.pi * hertz * n * time) for n in range(1, int(4000 // hertz)))
-    return (0.5 * wave / np.abs(wave).max()).astype(np.float32)
+    waveform = sum(np.cos(2 * np.pi * hertz * n * time) for n in range(1, int(4000 // hertz)))
+    return (0.5 * waveform / np.abs(waveform).max()).astype(np.float32)
 
 
 @pytest.mark.parametrize("hertz", PITCHES)
 def test_pitch_of_sines_and_pulses(hertz: float) -> None:
-    for wave in sine(SAMPLE_RATE, 1, hertz), pulses(hertz):
-        assert median_pitch(wave) == pytest.approx(hertz, rel=0.01)
-        assert median_pitch(0.1 * wave) == pytest.approx(hertz, rel=0.01)
+    for waveform in sine(SAMPLE_RATE, 1, hertz), pulses(hertz):
+        assert median_pitch(waveform) == pytest.approx(hertz, rel=0.01)
+        assert median_pitch(0.1 * waveform) == pytest.approx(hertz, rel=0.01)
 
 
 def test_the_median_is_over_voiced_frames_alone() -> None:
-    wave = np.concatenate([pulses(100), np.zeros(3 * SAMPLE_RATE, np.float32), pulses(220, 2)])
-    assert median_pitch(wave) == pytest.approx(220, rel=0.01)
+    waveform = np.concatenate([pulses(100), np.zeros(3 * SAMPLE_RATE, np.float32), pulses(220, 2)])
+    assert median_pitch(waveform) == pytest.approx(220, rel=0.01)
 
 
 @pytest.mark.parametrize(
-    "wave",
+    "waveform",
     [
         np.zeros(SAMPLE_RATE, np.float32),
         sine(SAMPLE_RATE, 1, 3000)[:400],
@@ -39,8 +39,8 @@ def test_the_median_is_over_voiced_frames_alone() -> None:
     ],
     ids=["silence", "shortest clip", "below the tracker's window", "below the range"],
 )
-def test_no_pitch(wave: np.ndarray) -> None:
-    assert np.isnan(median_pitch(wave))
+def test_no_pitch(waveform: np.ndarray) -> None:
+    assert np.isnan(median_pitch(waveform))
 
 
 def test_a_clip_just_long_enough_has_a_pitch() -> None:

@@ -12,7 +12,7 @@ import soundfile
 import torch
 
 from fairser.audio import waveforms as audio
-from fairser.audio.reading import AHEAD, SHOWN, Audio, check_faults, wave_statistics
+from fairser.audio.reading import AHEAD, SHOWN, Audio, check_faults, waveform_statistics
 from unit.builders import write_noise
 from unit.corpora.builders import assert_refused
 
@@ -45,19 +45,19 @@ def test_waves_are_grouped_by_length_and_faults_by_number(folder: Path) -> None:
         8: str(folder / "empty.wav"),
         9: "../x.wav",
     }
-    assert [(numbers, waves.shape) for numbers, waves in batch.waves] == [
+    assert [(numbers, waveforms.shape) for numbers, waveforms in batch.waveforms] == [
         ([0, 6, 3], (3, 8000)),
         ([1], (1, 12000)),
         ([5], (1, 32000)),  # the first two seconds
     ]
-    for numbers, waves in batch.waves:
-        for number, wave in zip(numbers, waves, strict=True):
-            assert torch.equal(wave, audio.read(folder / files[number], 2))
+    for numbers, waveforms in batch.waveforms:
+        for number, waveform in zip(numbers, waveforms, strict=True):
+            assert torch.equal(waveform, audio.read(folder / files[number], 2))
 
 
 def test_nothing_can_be_read(tmp_path: Path) -> None:
     batch = Audio(tmp_path, ["gone.wav"], 1).read_batch([0])
-    assert (batch.waves, list(batch.faults), len(batch)) == ([], [0], 1)
+    assert (batch.waveforms, list(batch.faults), len(batch)) == ([], [0], 1)
 
 
 def test_plan_puts_equal_lengths_together_and_the_longest_first(folder: Path) -> None:
@@ -69,7 +69,7 @@ def test_plan_puts_equal_lengths_together_and_the_longest_first(folder: Path) ->
     assert clips.plan([], 100) == []
     # Whatever the rate, clips of a batch have the same number of samples: nothing is padded.
     for numbers in plan:
-        assert len(clips.read_batch(numbers).waves) <= 1
+        assert len(clips.read_batch(numbers).waveforms) <= 1
 
 
 @pytest.mark.parametrize(("limit", "size"), [(0.4, 1), (0.5, 1), (1.0, 2), (1.6, 3), (9.0, 10)])
@@ -98,7 +98,7 @@ def test_files_without_a_length_in_their_header_are_read_one_by_one(tmp_path: Pa
     clips = Audio(tmp_path, ["a.wav", "b.wav"], 10)
     plan = clips.plan(range(2), 100)
     assert plan == [[0], [1]]
-    found = [batch.waves[0][1].shape for batch in clips.batches(plan, 1)]
+    found = [batch.waveforms[0][1].shape for batch in clips.batches(plan, 1)]
     assert found == [(1, 16000), (1, 16000)]
 
 
@@ -141,7 +141,7 @@ def test_batches_come_in_the_order_of_the_plan() -> None:
 
     clips = watched(5, before)
     plan = [[0], [1], [4, 3], [2]]
-    found = [[n for numbers, _ in b.waves for n in numbers] for b in clips.batches(plan, 2)]
+    found = [[n for numbers, _ in b.waveforms for n in numbers] for b in clips.batches(plan, 2)]
     assert found == plan
     assert clips.log.index(1) < clips.log.index(0)
 
@@ -205,30 +205,32 @@ def test_an_error_of_a_reader_reaches_the_consumer() -> None:
     found = []
     with pytest.raises(ZeroDivisionError, match="a bug"):
         for batch in clips.batches([[number] for number in range(200)], 2):
-            found += [number for numbers, _ in batch.waves for number in numbers]
+            found += [number for numbers, _ in batch.waveforms for number in numbers]
     assert found == [0, 1]
     assert len(clips.log) <= AHEAD + 6
 
 
 def test_wave_statistics_are_those_of_all_samples_together(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
-    waves = {f"{n}.wav": random.normal(n / 10, 0.05 * n, 3000 * n) for n in range(1, 5)}
-    for name, wave in waves.items():
-        soundfile.write(tmp_path / name, wave.astype(np.float32), 16000, subtype="FLOAT")
+    waveforms = {f"{n}.wav": random.normal(n / 10, 0.05 * n, 3000 * n) for n in range(1, 5)}
+    for name, waveform in waveforms.items():
+        soundfile.write(tmp_path / name, waveform.astype(np.float32), 16000, subtype="FLOAT")
     (tmp_path / "bad.wav").write_bytes(b"")
     clips = Audio(tmp_path, ["1.wav", "2.wav", "bad.wav", "3.wav", "4.wav"], 0.6)
-    samples = np.concatenate([wave[:9600].astype(np.float32) for wave in waves.values()])
+    samples = np.concatenate(
+        [waveform[:9600].astype(np.float32) for waveform in waveforms.values()]
+    )
     samples = samples.astype(np.float64)
-    mean, std, faults = wave_statistics(clips, readers=1)
+    mean, std, faults = waveform_statistics(clips, readers=1)
     assert mean == pytest.approx(samples.mean(), rel=1e-12)
     assert std == pytest.approx(samples.std(), rel=1e-12)
     assert list(faults) == [2] and "bad.wav: " in faults[2]
-    assert wave_statistics(clips, readers=3) == (mean, std, faults)
+    assert waveform_statistics(clips, readers=3) == (mean, std, faults)
 
 
 def test_silence_has_no_deviation(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.full(8000, 0.1), 16000, subtype="FLOAT")
-    mean, std, _ = wave_statistics(Audio(tmp_path, ["a.wav"], 10), 1)
+    mean, std, _ = waveform_statistics(Audio(tmp_path, ["a.wav"], 10), 1)
     assert mean == pytest.approx(0.1)
     assert 0 <= std < 1e-8  # the difference of the sums may come out below 0
 
@@ -236,7 +238,7 @@ def test_silence_has_no_deviation(tmp_path: Path) -> None:
 def test_statistics_of_nothing_are_refused(tmp_path: Path) -> None:
     clips = Audio(tmp_path, ["gone.wav", "lost.wav"], 10)
     told = (f"{tmp_path}: ", "gone.wav: ", "lost.wav: ")
-    assert_refused(told, wave_statistics, clips, 1)
+    assert_refused(told, waveform_statistics, clips, 1)
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from fairser.audio.waveforms import SAMPLE_RATE, read
 from unit.corpora.builders import assert_refused, sine
 
 
-def loudest(wave: torch.Tensor) -> float:
+def loudest(waveform: torch.Tensor) -> float:
     """Frequency of the strongest component, in Hz."""
-    spectrum = torch.fft.rfft(wave * torch.hann_window(len(wave)))
-    return float(spectrum.abs().argmax()) * SAMPLE_RATE / len(wave)
+    spectrum = torch.fft.rfft(waveform * torch.hann_window(len(waveform)))
+    return float(spectrum.abs().argmax()) * SAMPLE_RATE / len(waveform)
 
 
 def write(path: Path, samples: np.ndarray, rate: int = SAMPLE_RATE, **more: str) -> Path:
@@ -32,11 +32,11 @@ def write(path: Path, samples: np.ndarray, rate: int = SAMPLE_RATE, **more: str)
 def test_any_rate_and_channels(tmp_path: Path, rate: int, channels: int, kind: str) -> None:
     tone = sine(rate, 1.5)
     stereo = np.stack([1.5 * tone, 0.5 * tone], axis=1)
-    wave = read(write(tmp_path / f"a.{kind}", stereo if channels == 2 else tone, rate))
-    assert wave.dtype == torch.float32
-    assert wave.shape == (24000,)
-    assert loudest(wave) == pytest.approx(440, abs=1)
-    assert wave[1000:-1000].abs().max().item() == pytest.approx(0.5, abs=0.005)
+    waveform = read(write(tmp_path / f"a.{kind}", stereo if channels == 2 else tone, rate))
+    assert waveform.dtype == torch.float32
+    assert waveform.shape == (24000,)
+    assert loudest(waveform) == pytest.approx(440, abs=1)
+    assert waveform[1000:-1000].abs().max().item() == pytest.approx(0.5, abs=0.005)
 
 
 def test_samples_at_16_khz_stay_as_they_are(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_real_flac(emodb: Path) -> None:
     path = emodb / "flac" / "03a01Fa.flac"
     info = soundfile.info(path)
     assert info.samplerate == 22050
-    wave = read(path)
-    assert len(wave) == ceil(info.frames * SAMPLE_RATE / 22050)
+    waveform = read(path)
+    assert len(waveform) == ceil(info.frames * SAMPLE_RATE / 22050)
     level = np.sqrt((soundfile.read(path)[0] ** 2).mean())
-    assert wave.square().mean().sqrt().item() == pytest.approx(level, rel=0.02)
+    assert waveform.square().mean().sqrt().item() == pytest.approx(level, rel=0.02)

@@ -12,7 +12,7 @@ from fairser.config.store_names import (
     section_of,
     store_name,
     store_settings,
-    waves_name,
+    waveform_statistics_name,
 )
 
 CORPUS = {"kind": "emosuperb", "labels": "own/labels", "audio": "own/wavs"}
@@ -60,7 +60,9 @@ def renamed(config: dict[str, Any], key: str, value: Any) -> set[str]:
 )
 def test_another_corpus_renames_everything(config: dict, key: str, value: str) -> None:
     assert renamed(config, key, value) == ALL
-    assert waves_name(resolve(config)) != waves_name(change(config, key, value))
+    assert waveform_statistics_name(resolve(config)) != waveform_statistics_name(
+        change(config, key, value)
+    )
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -79,8 +81,8 @@ def test_kinds_have_names_of_their_own(section: str) -> None:
 
 
 def test_waves_are_the_encoders_alone() -> None:
-    assert renamed(MODELS, "encoder.waves", "raw") == {"encoder"}
-    assert [store_settings(resolve(MODELS), s)["waves"] for s in SECTIONS] == [
+    assert renamed(MODELS, "encoder.waveforms", "raw") == {"encoder"}
+    assert [store_settings(resolve(MODELS), s)["waveforms"] for s in SECTIONS] == [
         "corpus",
         "raw",
         "raw",
@@ -102,7 +104,7 @@ def test_what_a_kind_does_not_use_renames_nothing(section: str, name: str, value
 
 
 def test_waves_of_signals_rename_nothing() -> None:
-    assert renamed(SIGNALS, "encoder.waves", "raw") == set()
+    assert renamed(SIGNALS, "encoder.waveforms", "raw") == set()
 
 
 @pytest.mark.parametrize("config", [MODELS, SIGNALS, OWN], ids=["models", "signals", "own"])
@@ -128,7 +130,9 @@ def test_waves_of_signals_rename_nothing() -> None:
 )
 def test_what_changes_no_feature_renames_nothing(config: dict, key: str, value: Any) -> None:
     assert renamed(config, key, value) == set()
-    assert waves_name(resolve(config)) == waves_name(change(config, key, value))
+    assert waveform_statistics_name(resolve(config)) == waveform_statistics_name(
+        change(config, key, value)
+    )
 
 
 @pytest.mark.parametrize("section", ["encoder", "embedding"])
@@ -138,12 +142,12 @@ def test_files_of_the_users_own_rename_their_store(section: str, name: str) -> N
 
 
 def test_name_of_the_statistics_of_the_waves() -> None:
-    before = waves_name(resolve(MODELS))
-    assert before.startswith("waves-")
-    assert waves_name(change(MODELS, "encoder.seconds", 5)) != before
+    before = waveform_statistics_name(resolve(MODELS))
+    assert before.startswith("waveforms-")
+    assert waveform_statistics_name(change(MODELS, "encoder.seconds", 5)) != before
     for key in "encoder.model", "encoder.revision", "embedding.model":
-        assert waves_name(change(MODELS, key, "x/y")) == before
-    assert waves_name(change(MODELS, "embedding.seconds", 5)) == before
+        assert waveform_statistics_name(change(MODELS, key, "x/y")) == before
+    assert waveform_statistics_name(change(MODELS, "embedding.seconds", 5)) == before
 
 
 @pytest.mark.parametrize("config", [MODELS, SIGNALS, OWN], ids=["models", "signals", "own"])
@@ -163,7 +167,7 @@ def test_settings_hold_all_that_a_job_needs() -> None:
         "revision": "main",
         "precision": "float32",
         "store": "float32",
-        "waves": "corpus",
+        "waveforms": "corpus",
         "pooling": "mean over frames",
     }
     assert store_settings(resolve(SIGNALS), "pseudo") == {"kind": "pitch", "seconds": 10}

@@ -49,7 +49,7 @@ def encode_files(folder: Path, files: list[str], seconds: float) -> np.ndarray:
     found = np.full((len(files), encoder.layers, encoder.dim), np.nan, np.float32)
     for batch in clips.batches(clips.plan(range(len(files)), 10), readers=1):
         assert batch.faults == {}
-        for numbers, waveforms in batch.waves:
+        for numbers, waveforms in batch.waveforms:
             found[numbers] = encoder(waveforms).numpy()
     return found
 

@@ -55,7 +55,7 @@ def wavlm(tmp_path_factory: pytest.TempPathFactory) -> StoreSource:
     files = {path.name: sha256(path) for path in sorted(folder.iterdir())}
     record = Record("x/wavlm", "main", "0123abcd", str(folder), files)
     settings = {"kind": "transformers", "seconds": 1.0, "model": "x/wavlm", "revision": "main"}
-    settings |= {"precision": "float32", "store": "float32", "waves": "corpus"}
+    settings |= {"precision": "float32", "store": "float32", "waveforms": "corpus"}
     return StoreSource(settings, record, folder, mean=0.01, std=0.2)
 
 
@@ -175,7 +175,7 @@ def test_record_of_how_a_store_was_made(shard: Job, wavlm: StoreSource) -> None:
         "files": dict(wavlm.model.files) if wavlm.model else {},
     }
     assert "model.safetensors" in record["model"]["files"]
-    assert record["waves"] == {"mean": 0.01, "std": 0.2}
+    assert record["waveforms"] == {"mean": 0.01, "std": 0.2}
     assert (record["shape"], record["clips"], record["left_out"]) == ([3, 32], 8, 0)
     assert record["device"] == f"{os.uname().machine} (cpu)"
     assert record["versions"]["torch"] == torch.__version__
@@ -254,7 +254,7 @@ def test_only_the_faulty_clips_are_tried_again(
 def test_nothing_done_under_other_circumstances_is_used(
     shard: Job, tmp_path: Path, wavlm: StoreSource, encoded: Counter[int]
 ) -> None:
-    """Settings, model, statistics of the waves, code, folder and files of the clips."""
+    """Settings, model, statistics of the waveforms, code, folder and files of the clips."""
     model = wavlm.model
     assert model is not None
     moved = tmp_path / "moved"
@@ -366,8 +366,8 @@ def test_features_that_are_not_finite_are_faults(
 ) -> None:
     """Also those that are too large for the store."""
 
-    def encode(wave: torch.Tensor) -> np.ndarray:
-        return np.array([value if len(wave) == 8000 else 1], np.float32)
+    def encode(waveform: torch.Tensor) -> np.ndarray:
+        return np.array([value if len(waveform) == 8000 else 1], np.float32)
 
     monkeypatch.setattr(StoreSource, "encoder", one_value(encode))
     half = changed(FBANK, store="float16")
@@ -383,8 +383,8 @@ def test_features_that_are_not_finite_are_faults(
 def test_clips_that_the_encoder_refuses_are_faults(
     shard: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def encode(wave: torch.Tensor) -> np.ndarray:
-        if len(wave) == 4800:
+    def encode(waveform: torch.Tensor) -> np.ndarray:
+        if len(waveform) == 4800:
             raise InputError("too short")
         return np.ones(1, np.float32)
 

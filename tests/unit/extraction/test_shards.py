@@ -204,7 +204,7 @@ def test_faults_are_written_and_read(tmp_path: Path) -> None:
 
 
 def source(clips: int, left_out: int = 0, **more: Any) -> dict[str, Any]:
-    same = {"settings": {"kind": "fbank"}, "model": None, "waves": {"mean": 0.0, "std": 1.0}}
+    same = {"settings": {"kind": "fbank"}, "model": None, "waveforms": {"mean": 0.0, "std": 1.0}}
     return {
         **same,
         "shape": [2, 3],
@@ -291,7 +291,7 @@ def test_the_record_of_the_whole(tmp_path: Path) -> None:
     [
         {"settings": {"kind": "mfcc"}},
         {"model": {"commit": "other"}},
-        {"waves": {"mean": 0.1, "std": 1.0}},
+        {"waveforms": {"mean": 0.1, "std": 1.0}},
         {"shape": [1, 6]},
     ],
 )

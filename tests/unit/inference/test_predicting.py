@@ -77,7 +77,7 @@ def test_log_mel_statistics(method: str, run: Path, tmp_path: Path) -> None:
         (write_wavlm, {}),
         (write_wavlm, {"encoder": {"seconds": 0.25}, "extraction": {"store": "float16"}}),
         (write_wavlm, {"encoder": {"finetune": "lora"}}),
-        (write_wav2vec2, {"encoder": {"waves": "raw", "standardise": True}}),
+        (write_wav2vec2, {"encoder": {"waveforms": "raw", "standardise": True}}),
     ],
     ids=["wavlm", "float16", "lora", "wav2vec2"],
 )
@@ -93,10 +93,10 @@ def test_adapters_and_waves_count(wavlm: Path, tmp_path: Path) -> None:
     """Without either the predictions are others: the tests above would notice."""
     made = make_run(tmp_path, model=wavlm, encoder={"finetune": "lora"})
     metrics = read_json(made / "metrics.json")
-    for change in ("adapters", "waves"):
+    for change in ("adapters", "waveforms"):
         other = Path(shutil.copytree(made, tmp_path / change))
-        if change == "waves":
-            metrics["features"]["waves"] = {"mean": 0.0, "std": 1.0}
+        if change == "waveforms":
+            metrics["features"]["waveforms"] = {"mean": 0.0, "std": 1.0}
             write_json(other / "metrics.json", metrics)
         else:
             tensors = load_file(other / "model.safetensors")

@@ -54,9 +54,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     random = np.random.default_rng(2)
     for number, kind in enumerate(KIND):
         time = np.arange(3200 + 160 * (number % 3)) / 16000
-        wave = 0.3 * np.sin(2 * np.pi * [150, 500, 1500][kind] * time)
-        wave += random.normal(0, 0.05, len(time))
-        soundfile.write(folder / f"c{number:03d}.wav", wave, 16000)
+        waveform = 0.3 * np.sin(2 * np.pi * [150, 500, 1500][kind] * time)
+        waveform += random.normal(0, 0.05, len(time))
+        soundfile.write(folder / f"c{number:03d}.wav", waveform, 16000)
     return folder
 
 
@@ -150,9 +150,9 @@ def test_training_starts_from_the_features_of_the_frozen_encoder(
     """Clip by clip: neither the others of a batch nor their order matter."""
     frozen = encoder(models[model], mean=0.01, std=0.2)
     wanted = [7, 0, 5, 3, 2, 7, 1]
-    waves = [audio.read(clips.folder / clips.files[number]) for number in wanted]
-    assert len({len(wave) for wave in waves}) == 3
-    expected = torch.cat([frozen(wave[None]) for wave in waves])
+    waveforms = [audio.read(clips.folder / clips.files[number]) for number in wanted]
+    assert len({len(waveform) for waveform in waveforms}) == 3
+    expected = torch.cat([frozen(waveform[None]) for waveform in waveforms])
     adapted = AdaptedEncoder(frozen, clips, AdapterOptions(), 0)
     assert adapted.shape == (COUNT, 3, 32)
     found = adapted.batch(torch.tensor(wanted))

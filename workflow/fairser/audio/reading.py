@@ -27,11 +27,11 @@ class Batch:
 
     # Numbers of clips and their waveforms [B, sample] at 16 kHz; several pairs only if a header
     # states a wrong length.
-    waves: list[tuple[list[int], torch.Tensor]]
+    waveforms: list[tuple[list[int], torch.Tensor]]
     faults: dict[int, str]  # why clips can't be used, by their numbers
 
     def __len__(self) -> int:
-        return len(self.faults) + sum(len(numbers) for numbers, _ in self.waves)
+        return len(self.faults) + sum(len(numbers) for numbers, _ in self.waveforms)
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class Audio:
         faults = {}
         for number in numbers:
             try:
-                wave = self.read(number)
-                by_length[len(wave)].append((number, wave))
+                waveform = self.read(number)
+                by_length[len(waveform)].append((number, waveform))
             except InputError as fault:
                 faults[number] = str(fault)
         pairs = [zip(*clips, strict=True) for clips in by_length.values()]
-        return Batch([(list(n), torch.stack(waves)) for n, waves in pairs], faults)
+        return Batch([(list(n), torch.stack(waveforms)) for n, waveforms in pairs], faults)
 
     def length(self, number: int) -> float:
         """Seconds that will be read, by the file's header alone; 0 if it can't be read."""
@@ -113,7 +113,7 @@ class Audio:
                 pool.shutdown(wait=True, cancel_futures=True)
 
 
-def wave_statistics(clips: Audio, readers: int) -> tuple[float, float, dict[int, str]]:
+def waveform_statistics(clips: Audio, readers: int) -> tuple[float, float, dict[int, str]]:
     """Mean and standard deviation over the samples of all clips, and the faults of other clips.
 
     The sums are taken clip by clip in float64, in the order of the clips.
@@ -125,8 +125,8 @@ def wave_statistics(clips: Audio, readers: int) -> tuple[float, float, dict[int,
     with Progress(len(plan), "clips") as shown:
         for batch in clips.batches(plan, readers):
             faults |= batch.faults
-            for _, waves in batch.waves:
-                values = waves.double()
+            for _, waveforms in batch.waveforms:
+                values = waveforms.double()
                 total += float(values.sum())
                 squares += float(values.square().sum())
                 samples += values.numel()

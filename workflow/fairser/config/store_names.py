@@ -35,7 +35,7 @@ def store_settings(config: Config, section: str) -> dict[str, Any]:
     if loads_model(kind):
         settings |= {name: own[name] for name in ("model", "revision")}
         settings |= {name: config["extraction"][name] for name in ("precision", "store")}
-        settings |= {"waves": own.get("waves", "raw"), "pooling": POOLING}
+        settings |= {"waveforms": own.get("waveforms", "raw"), "pooling": POOLING}
     return settings
 
 
@@ -45,9 +45,9 @@ def store_name(config: Config, section: str) -> str:
     return f"{settings['kind']}-{_hash(settings, config)}"
 
 
-def waves_name(config: Config) -> str:
-    """Likewise of the statistics that the encoder's waves are standardised with."""
-    return f"waves-{_hash({'seconds': config['encoder']['seconds']}, config)}"
+def waveform_statistics_name(config: Config) -> str:
+    """Likewise of the statistics that the encoder's waveforms are standardised with."""
+    return f"waveforms-{_hash({'seconds': config['encoder']['seconds']}, config)}"
 
 
 def section_of(config: Config, name: str) -> str:

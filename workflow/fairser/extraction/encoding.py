@@ -25,7 +25,7 @@ def encode(
     """
     for batch in audio.batches(plan, readers):
         features, faults = [], dict(batch.faults)
-        for numbers, waveforms in batch.waves:
+        for numbers, waveforms in batch.waveforms:
             try:
                 with np.errstate(over="ignore"):  # values beyond float16 become infinite
                     values = encoder(waveforms).numpy().astype(dtype)

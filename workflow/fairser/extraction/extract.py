@@ -57,8 +57,8 @@ class StoreSource:
     def described(self) -> dict[str, Any]:
         """For the record of a store: settings, model with its commit, waveform statistics."""
         model = vars(self.model) | {"files": dict(self.model.files)} if self.model else None
-        waves = {"mean": self.mean, "std": self.std}
-        return {"settings": self.settings, "model": model, "waves": waves}
+        waveforms = {"mean": self.mean, "std": self.std}
+        return {"settings": self.settings, "model": model, "waveforms": waveforms}
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ def gather(folders: Sequence[Path], paths: dict[str, str]) -> None:
 
 def _joined(sources: list[dict[str, Any]], folders: Sequence[Path]) -> dict[str, Any]:
     """The record of the whole store: what all shards share, and sums of their numbers."""
-    same = {name: sources[0][name] for name in ("settings", "model", "waves", "shape")}
+    same = {name: sources[0][name] for name in ("settings", "model", "waveforms", "shape")}
     for source, folder in zip(sources, folders, strict=True):
         for name, value in same.items():
             if source[name] != value:

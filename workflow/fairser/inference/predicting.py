@@ -120,7 +120,7 @@ def load(folder: str | Path, device: str = "auto", model: str | Path | None = No
         )
     precision = saved.encoder.get("precision", "float32")
     options = saved.encoder.get("options", {})
-    settings = Settings(files, chosen.type, precision, **saved.waves, options=options)
+    settings = Settings(files, chosen.type, precision, **saved.waveforms, options=options)
     encoder: Any = make_encoder(saved.encoder["kind"], settings)
     if saved.adapters:
         _load_adapters(encoder.model, saved.adapters, tensors)

@@ -17,7 +17,7 @@ from fairser.methods.base import Method, find_method
 WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"
 FORMAT = 1  # of config.json
 # Settings of the features that a prediction can follow; the model is in a record of its own.
-SETTINGS = ("kind", "seconds", "options", "precision", "store", "waves", "pooling")
+SETTINGS = ("kind", "seconds", "options", "precision", "store", "waveforms", "pooling")
 MODEL = ("model", "revision")
 PRETRAINED = ("model", "revision", "commit", "files")
 RUN = "such as results/runs/METHOD/SOURCE/kK/foldF/seedS"
@@ -32,8 +32,8 @@ class SavedModel:
         classes: names of the C classes, in the order of the logits.
         threshold: a class is decided for above this probability.
         encoder: settings of its features: ``kind``, ``seconds`` and, with a pre-trained model,
-            ``precision``, ``store``, ``waves``.
-        waves: ``mean`` and ``std`` of the samples of the corpus.
+            ``precision``, ``store``, ``waveforms``.
+        waveforms: ``mean`` and ``std`` of the samples of the corpus.
         pretrained: record of the encoder's model: ``model``, ``revision``, ``commit``, ``files``
             with their SHA-256 and, in a run, ``folder``; None for an encoder without one.
         adapters: settings of the encoder's adapters, None where it was not trained.
@@ -43,7 +43,7 @@ class SavedModel:
     classes: tuple[str, ...]
     threshold: float
     encoder: dict[str, Any]
-    waves: dict[str, float]
+    waveforms: dict[str, float]
     pretrained: dict[str, Any] | None
     adapters: dict[str, Any] | None
 
@@ -127,7 +127,7 @@ def _of_run(folder: Path) -> SavedModel:
             classes=classes,
             threshold=1 / len(classes),  # as fairser.evaluation.metrics.positive
             encoder={name: v for name, v in made["settings"].items() if name not in MODEL},
-            waves=made.get("waves", {"mean": 0.0, "std": 1.0}),
+            waveforms=made.get("waveforms", {"mean": 0.0, "std": 1.0}),
             pretrained=made["model"],
             adapters=metrics["config"]["lora"] if own["finetune"] else None,
         )
@@ -153,7 +153,7 @@ def _of_package(folder: Path) -> SavedModel:
             classes=tuple(config["classes"]),
             threshold=float(config["threshold"]),
             encoder=dict(config["encoder"]),
-            waves={name: float(config["waves"][name]) for name in ("mean", "std")},
+            waveforms={name: float(config["waveforms"][name]) for name in ("mean", "std")},
             pretrained=config["pretrained"] and {n: config["pretrained"][n] for n in PRETRAINED},
             adapters=config["adapters"],
         )

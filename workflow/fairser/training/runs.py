@@ -26,7 +26,7 @@ def make_inputs(
 
     Args:
         given: input files of the job: ``features`` and ``clips`` of a store; if the encoder is
-            trained, its ``model`` and ``waves`` where it has them.
+            trained, its ``model`` and ``waveforms`` where it has them.
         settings: of the job: ``finetune`` (settings of the adapters, or None), ``standardise``;
             with adapters also ``encoder`` and ``audio``.
         table: clip table of the fold.
@@ -45,7 +45,7 @@ def make_inputs(
     from fairser.training.finetuning import AdapterOptions, FinetunedInputs
 
     torch.set_num_threads(threads)
-    source = StoreSource.read(settings["encoder"], given.get("model"), given.get("waves"))
+    source = StoreSource.read(settings["encoder"], given.get("model"), given.get("waveforms"))
     encoder: Any = source.encoder(config["device"])
     inputs = FinetunedInputs(
         encoder,

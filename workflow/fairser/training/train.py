@@ -36,7 +36,7 @@ class TrainingJob:
     Attributes:
         table: clip table of the fold, with the biased split.
         seed: of initial weights, batch order and the method's own draws.
-        grouping: groups of the fold's clips (:mod:`fairser.groups.grouping`), None for the source
+        grouping: groups of the fold's clips (:mod:`fairser.groups.base`), None for the source
             none.
         hyper: hyper-parameters of the method that are not at their defaults.
     """
