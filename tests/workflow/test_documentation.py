@@ -50,7 +50,6 @@ ELSEWHERE = {
     "workflow/test_documentation.py::test_targets_of_make": [
         "make test",
         "make lint",
-        'make test PYTEST="tests/unit tests/workflow/test_packaging.py"',
     ],
     "unit/corpora/test_download.py::test_everything_is_fetched_once": [
         "snakemake download_cremad",
