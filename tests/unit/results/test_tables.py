@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from fairser.config.extensions import extensions
+from fairser.config.extensions import extensions, use
 from fairser.core.errors import InputError
 from fairser.evaluation.bootstrap import (
     Bootstrap,
@@ -311,3 +311,16 @@ def test_a_readable_table_has_the_columns_of_the_paper() -> None:
 def test_a_table_without_a_run_is_refused() -> None:
     with pytest.raises(InputError, match=r"'grid\.methods'.*'tables'"):
         table2([], Bootstrap(100, 0, {}), [16])
+
+
+def test_a_plugin_with_a_run_for_each_k_is_shown_with_one_of_them(tmp_path: Path) -> None:
+    (tmp_path / "bins.py").write_text('SOURCE = {"k": "grid"}\n')
+    use([str(tmp_path)])
+    try:
+        bootstrap = Given(COLUMNS1)
+        runs = [bootstrap.run([0.1 * k] * 4, method="rw", source="bins", k=k) for k in (2, 4, 8)]
+        table = table1(runs, bootstrap, 4)
+        assert table.filter(source="bins")["f1"].to_list() == pytest.approx([0.4])
+        assert tables.configuration_name("rw", "bins", 4) == "RW bins 4"
+    finally:
+        use([])

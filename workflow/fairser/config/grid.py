@@ -72,11 +72,17 @@ def usable(method: str) -> list[str]:
     return [source for source in extensions("SOURCE") if uses(method, source)]
 
 
+def has_k_axis(source: str) -> bool:
+    """Whether a source has a run for each of ``grid.k``; False for one that is not there."""
+    known = extensions("SOURCE")
+    return source in known and known[source]["k"] == "grid"
+
+
 def group_numbers(config: Config, source: str) -> list[int]:
     """Numbers of groups of a source, each a run of its own."""
-    k = extension("SOURCE", source)["k"]
-    if k == "grid":
+    if has_k_axis(source):
         return list(config["grid"]["k"])
+    k = extension("SOURCE", source)["k"]
     if k == "attributes":
         return [prod(VALUES.get(name, 1) for name in config["sources"][source]["attributes"])]
     return [k]

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from fairser.config.grid import has_k_axis
 from fairser.config.schema import Config
 from fairser.core.words import counted
 from fairser.report.pages import Column, Mark, Page, PageCell, PageRow, cells
@@ -99,7 +100,7 @@ def _subgroups(config: Config, runs: Sequence[Run]) -> dict[str, str]:
         **lines,
         "Methods": _distinct(method_name(run["method"]) for run in runs),
         "Group sources": _distinct(run["source"] for run in runs),
-        "Numbers of clusters": said(grid["k"]) if "kmeans" in sources else "",
+        "Numbers of clusters": said(grid["k"]) if any(map(has_k_axis, sources)) else "",
         "Test folds": said(grid["folds"]),
         "Seeds": said(grid["seeds"]),
         "Training": _training("epochs", config["train"]),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fairser.config.extensions import extensions
+from fairser.config.grid import has_k_axis
 from fairser.config.schema import Config
 from fairser.core.words import joined
 from fairser.evaluation.bootstrap import Gap
@@ -76,7 +77,7 @@ class Subgroups(Grid):
         """Of Table 1, whose rows have a source, or of Table 2, whose rows have a K or none."""
         k = line.get("k", self.config["tables"]["table1_k"])
         source = line.get("source", "none" if k is None else "kmeans")
-        same = {"source": source, "k": k} if source == "kmeans" else {"source": source}
+        same = {"source": source, "k": k} if has_k_axis(source) else {"source": source}
         if line["method"] not in SUMMARIES:
             return self.runs.where(method=method_of(line["method"]), **same)
         found = self.runs.where(method=summarised_methods(), **same)

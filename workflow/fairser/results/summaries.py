@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from fairser.config.grid import has_k_axis
 from fairser.evaluation.bootstrap import Bootstrap, RunCounts
 from fairser.results.tables import TableRow, run_table
 
@@ -26,12 +27,12 @@ def summaries(runs: Sequence[RunCounts], bootstrap: Bootstrap) -> pl.DataFrame:
 def chosen(table: pl.DataFrame, method: str, source: str, k: int) -> pl.DataFrame:
     """The rows of ERM and of a configuration.
 
-    If the configuration is missing, the one with the smallest ``tpr_gap`` replaces it. Only the
-    source kmeans depends on ``k``.
+    If the configuration is missing, the one with the smallest ``tpr_gap`` replaces it. ``k``
+    counts for a source that has a run for each K.
     """
     others = table.filter(~pl.col("method").is_in(["erm", "random"]))
     wanted = others.filter(pl.col("method") == method, pl.col("source") == source)
-    wanted = wanted.filter((pl.col("source") != "kmeans") | (pl.col("k") == k))
+    wanted = wanted.filter(pl.lit(not has_k_axis(source)) | (pl.col("k") == k))
     if not wanted.height:
         wanted = others.sort("tpr_gap", *CONFIGURATION, nulls_last=True)
     found = pl.concat([table.filter(pl.col("method") == "erm"), wanted.head(1)])

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from fairser.config.extensions import extensions
+from fairser.config.grid import has_k_axis
 from fairser.core.errors import InputError
 from fairser.core.text import SIGNIFICANT
 from fairser.core.text import estimate as written
@@ -77,7 +78,7 @@ def ordered(constant: str, names: Iterable[str]) -> list[str]:
 def configuration_name(method: str, source: str, k: int) -> str:
     """Such as ``ERM``, ``RW annotated`` or ``RW kmeans 16``."""
     parts = [method_name(method), *([source] if source != "none" else [])]
-    return " ".join([*parts, str(k)] if source == "kmeans" else parts)
+    return " ".join([*parts, str(k)] if has_k_axis(source) else parts)
 
 
 def table_gaps(attributes: Sequence[str], variants: dict[str, str]) -> dict[str, Gap]:
@@ -96,9 +97,9 @@ def table_gaps(attributes: Sequence[str], variants: dict[str, str]) -> dict[str,
 def table1(runs: Sequence[RunCounts], bootstrap: Bootstrap, k: int) -> pl.DataFrame:
     """Table 1: a row per method and source, then ``Overall`` and ``Gain`` of each source.
 
-    The source kmeans is shown with this number of clusters.
+    A source that has a run for each number of clusters is shown with this one.
     """
-    shown = [run for run in runs if run.source != "kmeans" or run.k == k]
+    shown = [run for run in runs if not has_k_axis(run.source) or run.k == k]
     sources = ordered("SOURCE", (run.source for run in shown))
     rows = []
     for method in ordered("METHOD", (run.method for run in shown)):
