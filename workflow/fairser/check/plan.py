@@ -7,6 +7,7 @@ from typing import Any
 from fairser.check.report import Report
 from fairser.config import grid
 from fairser.config.configuration import OWN_FILES, check_audio
+from fairser.config.extensions import extensions
 from fairser.config.store_names import models_of
 from fairser.core.errors import InputError
 from fairser.core.words import counted, joined, shortened
@@ -95,7 +96,8 @@ def _describe_sources(
         for one in biased:
             with report.faults.gather():
                 check_clusters(max(ks), one.frame.filter(split="train").height)
-    lines = [f"{source} ({what})" for source, what in texts.items() if source in used]
+    known = extensions("SOURCE")
+    lines = [f"{name} ({texts.get(name, known[name]['title'])})" for name in known if name in used]
     report.add("groups from", ", ".join(lines))
     if "annotated" not in used and table.attributes:
         report.add("", f"'annotated' could use {', '.join(table.attributes)}")

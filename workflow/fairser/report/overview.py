@@ -5,6 +5,8 @@ from typing import Any
 
 import polars as pl
 
+from fairser.config.configuration import list_key
+from fairser.config.extensions import extension
 from fairser.config.grid import has_k_axis
 from fairser.config.schema import Config
 from fairser.core.words import counted
@@ -81,21 +83,20 @@ def configuration_page(config: Config, files: Sequence[str]) -> Page:
 
 def _subgroups(config: Config, runs: Sequence[Run]) -> dict[str, str]:
     grid, bias, corpus = config["grid"], config["bias"], config["corpus"]
-    place = corpus["manifest"] if corpus["kind"] == "manifest" else corpus["labels"]
     biased = "none" if bias["ratio"] is None else f"{bias['ratio']:g} : 1 by {bias['attribute']}"
     sources = {run["source"] for run in runs}
     lines = {
-        "Corpus": f"{CORPORA.get(corpus['kind'], corpus['kind'])} ({place})",
+        "Corpus": f"{CORPORA.get(corpus['kind'], corpus['kind'])} ({corpus[list_key(corpus)]})",
         "Bias of train and development": biased,
         "Encoder": _model(config["encoder"], [run["features"] for run in runs]),
     }
-    for source, section, name in (
-        ("pseudo", "pseudo", "Gender model (pseudo)"),
-        ("kmeans", "embedding", "Speaker embedding (kmeans)"),
-    ):
-        if source in sources:
-            made = [run["groups"] for run in runs if run["source"] == source]
-            lines[name] = _model(config[section], made)
+    for section, name in (("pseudo", "Gender model"), ("embedding", "Speaker embedding")):
+        using = [
+            source for source in sorted(sources) if extension("SOURCE", source)["needs"] == section
+        ]
+        if using:
+            made = [run["groups"] for run in runs if run["source"] in using]
+            lines[f"{name} ({', '.join(using)})"] = _model(config[section], made)
     return {
         **lines,
         "Methods": _distinct(method_name(run["method"]) for run in runs),
