@@ -108,7 +108,9 @@ def encoder_files(section):
     """The record of a section's model and the waveform statistics, where it needs them."""
     files = {"model": RECORDS[section]} if section in RECORDS else {}
     if store_settings(config, section).get("waveforms") == "corpus":
-        files["waveforms"] = f"{RESULTS}/features/{waveform_statistics_name(config)}.json"
+        files["waveforms"] = (
+            f"{RESULTS}/features/{waveform_statistics_name(config)}.json"
+        )
     return files
 
 
