@@ -158,6 +158,42 @@ def test_a_change_of_the_file_trains_its_method_anew(run: Workflow) -> None:
     file.write_text(text, encoding="utf-8")
 
 
+LISTED = """
+import polars as pl
+
+SOURCE = {
+    "settings": {
+        "path": {"type": "string", "format": "file", "default": "", "description": "A csv."},
+    },
+}
+
+
+def infer_groups(fold):
+    groups = pl.read_csv(fold.settings["path"], infer_schema=False)
+    clips = fold.table.frame.select("clip", "split", "speaker")
+    return clips.join(groups, on="speaker", maintain_order="left").drop("speaker")
+"""
+
+
+def test_a_source_depends_on_the_file_that_its_setting_names(run: Workflow) -> None:
+    (run.folder / "my_plugins/listed.py").write_text(LISTED, encoding="utf-8")
+    speakers = [f"{number:02d}" for number in range(12)]
+    table = pl.DataFrame({"speaker": speakers, "group": ["a", "b"] * 6})
+    table.write_csv(run.folder / "groups.csv")
+    grid = {"grid": {"methods": ["rw"], "sources": ["listed"], "folds": [1]}}
+    listed = run.changed(grid | {"sources": {"listed": {"path": "groups.csv"}}})
+    target = "results/groups/listed/k1/fold1.parquet"
+    listed.run(target)
+    assert set(pl.read_parquet(run.results / "groups/listed/k1/fold1.parquet")["group"]) == {
+        "a",
+        "b",
+    }
+    assert "infer_groups" not in listed.jobs(target)
+    table.with_columns(group=pl.lit("c")).write_csv(run.folder / "groups.csv")
+    assert listed.jobs(target)["infer_groups"] == 1
+    (run.folder / "my_plugins/listed.py").unlink()
+
+
 def test_the_script_that_reads_runs(run: Workflow, tmp_path: Path) -> None:
     (tmp_path / "class_f1.py").write_text(EXAMPLES["class_f1.py"], encoding="utf-8")
     command = [sys.executable, str(tmp_path / "class_f1.py"), str(run.results)]

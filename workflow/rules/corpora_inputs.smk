@@ -5,6 +5,8 @@ def label_files(_):
     """Files that the clip table is read from."""
     listed = configuration.list_key(CORPUS) == "manifest"
     own = [CORPUS["manifest"]] if listed else configuration.label_files(CORPUS)
+    settings = config["corpora"].get(CORPUS["kind"], {})
+    own += extension("CORPUS", CORPUS["kind"]).files(settings).values()
     return own + ([CORPUS["demographics"]] if CORPUS["demographics"] else [])
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fairser.config.configuration import resolve
+from fairser.config.configuration import check_inputs, resolve
 from fairser.config.declarations import COMMON, KINDS
 from fairser.config.extensions import extension, extensions, use
 from fairser.config.grid import configurations, usable
@@ -134,3 +134,16 @@ def test_a_function_that_is_missing(folder: Path) -> None:
     declare(folder, "empty", "SOURCE = {}\n")
     with pytest.raises(InputError, match="infer_groups"):
         extension("SOURCE", "empty").function("infer_groups")
+
+
+def test_files_that_settings_name(folder: Path) -> None:
+    setting = '{"type": ["string", "null"], "format": "file", "default": None, "description": "x"}'
+    declare(folder, "listed", f'SOURCE = {{"settings": {{"path": {setting}}}}}\n')
+    given = {"corpus": {"kind": "demo"}, "plugins": [str(folder)]}
+    check_inputs(resolve(given))
+    config = resolve(given | {"sources": {"listed": {"path": "nowhere.csv"}}})
+    assert extension("SOURCE", "listed").files(config["sources"]["listed"]) == {
+        "path": "nowhere.csv"
+    }
+    with pytest.raises(InputError, match=r"sources\.listed\.path.*nowhere\.csv"):
+        check_inputs(config)

@@ -22,6 +22,10 @@ OWN_FILES = {
 }
 
 
+# Sections with the settings of extensions that can name files.
+SETTINGS = {"SOURCE": "sources", "CORPUS": "corpora"}
+
+
 def resolve(config: Config) -> Config:
     """The configuration with every default filled in, checked against the schema.
 
@@ -80,6 +84,10 @@ def check_inputs(config: Config) -> None:
     corpus = config["corpus"]
     paths = {name: path for name, path, _ in _needed(config)}
     paths["corpus.demographics"] = corpus["demographics"]
+    for constant, key in SETTINGS.items():
+        for name, one in extensions(constant).items():
+            for setting, path in one.files(config[key].get(name, {})).items():
+                paths[f"{key}.{name}.{setting}"] = path
     made = (f"{made_folder(corpus)}/", llm.DEMO)
     lines = [
         not_there(key, path)

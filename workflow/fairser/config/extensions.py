@@ -20,7 +20,7 @@ folders that ``plugins`` of the configuration names.
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
@@ -113,6 +113,11 @@ class Extension:
                 "(docs/extending.md)."
             )
         return found
+
+    def files(self, settings: Mapping[str, Any]) -> dict[str, str]:
+        """Files that its settings name, by setting: those of the format ``file``."""
+        named = {n for n, part in self["settings"].items() if part.get("format") == "file"}
+        return {name: value for name, value in settings.items() if name in named and value}
 
     def defaults(self) -> dict[str, Any]:
         """Default of each of its settings."""
