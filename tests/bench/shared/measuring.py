@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).parents[3]
 sys.path += [path for path in (f"{ROOT}/workflow", f"{ROOT}/tests") if path not in sys.path]
 
-from fairser.core.provenance import commit, versions  # noqa: E402
+from fairser.core.provenance import commit, versions  # noqa: E402  after sys.path
 
 Row = dict[str, Any]
 

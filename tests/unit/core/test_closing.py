@@ -203,7 +203,7 @@ def logging_as_before() -> Iterator[None]:
 def test_the_error_of_a_job_that_really_failed(
     tmp_path: Path, error: BaseException, words: str
 ) -> None:
-    """What a job writes to its log is what is read back."""
+    """The message finds the error that a job writes to its log."""
     with pytest.raises(SystemExit), job(tmp_path / "job.log"):
         raise error
     assert last_error(str(tmp_path / "job.log")).startswith(words)

@@ -1,1 +1,1 @@
-"""Command lines for one's own work: one module a command, ``scripts/NAME.py`` runs it."""
+"""Commands: one module for each, and ``scripts/NAME.py`` runs it."""

@@ -136,7 +136,7 @@ def _message(fault: Any) -> str:
             f"'{key}' is {value!r}; it must be {bounds[fault.validator]} {fault.validator_value}."
         )
     if fault.validator == "uniqueItems":
-        return f"'{key}' is {value!r}; each entry may stand in it only once."
+        return f"'{key}' is {value!r}; each entry may appear only once."
     if fault.validator in ("minItems", "minLength"):
         return f"'{key}' is {value!r}; it needs at least {fault.validator_value} entry or letter."
     return f"'{key}': {fault.message}."

@@ -1,7 +1,6 @@
 """What a feature store is made from, and the folder name that follows from it.
 
-The jobs that make a store get exactly these settings: what they do not get can't change the
-content, and what they get changes the name.
+The jobs that make a store get exactly these settings, and each of them changes the folder's name.
 """
 
 import hashlib
@@ -19,7 +18,7 @@ SECTIONS = ("encoder", "embedding", "pseudo")
 
 
 def store_settings(config: Config, section: str) -> dict[str, Any]:
-    """Settings of a store: its kind, what is read of a clip and, with a model, which and how.
+    """Settings of a store: kind, seconds of a clip, options and, if it loads one, the model.
 
     Args:
         config: the resolved configuration.
@@ -40,13 +39,13 @@ def store_settings(config: Config, section: str) -> dict[str, Any]:
 
 
 def store_name(config: Config, section: str) -> str:
-    """Such as ``fbank-1a2b3c4d``: the kind, and a hash of the settings and the corpus."""
+    """Folder of a store: its kind, and a hash of settings and corpus (``fbank-1a2b3c4d``)."""
     settings = store_settings(config, section)
     return f"{settings['kind']}-{_hash(settings, config)}"
 
 
 def waveform_statistics_name(config: Config) -> str:
-    """Likewise of the statistics that the encoder's waveforms are standardised with."""
+    """Name of the file with the statistics that standardise the encoder's waveforms."""
     return f"waveforms-{_hash({'seconds': config['encoder']['seconds']}, config)}"
 
 

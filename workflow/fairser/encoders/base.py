@@ -1,4 +1,4 @@
-"""What an encoder is: pooled features of waveforms, whatever is inside."""
+"""The interface of encoders: pooled features of waveforms."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -65,7 +65,7 @@ def write_run(
     inputs: dict[str, Any],
     config: dict[str, Any],
 ) -> None:
-    """Write a run's predictions, model and history, and last its record: how it came about.
+    """Write a run's predictions, model and history, and, last, the record of how it was made.
 
     Args:
         paths: of ``predictions`` (parquet), ``model`` (safetensors), ``history`` (csv) and
