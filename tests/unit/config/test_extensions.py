@@ -102,6 +102,10 @@ def test_a_file_without_a_declaration_is_no_extension(folder: Path) -> None:
         ("mine", "METHOD = {'extends': 'nothing'}", "'nothing'"),
         ("mine", "METHOD = {'title': 'ERM'}", "title 'ERM'"),
         ("mine", "METRICS = {'mine': 3}", "'mine' is 3"),
+        ("mine", "METHOD = {'order': 'first'}", "'first'"),
+        ("mine", "METHOD = {'finetune': 1}", "'finetune'"),
+        ("mine", "METHOD = {'groups': ['any']}", "'groups'"),
+        ("mine", "SOURCE = {'k': 'some'}", "'some'"),
         ("mine", "METHOD = {'groups': 'some'}", "allowed: none, any, probabilities"),
         ("mine", "ENCODER = {'sections': ['encoder', 'decoder']}", "'decoder'"),
     ],
@@ -147,3 +151,25 @@ def test_files_that_settings_name(folder: Path) -> None:
     }
     with pytest.raises(InputError, match=r"sources\.listed\.path.*nowhere\.csv"):
         check_inputs(config)
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ({"type": "numbr", "default": 1, "description": "x"}, "numbr"),
+        ({"default": 1, "description": "x"}, "'type' or 'enum'"),
+    ],
+)
+def test_settings_are_properties_of_a_schema(part: dict, told: str, folder: Path) -> None:
+    declare(folder, "mine", f'METHOD = {{"settings": {{"power": {part!r}}}}}\n')
+    with pytest.raises(InputError, match=told) as caught:
+        resolve({"corpus": {"kind": "demo"}, "plugins": [str(folder)]})
+    assert "mine.py" in str(caught.value)
+    assert "'power'" in str(caught.value)
+
+
+def test_a_default_is_checked_as_a_value_is(folder: Path) -> None:
+    part = {"type": "number", "default": "x", "description": "x"}
+    declare(folder, "mine", f'METHOD = {{"settings": {{"power": {part!r}}}}}\n')
+    with pytest.raises(InputError, match=r"methods\.mine\.power"):
+        resolve({"corpus": {"kind": "demo"}, "plugins": [str(folder)]})

@@ -45,11 +45,13 @@ KINDS = {
     "CORPUS": Kind("corpus", "corpora", {"lists": "manifest", "made": False}),
     "METRICS": Kind("metric", "evaluation", {"kind": "performance", "better": "higher"}),
 }
+K_WORDS = ("grid", "attributes")  # in place of a number of groups
 # What the values of these keys may be; of lists each entry.
 ALLOWED: dict[str, tuple[Any, ...]] = {
     "groups": ("none", "any", "probabilities"),
     "fill": ("full", "left", "right", "top", "bottom"),
     "needs": (None, "embedding", "pseudo"),
+    "files": (None, "transformers", "ecapa"),
     "sections": ("encoder", "embedding", "pseudo"),
     "lists": ("manifest", "labels"),
     "kind": ("performance", "gap"),
@@ -90,6 +92,17 @@ def read_declarations(file: Path) -> list[tuple[str, str, dict[str, Any]]]:
     return found
 
 
+def _is_like(value: Any, default: Any) -> bool:
+    """Whether a value has the type of the default; what is None by default may be a text."""
+    return isinstance(value, str | None if default is None else type(default)) and (
+        isinstance(value, bool) == isinstance(default, bool)
+    )
+
+
+def _entries(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 def _checked(file: Path, constant: str, name: str, given: Any) -> dict[str, Any]:
     """A declaration with its defaults."""
     title, known = KINDS[constant].title, {**COMMON, **KINDS[constant].defaults}
@@ -106,9 +119,10 @@ def _checked(file: Path, constant: str, name: str, given: Any) -> dict[str, Any]
                 f"{file}: {constant} has no key '{key}'.{nearest(str(key), list(known))} "
                 f"Keys: {', '.join(known)}."
             )
+        if not _is_like(value, known[key]) and not (key == "k" and value in K_WORDS):
+            raise InputError(f"{file}: the '{key}' of {constant} is of the wrong type: {value!r}.")
         allowed = ALLOWED.get(key)
-        values = value if key == "sections" else [value]
-        if allowed and not set(values) <= set(allowed):
+        if allowed and any(one not in allowed for one in _entries(value)):
             raise InputError(
                 f"{file}: the '{key}' of {constant} is {value!r}; allowed: "
                 f"{', '.join(map(str, allowed))}."

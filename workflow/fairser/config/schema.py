@@ -11,6 +11,7 @@ methods, group sources, encoders, corpora and metrics come from the files that d
 """
 
 import os
+from collections.abc import Iterable
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -18,8 +19,8 @@ from typing import Any
 
 import yaml
 
-from fairser.config.extensions import FOLDERS, extension, extensions
-from fairser.core.errors import nearest
+from fairser.config.extensions import FOLDERS, Extension, extension, extensions
+from fairser.core.errors import InputError, nearest
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
@@ -53,6 +54,7 @@ def _extended(part: Any) -> Any:
     if "x-names" in part:
         found["enum"] = _names(*part["x-names"].split("."))
     if "x-settings" in part:
+        _check_settings(extensions(part["x-settings"]).values())
         group = {"type": "object", "additionalProperties": False, "default": {}}
         found["properties"] = {
             name: {"description": one["description"], **group, "properties": one["settings"]}
@@ -60,6 +62,23 @@ def _extended(part: Any) -> Any:
             if one["settings"]
         }
     return found
+
+
+def _check_settings(known: Iterable[Extension]) -> None:
+    """Refuse settings of the user's own files that are not properties of a JSON schema."""
+    for one in known:
+        for key, part in one["settings"].items() if one.own else ():
+            from jsonschema import Draft202012Validator, SchemaError
+
+            try:
+                Draft202012Validator.check_schema(part)
+            except SchemaError as error:
+                raise InputError(
+                    f"{one.file}: the setting '{key}' is not a property of a JSON schema: "
+                    f"{error.message}."
+                ) from error
+            if not {"type", "enum"} & set(part):
+                raise InputError(f"{one.file}: the setting '{key}' lacks 'type' or 'enum'.")
 
 
 def _names(constant: str, part: str | None = None) -> list[str]:
