@@ -2,6 +2,7 @@
 
 import json
 from math import isnan, sqrt
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import f1_score, hamming_loss
 
+from fairser.config.extensions import use
+from fairser.core.errors import InputError
 from fairser.evaluation.metrics import (
     RATES,
     class_counts,
+    class_gaps,
     fairness,
     or_none,
     performance,
@@ -219,3 +223,23 @@ def test_a_share_of_exactly_one_in_c_is_negative(classes: int, dtype: type) -> N
     uniform = np.full((1, classes), 1 / classes, dtype=dtype)
     assert not positive(uniform).any()
     assert positive(np.nextafter(uniform, dtype(1))).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "shape"),
+    [("performance", "counts.sum()", "[]"), ("gap", "overall.mean(axis=-1)", "[5]")],
+)
+def test_a_metric_of_another_shape_is_refused(
+    kind: str, body: str, shape: str, tmp_path: Path
+) -> None:
+    arguments = "counts" if kind == "performance" else "by_group, overall"
+    text = f"METRICS = {{'odd': {{'kind': '{kind}'}}}}\ndef odd({arguments}):\n    return {body}\n"
+    (tmp_path / f"odd_{kind}.py").write_text(text)
+    use([str(tmp_path)])
+    try:
+        counts = np.ones((5, 2, 3, 4))
+        with pytest.raises(InputError, match=rf"odd_{kind}\.py.*'odd'") as caught:
+            performance(counts[:, 0]) if kind == "performance" else class_gaps(counts, "ppr")
+        assert shape in str(caught.value)
+    finally:
+        use([])

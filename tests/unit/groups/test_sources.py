@@ -9,6 +9,8 @@ import pytest
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
+from fairser.config.extensions import use
+from fairser.core.errors import InputError
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.store import FeatureStore
 from fairser.groups.agreement import agreement, quality, quality_table
@@ -310,3 +312,24 @@ def test_groups_with_probabilities_are_numbered_as_their_columns() -> None:
     assert numbers.tolist() == [1, -1]
     assert found is not None and found.dtype == np.float32
     assert found.tolist() == [[0.25, 0.75], [0.5, 0.5]]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("fold.table.frame.select('clip', 'split')", "clip, split and group"),
+        ("fold.table.frame.select('clip', 'split', group=pl.lit(1))", "all of them text"),
+        ("fold.table.frame.select('clip', 'split', group='split').reverse()", "in the order"),
+        ("fold.table.frame.select('clip', 'split', group='split').head(3)", "have 3 rows"),
+    ],
+)
+def test_groups_of_a_plugin_that_do_not_fit_the_fold(body: str, told: str, tmp_path: Path) -> None:
+    text = f"import polars as pl\nSOURCE = {{}}\ndef infer_groups(fold):\n    return {body}\n"
+    (tmp_path / "mine.py").write_text(text)
+    use([str(tmp_path)])
+    try:
+        with pytest.raises(InputError, match=r"mine\.py") as caught:
+            infer_groups("mine", Fold(TABLE))
+        assert told in str(caught.value)
+    finally:
+        use([])

@@ -84,8 +84,9 @@ class Extension:
         """
         if not self.own:
             return import_module(self.module)
-        if self.module in sys.modules:
-            return sys.modules[self.module]
+        loaded = sys.modules.get(self.module)
+        if loaded and loaded.__file__ == str(self.file):  # not a file of this name elsewhere
+            return loaded
         spec = importlib.util.spec_from_file_location(self.module, self.file)
         if spec is None or spec.loader is None:
             raise InputError(f"{self.file}: not a Python file.")

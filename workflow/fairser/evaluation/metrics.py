@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairser.config.extensions import extension, extensions
+from fairser.core.errors import InputError
 
 METRICS = {
     "f1": {
@@ -146,7 +147,8 @@ def functions(kind: str) -> dict[str, Callable[..., Floats]]:
 
 def performance(counts: Floats) -> dict[str, Floats]:
     """Every metric of performance [...] of counts [..., C, 4] over all clips."""
-    return {name: metric(counts) for name, metric in functions("performance").items()}
+    found = {name: metric(counts) for name, metric in functions("performance").items()}
+    return _of_shape(found, counts.shape[:-2])
 
 
 def rates(counts: Floats) -> dict[str, Floats]:
@@ -168,10 +170,24 @@ def class_gaps(counts: Floats, rate: str) -> dict[str, Floats]:
     by_group = rates(counts)[rate]
     overall = rates(counts.sum(axis=-3))[rate]
     enough = (~np.isnan(by_group)).sum(axis=-2) >= 2
-    return {
-        name: np.where(enough, gap(by_group, overall), np.nan)
-        for name, gap in functions("gap").items()
-    }
+    gaps = {name: gap(by_group, overall) for name, gap in functions("gap").items()}
+    _of_shape(gaps, enough.shape)
+    return {name: np.where(enough, values, np.nan) for name, values in gaps.items()}
+
+
+def _of_shape(found: dict[str, Floats], shape: tuple[int, ...]) -> dict[str, Floats]:
+    """The values of metrics, if they have the shape that metrics of their kind have.
+
+    Raises:
+        InputError: others would be stretched over resamples and classes without notice.
+    """
+    for name, values in found.items():
+        if np.shape(values) != shape:
+            raise InputError(
+                f"{extension('METRICS', name).file}: the metric '{name}' gives values of the shape "
+                f"{list(np.shape(values))}; it needs {list(shape)}."
+            )
+    return found
 
 
 def class_mean(values: Floats, axis: int = -1) -> Floats:

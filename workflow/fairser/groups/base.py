@@ -12,6 +12,8 @@ import numpy as np
 import polars as pl
 
 from fairser.config.extensions import extension
+from fairser.core.errors import InputError
+from fairser.core.words import joined
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.store import FeatureStore, open_store
 from fairser.groups.probabilities import PREFIX, read_probabilities
@@ -56,7 +58,19 @@ def infer_groups(source: str, fold: Fold) -> pl.DataFrame:
     Raises:
         InputError: there is no such source, or it can't infer groups from this fold.
     """
-    groups: pl.DataFrame = extension("SOURCE", source).function("infer_groups")(fold)
+    one = extension("SOURCE", source)
+    groups: pl.DataFrame = one.function("infer_groups")(fold)
+    columns = ["clip", "split", "group"]
+    if not set(columns) <= set(groups.columns) or groups["group"].dtype != pl.String:
+        raise InputError(
+            f"{one.file}: its groups have the columns {groups.schema}; they need "
+            f"{joined(columns)}, all of them text."
+        )
+    if not groups["clip"].equals(fold.table.frame["clip"]):
+        raise InputError(
+            f"{one.file}: its groups have {groups.height} rows; they need one for each of the "
+            f"{fold.table.frame.height} clips of the fold, in the order of the clip table."
+        )
     return groups
 
 
