@@ -106,6 +106,7 @@ def test_a_file_without_a_declaration_is_no_extension(folder: Path) -> None:
         ("mine", "METHOD = {'finetune': 1}", "'finetune'"),
         ("mine", "METHOD = {'groups': ['any']}", "'groups'"),
         ("mine", "SOURCE = {'k': 'some'}", "'some'"),
+        ("mine", "SOURCE = {'k': 'attributes'}", "a setting 'attributes'"),
         ("mine", "METHOD = {'groups': 'some'}", "allowed: none, any, probabilities"),
         ("mine", "ENCODER = {'sections': ['encoder', 'decoder']}", "'decoder'"),
     ],
@@ -173,3 +174,9 @@ def test_a_default_is_checked_as_a_value_is(folder: Path) -> None:
     declare(folder, "mine", f'METHOD = {{"settings": {{"power": {part!r}}}}}\n')
     with pytest.raises(InputError, match=r"methods\.mine\.power"):
         resolve({"corpus": {"kind": "demo"}, "plugins": [str(folder)]})
+
+
+@pytest.mark.parametrize("plugins", ["my_plugins", 3, [3], None, {"a": 1}])
+def test_plugins_are_a_list_of_folders(plugins: object) -> None:
+    with pytest.raises(InputError, match="'plugins' is"):
+        resolve({"corpus": {"kind": "demo"}, "plugins": plugins})

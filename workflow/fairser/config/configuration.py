@@ -20,8 +20,6 @@ OWN_FILES = {
     "embedding": ("features", "clips"),
     "pseudo": ("probabilities",),
 }
-
-
 # Sections with the settings of extensions that can name files.
 SETTINGS = {"SOURCE": "sources", "CORPUS": "corpora"}
 
@@ -36,7 +34,8 @@ def resolve(config: Config) -> Config:
     valid = isinstance(folders, list) and all(isinstance(folder, str) for folder in folders)
     use(folders if valid else [])  # the schema refuses what is not a list of texts
     resolved = fill(config)
-    resolved["plugins"] = [str(Path(folder).absolute()) for folder in resolved["plugins"]]
+    if valid:
+        resolved["plugins"] = [str(Path(folder).absolute()) for folder in resolved["plugins"]]
     lines = faults(resolved)
     if not lines:
         _fill_paths(resolved["corpus"])

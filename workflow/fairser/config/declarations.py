@@ -131,4 +131,6 @@ def _checked(file: Path, constant: str, name: str, given: Any) -> dict[str, Any]
         lacking = {"description", "default"} - set(part if isinstance(part, dict) else ())
         if lacking:
             raise InputError(f"{file}: the setting '{key}' lacks {' and '.join(sorted(lacking))}.")
+    if given.get("k") == "attributes" and "attributes" not in given.get("settings", {}):
+        raise InputError(f"{file}: with 'k': 'attributes' it needs a setting 'attributes'.")
     return deepcopy(known) | {"title": name} | given
