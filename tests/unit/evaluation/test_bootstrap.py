@@ -317,7 +317,15 @@ def test_holm_rejects_what_the_step_down_procedure_rejects(seed: int) -> None:
 def test_counts_are_read_with_their_cells(tmp_path: Path) -> None:
     paths = []
     for seed in (0, 1):
-        run = {"method": "rw", "source": "kmeans", "k": 4, "fold": 2, "seed": seed, "f1": 0.5}
+        run = {
+            "task": "multi_label",
+            "method": "rw",
+            "source": "kmeans",
+            "k": 4,
+            "fold": 2,
+            "seed": seed,
+            "f1": 0.5,
+        }
         paths.append((tmp_path / f"{seed}.json", tmp_path / f"{seed}.parquet"))
         paths[-1][0].write_text(json.dumps(run))
         run_of(seed).counts.write_parquet(paths[-1][1])

@@ -12,6 +12,7 @@ import polars as pl
 from fairser.core.errors import InputError
 from fairser.core.files import read_json
 from fairser.core.words import joined
+from fairser.corpora.clips import MULTI
 from fairser.evaluation.bootstrap import RunCounts
 from fairser.evaluation.metrics import COUNTS
 
@@ -36,7 +37,7 @@ SHOWN_LETTERS = 40  # of a value
 Cell = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class StoredRun(RunCounts):
     """A finished run with its study and cell (:data:`CELLS`), and metrics.json as ``record``.
 
@@ -93,7 +94,8 @@ def _read(path: Path) -> StoredRun:
     if lost := {"speaker", "class", *COUNTS} - set(counts.columns):
         raise InputError(f"{table}: missing columns {joined(sorted(lost))}; {again}.")
     method, source, k = cell if study == "subgroups" else (cell[2], cell[1], cell[3])
-    return StoredRun(method, source, k, *place, counts, path.parent, study, cell, record)
+    run = RunCounts(method, source, k, *place, counts, record.get("task", MULTI))
+    return StoredRun(**vars(run), folder=path.parent, study=study, cell=cell, record=record)
 
 
 def check_comparable(a: Sequence[StoredRun], b: Sequence[StoredRun]) -> None:

@@ -38,12 +38,13 @@ COMMON |= {"settings": {}}
 METHOD = {"groups": "none", "finetune": False, "summary": False, "colour": None, "fill": "full"}
 SOURCE = {"k": 1, "needs": None, "probabilities": False, "marker": None}
 ENCODER = {"sections": ["encoder"], "files": None, "standardise": True, "finetune": False}
+METRIC = {"kind": "performance", "better": "higher", "task": "any"}
 KINDS = {
     "METHOD": Kind("method", "methods", METHOD),
     "SOURCE": Kind("group source", "groups", SOURCE),
     "ENCODER": Kind("encoder", "encoders", ENCODER),
     "CORPUS": Kind("corpus", "corpora", {"lists": "manifest", "made": False}),
-    "METRICS": Kind("metric", "evaluation", {"kind": "performance", "better": "higher"}),
+    "METRICS": Kind("metric", "evaluation", METRIC),
 }
 K_WORDS = ("grid", "attributes")  # in place of a number of groups
 # What the values of these keys may be; of lists each entry.
@@ -56,6 +57,7 @@ ALLOWED: dict[str, tuple[Any, ...]] = {
     "lists": ("manifest", "labels"),
     "kind": ("performance", "gap"),
     "better": ("higher", "lower"),
+    "task": ("any", "multi_label", "single_label"),
 }
 
 

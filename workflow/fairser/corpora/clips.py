@@ -12,7 +12,11 @@ one column per class      label value of the class, float64; the values of a row
 ``majority``              the class whose value is above 0.5, or null
 one per attribute         demographic group of the clip as text (``gender``, ``race``, ...), or null
 ``age_years``             age as a number, where the corpus has it
+``test_set``              name of the test set of a test clip, where the corpus has several; or null
 ========================  =======================================================================
+
+The file's metadata hold the task: ``single_label`` where each clip has one class, so that the most
+probable class is predicted, or ``multi_label``, where every class above 1 / C is.
 
 A reader ends with :func:`build`. The helpers for readers, here and in
 :mod:`fairser.corpora.demographics`, raise the first fault of a file; with one :class:`Faults`
@@ -20,7 +24,7 @@ passed to all of them, ``build`` raises all faults together.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -28,13 +32,18 @@ import polars as pl
 from fairser.core.csv_files import require_columns
 from fairser.core.errors import InputError
 from fairser.core.files import complete
+from fairser.core.words import counted, joined, shortened
 from fairser.corpora.faults import AT_ONCE, Faults
 from fairser.corpora.names import clip_name
 
 SPLITS = ("train", "development", "test")
 KEYS = ("clip", "file", "speaker", "fold", "split")
 AGE_YEARS = "age_years"
+TEST_SET = "test_set"
+OPTIONAL = (AGE_YEARS, TEST_SET)  # columns after the attributes
+MULTI, SINGLE = "multi_label", "single_label"
 MAJORITY_THRESHOLD = 0.5
+SHOWN = 3  # clips that a message names
 # Label values are shares printed with six digits: a correct row sums to 1 within 1e-5; a row of
 # percentages or counts, or one that lacks a rater, does not.
 SUM_TOLERANCE = 0.005
@@ -42,11 +51,12 @@ SUM_TOLERANCE = 0.005
 
 @dataclass(frozen=True)
 class ClipTable:
-    """A clip table (``frame``) with the names of its class and demographic columns."""
+    """A clip table (``frame``), the names of its class and demographic columns, and its task."""
 
     frame: pl.DataFrame
     classes: tuple[str, ...]
     attributes: tuple[str, ...]
+    task: str = MULTI
 
     @property
     def folds(self) -> list[int]:
@@ -72,11 +82,28 @@ class ClipTable:
 
     def replace(self, frame: pl.DataFrame) -> "ClipTable":
         """A table of other rows with the same roles."""
-        return ClipTable(frame, self.classes, self.attributes)
+        return replace(self, frame=frame)
+
+    def with_task(self, task: str | None, origin: str | Path) -> "ClipTable":
+        """The table with a task (``corpus.task``); None keeps the one that the labels have.
+
+        Raises:
+            InputError: the task is ``single_label``, but a clip has several classes.
+        """
+        if task == SINGLE:
+            values = self.clips().with_columns(pl.max_horizontal(self.classes).alias("largest"))
+            same = pl.sum_horizontal(pl.col(self.classes) == pl.col("largest"))
+            if tied := values.filter(same > 1)["clip"].to_list():
+                raise InputError(
+                    f"{origin}: 'corpus.task' is {SINGLE}, but {counted(len(tied), 'clip')} "
+                    f"({joined(shortened(tied, SHOWN))}) have several classes with the largest "
+                    f"label value. Remove these clips, or set 'corpus.task' to {MULTI}."
+                )
+        return replace(self, task=task or self.task)
 
     def write(self, path: str | Path) -> None:
         with complete(path) as temporary:
-            self.frame.write_parquet(temporary)
+            self.frame.write_parquet(temporary, metadata={"task": self.task})
 
     @classmethod
     def read(cls, path: str | Path) -> "ClipTable":
@@ -84,8 +111,9 @@ class ClipTable:
         frame = pl.read_parquet(path)
         columns = frame.columns
         end = columns.index("majority")
-        attributes = [name for name in columns[end + 1 :] if name != AGE_YEARS]
-        return cls(frame, tuple(columns[len(KEYS) : end]), tuple(attributes))
+        attributes = [name for name in columns[end + 1 :] if name not in OPTIONAL]
+        task = pl.read_parquet_metadata(path)["task"]
+        return cls(frame, tuple(columns[len(KEYS) : end]), tuple(attributes), task)
 
 
 def build(
@@ -106,7 +134,7 @@ def build(
         faults: those that the reader found before; all are raised together.
     """
     found = faults or Faults()
-    clash = set(classes) & {*KEYS, *attributes, "majority", AGE_YEARS}
+    clash = set(classes) & {*KEYS, *attributes, "majority", *OPTIONAL}
     if clash:
         found.add(f"{origin}: a class cannot have the name of another column: {clash}.")
         found.raise_all()
@@ -121,9 +149,10 @@ def build(
         pl.when(pl.col(name) > MAJORITY_THRESHOLD).then(pl.lit(name)) for name in classes
     )
     columns = [*KEYS, *classes, "majority", *attributes]
-    columns += [AGE_YEARS] if AGE_YEARS in frame.columns else []
+    columns += [name for name in OPTIONAL if name in frame.columns]
     table = frame.with_columns(majority.alias("majority")).select(columns).sort("fold", "clip")
-    return ClipTable(table, tuple(classes), tuple(attributes))
+    one_class = table.select((pl.max_horizontal(classes) == 1).all()).item()
+    return ClipTable(table, tuple(classes), tuple(attributes), SINGLE if one_class else MULTI)
 
 
 def fold_numbers(frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fairser.core.files import read_json
+from fairser.corpora.clips import MULTI
 from fairser.evaluation.metrics import (
     COUNTS,
     Floats,
@@ -47,6 +48,7 @@ class RunCounts:
     fold: int
     seed: int
     counts: pl.DataFrame
+    task: str = MULTI
 
 
 def read_counts(metrics: Iterable[str], counts: Iterable[str]) -> list[RunCounts]:
@@ -55,7 +57,7 @@ def read_counts(metrics: Iterable[str], counts: Iterable[str]) -> list[RunCounts
     for run, table in zip(metrics, counts, strict=True):
         record = read_json(run)
         cell = {name: record[name] for name in ("method", "source", "k", "fold", "seed")}
-        runs.append(RunCounts(**cell, counts=pl.read_parquet(table)))
+        runs.append(RunCounts(**cell, counts=pl.read_parquet(table), task=record["task"]))
     return runs
 
 
@@ -97,7 +99,7 @@ class Bootstrap:
             if known.height:
                 parts = known.partition_by(attribute, maintain_order=True)
                 by_group[attribute] = np.stack([totals(part) for part in parts], axis=1)
-        values = performance(totals(run.counts))
+        values = performance(totals(run.counts), run.task)
         for name, gap in self.gaps.items():
             values[name] = np.full(len(weights), NAN)
             if gap.attribute in by_group:

@@ -2,18 +2,19 @@
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from fairser.core.errors import InputError
-from fairser.corpora.clips import ClipTable
+from fairser.corpora.clips import SINGLE, ClipTable
 from fairser.evaluation.metrics import (
     COUNTS,
     Labels,
     class_counts,
+    decide,
     fairness,
     or_none,
     performance,
-    positive,
     rates,
 )
 
@@ -27,16 +28,19 @@ def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -
         split: the split to evaluate.
 
     Returns:
-        ``clips``, every metric of performance, ``f1_by_class`` and, by attribute, ``attributes``
-        (see :func:`fairser.evaluation.metrics.fairness`).
+        ``task``, ``clips``, every metric of performance of the task, ``f1_by_class`` and, by
+        attribute, ``attributes`` (see :func:`fairser.evaluation.metrics.fairness`). With one label
+        per clip also ``confusion``: clips by class and predicted class.
     """
     truth, labels, predicted = _decisions(predictions, table, split)
     classes = list(table.classes)
     counts = class_counts(labels, predicted)
     return {
+        "task": table.task,
         "clips": truth.height,
-        **{name: or_none(value) for name, value in performance(counts).items()},
+        **{name: or_none(value) for name, value in performance(counts, table.task).items()},
         "f1_by_class": dict(zip(classes, map(or_none, rates(counts)["f1"]), strict=True)),
+        **({"confusion": _confusion(labels, predicted, classes)} if table.task == SINGLE else {}),
         "attributes": {
             name: fairness(labels, predicted, truth[name].to_list(), classes)
             for name in table.attributes
@@ -70,6 +74,15 @@ def speaker_counts(
     return pl.concat(parts).group_by(*keys, "class", maintain_order=True).agg(sums)
 
 
+def _confusion(labels: Labels, predicted: Labels, classes: list[str]) -> dict[str, dict[str, int]]:
+    """Clips by class and predicted class, of one-hot decisions [N, C]."""
+    matrix = labels.astype(np.int64).T @ predicted.astype(np.int64)
+    return {
+        name: dict(zip(classes, row.tolist(), strict=True))
+        for name, row in zip(classes, matrix, strict=True)
+    }
+
+
 def _decisions(
     predictions: pl.DataFrame, table: ClipTable, split: str
 ) -> tuple[pl.DataFrame, Labels, Labels]:
@@ -81,5 +94,7 @@ def _decisions(
             f"The predictions hold {found.height} clips of {split}, the fold has {truth.height}, "
             "and they are not the same; make the predictions again from this split."
         )
-    labels = positive(truth.select(table.classes).to_numpy())
-    return truth, labels, positive(found.select(table.classes).to_numpy())
+    labels, predicted = (
+        decide(frame.select(table.classes).to_numpy(), table.task) for frame in (truth, found)
+    )
+    return truth, labels, predicted
