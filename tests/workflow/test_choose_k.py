@@ -19,12 +19,13 @@ def test_choose_k_is_made_from_the_embeddings_alone(copied: Workflow) -> None:
     jobs = asked.jobs("results/choose_k.csv")
     assert jobs["cluster_stability"] == 2
     assert not {"infer_groups", "train", "table1"} & set(jobs)
-    asked.run("results/choose_k.csv")
+    told = asked.run("results/choose_k.csv")
     table = pl.read_csv(copied.results / "choose_k.csv")
     assert table["k"].to_list() == [2, 3]
     assert table["folds"].to_list() == [2, 2]
     text = (copied.results / "choose_k.md").read_text()
     assert "Recommended: K = " in text or "No K is recommended" in text
+    assert text.split("\n\n")[1] in told  # at the end of the run, too
     for kind in ("svg", "png"):
         assert (copied.results / f"figures/choose_k.{kind}").stat().st_size > 1000
     found = json.loads((copied.results / "choose_k/fold2.json").read_text())

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from fairser.core.closing import (
@@ -20,6 +21,7 @@ from fairser.core.closing import (
 )
 from fairser.core.errors import InputError
 from fairser.core.jobs import job
+from fairser.results.writing import write_table as write_k
 
 REPORT = "snakemake report --configfile config.yaml"
 COMMAND = "snakemake --configfile config.yaml 'my own.yaml'"
@@ -73,6 +75,17 @@ def test_no_headline_without_erm_or_gaps(rows: list[dict[str, str]]) -> None:
 def made(folder: Path, *files: str) -> Made:
     """A run that made files below a folder, which is given with a slash."""
     return Made(str(folder), [*(f"{folder}//{file}" for file in files), "a.wav"], 125.0, REPORT)
+
+
+def test_the_recommended_k_and_its_reason_are_told(tmp_path: Path) -> None:
+    table = pl.DataFrame({"k": [2, 4]})
+    write_k(tmp_path / "choose_k.csv", table, table, "Recommended: K = 4, because.\n\nk: number")
+    told = success(made(tmp_path, "choose_k.csv", "choose_k.md"), "gender", synthetic=False)
+    assert told.splitlines()[2] == "Recommended: K = 4, because."
+    assert "k: number" not in told
+    assert "Recommended" not in success(made(tmp_path, "table1.md"), "gender", synthetic=False)
+    latex = (tmp_path / "choose_k.tex").read_text().splitlines()
+    assert latex[:3] == ["% Recommended: K = 4, because.", "% ", "% k: number"]
 
 
 def write_table(folder: Path) -> None:

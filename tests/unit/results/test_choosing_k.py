@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest, zscore
 
 from fairser.groups.cluster_stability import Draws, measure
 from fairser.results import choosing_k
-from fairser.results.choosing_k import choose, readable, recommended, verdict
+from fairser.results.choosing_k import choose, needed, readable, recommended, verdict
 from unit.groups.test_cluster_stability import corpus
 
 CLIPS, SPEAKERS = 30, 5
@@ -34,17 +35,47 @@ def test_the_table_by_hand() -> None:
     two, four = table.to_dicts()
     assert two["stability"] == pytest.approx(0.7)
     assert two["stability_std"] == pytest.approx(np.std([0.8, 0.6], ddof=1))
-    assert (two["reference"], two["reference_high"]) == pytest.approx((0.7, 0.8))
-    assert two["corrected"] == pytest.approx((0.2 / 0.4 - 0.2 / 0.2) / 2)
+    # The largest standardised reference is the mean of 0.7 and 0.9 at K = 2.
+    assert (two["reference"], two["needed"]) == pytest.approx((0.7, 0.8))
     assert (two["large_enough"], two["stands_out"], two["recommended"]) == (True, False, False)
     assert four["corrected"] == pytest.approx((0.4 / 0.7 + 0.6 / 0.7) / 2)
-    assert four["reference_high"] == pytest.approx(0.3)
+    largest = zscore([0.7, 0.6, 0.8])[2]
+    assert four["needed"] == pytest.approx(
+        np.mean([0.8, 0.3, 0.3]) + largest * np.std([0.8, 0.3, 0.3])
+    )
     assert (four["smallest_clips"], four["smallest_speakers"], four["folds"]) == (30, 5, 2)
     assert (four["large_enough"], four["stands_out"], four["recommended"]) == (True, True, True)
-    assert verdict(table, CLIPS, SPEAKERS) == "Recommended: K = 4."
+    assert verdict(table, CLIPS, SPEAKERS) == (
+        "Recommended: K = 4, which has the best corrected stability. Left out: K = 2, no more "
+        "stable than corpora without groups."
+    )
     line = readable(table).row(1, named=True)
-    assert (line["stability"], line["reference"]) == ("0.800 (0.141)", "0.300 [0.300]")
+    assert (line["stability"], line["reference"]) == ("0.800 (0.141)", "0.300 [0.755]")
     assert line["recommended"] == "yes"
+
+
+def test_without_groups_some_k_stands_out_once_in_21() -> None:
+    """Whatever the scales of the numbers of clusters; comparing each K alone finds far more."""
+    draw = np.random.default_rng(0)
+    repetitions, passed, alone = 2000, 0, 0
+    for _ in range(repetitions):
+        common = draw.standard_normal(21)  # what makes a corpus stable at every K
+        own = draw.gumbel(size=(5, 21))
+        values = 0.5 + np.array([0.2, 0.1, 0.05, 0.02, 0.01])[:, None] * (common + own)
+        passed += bool((values[:, 0] > needed(values)).any())
+        alone += bool((values[:, 0] > values[:, 1:].max(axis=1)).any())
+    assert binomtest(passed, repetitions, 1 / 21).pvalue > 0.01
+    assert alone / repetitions > 0.1
+
+
+def test_groups_that_are_there_are_found_at_any_k() -> None:
+    draw = np.random.default_rng(0)
+    for place in range(5):
+        values = draw.normal(0.4, 0.05, (5, 21))
+        values[place, 0] = 0.8
+        numbers = [number(k, row[0], row[1:].tolist()) for k, row in enumerate(values, 2)]
+        table = choose([fold(*numbers)] * 2, CLIPS, SPEAKERS)
+        assert table.filter("stands_out")["k"].to_list() == [place + 2]
 
 
 def candidate(k: int, corrected: float, spread: float = 0.0, **flags: bool) -> dict[str, Any]:
@@ -66,6 +97,19 @@ def candidate(k: int, corrected: float, spread: float = 0.0, **flags: bool) -> d
 def test_the_rule(rows: list[dict[str, Any]], expected: int | None) -> None:
     assert recommended(rows) == expected
     assert recommended(rows[::-1]) == expected
+
+
+def test_the_verdict_names_the_best_and_what_is_left_out() -> None:
+    none = [0.2] * 20
+    rest = [number(8, 0.9, none, clips=29), number(16, 0.9, none, speakers=4)]
+    first = fold(number(2, 0.7, none), number(4, 0.62, none), *rest)
+    second = fold(number(2, 0.6, none), number(4, 0.62, none), *rest)
+    told = verdict(choose([first, second], CLIPS, SPEAKERS), CLIPS, SPEAKERS)
+    assert told == (
+        "Recommended: K = 4, the largest whose corrected stability is within one standard error of "
+        "the best, that of K = 2. Left out: K = 8, 16, a group of fewer than 30 clips or 5 "
+        "speakers."
+    )
 
 
 def test_one_fold_has_no_standard_error() -> None:
@@ -107,7 +151,9 @@ def test_voices_without_groups_recommend_none() -> None:
     table = choose(measured(2, centres=1), CLIPS, SPEAKERS)
     assert table.filter("recommended").height == 0
     largest = table.filter("large_enough")["k"].max()
-    assert f"K up to {largest}" in verdict(table, CLIPS, SPEAKERS)
+    told = verdict(table, CLIPS, SPEAKERS)
+    assert told.startswith("No K is recommended. Left out: K = 2, ")
+    assert f"{largest}, no more stable" in told
 
 
 def test_groups_that_are_all_too_small() -> None:

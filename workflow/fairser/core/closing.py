@@ -53,6 +53,9 @@ def success(made: Made, attribute: str, synthetic: bool) -> str:
     if folder / "table1.csv" in files:
         with (folder / "table1.csv").open(encoding="utf-8", newline="") as file:
             lines += headline(list(csv.DictReader(file)), attribute)
+    if folder / "choose_k.md" in files:
+        _, said, *_ = (folder / "choose_k.md").read_text(encoding="utf-8").split("\n\n")
+        lines.append(said)
     lines += [SYNTHETIC] if synthetic and found["run"][0] else []
     lines += [f"  {name}s: {folder}/{place}" for name, (paths, place) in found.items() if paths]
     page = folder / "report.html"

@@ -45,7 +45,7 @@ def write_table(
     with complete(path) as temporary:
         table.write_csv(temporary)
     write_text(Path(path).with_suffix(".md"), markdown(read) + (f"\n{legend}\n" if legend else ""))
-    comment = f"% {legend}\n" if legend else ""
+    comment = "".join(f"% {line}\n" for line in legend.splitlines())
     write_text(Path(path).with_suffix(".tex"), comment + latex(read))
 
 
