@@ -114,8 +114,8 @@ def check_audio(corpus: Config) -> None:
         )
 
 
-def check_results(folder: str | Path) -> None:
-    """Refuse a results folder that can't be made or written to; nothing is created.
+def check_folder(key: str, folder: str | Path) -> None:
+    """Refuse a folder that can't be made or written to; nothing is created.
 
     Raises:
         InputError: names the folder or the part of its path that is in the way.
@@ -124,7 +124,7 @@ def check_results(folder: str | Path) -> None:
     existing = next(p for p in (path, *path.absolute().parents) if p.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(
-            f"'results' is '{folder}', but '{existing}' is a file or can't be written to. Name "
+            f"'{key}' is '{folder}', but '{existing}' is a file or can't be written to. Name "
             "another folder or have its permissions changed."
         )
 
