@@ -4,6 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 SIGNIFICANT = 0.05  # level of every corrected p-value
+# A group of a test set needs as many speakers for an interval or a p-value. A bootstrap over fewer
+# draws too few different samples, and one speaker decides the result.
+FEWEST = 5
 
 
 def is_significant(p: float | None) -> bool:
