@@ -1,6 +1,7 @@
 """Rule clip_table: read the corpus into the clip table."""
 
 from fairser.core.jobs import job, logger
+from fairser.corpora.people import is_nobody
 from fairser.corpora.readers import read_corpus
 
 with job(snakemake.log[0]):
@@ -10,4 +11,6 @@ with job(snakemake.log[0]):
     logger.info(
         "%d clips, %d speakers, folds %s", clips.height, clips["speaker"].n_unique(), table.folds
     )
+    logger.info("%d clips without a speaker", clips.filter(is_nobody()).height)
     logger.info("classes %s; attributes %s", table.classes, table.attributes)
+    logger.info("task %s", table.task)

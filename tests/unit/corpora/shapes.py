@@ -232,14 +232,17 @@ def _emosuperb(folder: Path, about: str, classes: Sequence[str], rows: Rows, see
         names = ("EmoAct", "EmoVal") if "NNIME" in about else DIMENSIONS
         dimensions = dict.fromkeys(names, 3.0)
         made.append(dict([first]) | dict(labels) | dimensions | dict(others))
+    corpus = {"kind": "emosuperb", "labels": str(folder), "audio": str(folder)}
     if "fold" not in rows[0]:
-        return {"kind": "emosuperb", "labels": str(write_labels(folder, made))}
+        write_labels(folder, made)
+        return corpus
     folds = sorted({row["fold"] for row in rows})
     files = []
     for fold in folds:
         splits = {fold: "Test", fold % len(folds) + 1: "Development"}
         files.append([_split(row, splits) for row in made])
-    return {"kind": "emosuperb", "labels": str(write_labels(folder, *files))}
+    write_labels(folder, *files)
+    return corpus
 
 
 def _split(row: dict[str, Any], splits: dict[int, str]) -> dict[str, Any]:

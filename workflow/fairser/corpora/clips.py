@@ -5,14 +5,14 @@ One row for each clip and fold, in parquet, with the columns in this order:
 ========================  =======================================================================
 ``clip``                  name of the clip, unique within a fold
 ``file``                  audio file, relative to the corpus' audio folder
-``speaker``               text; the unit of splits and of the bootstrap
+``speaker``               text; a person: the unit of splits and of the bootstrap
 ``fold``                  1, 2, ...
 ``split``                 ``train``, ``development`` or ``test`` in this fold
 one column per class      label value of the class, float64; the values of a row sum to 1
 ``majority``              the class whose value is above 0.5, or null
 one per attribute         demographic group of the clip as text (``gender``, ``race``, ...), or null
 ``age_years``             age as a number, where the corpus has it
-``test_set``              name of the test set of a test clip, where the corpus has several; or null
+``test_set``              test set of a test clip (``test1``), where the corpus names any; or null
 ========================  =======================================================================
 
 The file's metadata hold the task: ``single_label`` where each clip has one class, so that the most
@@ -35,11 +35,13 @@ from fairser.core.files import complete
 from fairser.core.words import counted, joined, shortened
 from fairser.corpora.faults import AT_ONCE, Faults
 from fairser.corpora.names import clip_name
+from fairser.corpora.people import check_people
 
 SPLITS = ("train", "development", "test")
 KEYS = ("clip", "file", "speaker", "fold", "split")
 AGE_YEARS = "age_years"
 TEST_SET = "test_set"
+NAMED_TEST = r"^test[\d\s_-]"  # such as Test1 and test_phone; not `tests`, which is a mistake
 OPTIONAL = (AGE_YEARS, TEST_SET)  # columns after the attributes
 MULTI, SINGLE = "multi_label", "single_label"
 MAJORITY_THRESHOLD = 0.5
@@ -74,7 +76,8 @@ class ClipTable:
 
     def clips(self) -> pl.DataFrame:
         """One row per clip (clip, file, speaker, class values, majority, attributes), by name."""
-        return self.frame.unique("clip", keep="first").drop("fold", "split").sort("clip")
+        of_fold = ["fold", "split", *({TEST_SET} & set(self.frame.columns))]
+        return self.frame.unique("clip", keep="first").drop(of_fold).sort("clip")
 
     def without(self, clips: Collection[str]) -> "ClipTable":
         """The table without some clips."""
@@ -127,7 +130,8 @@ def build(
 
     Args:
         frame: columns of :data:`KEYS`, the classes, the attributes, perhaps ``age_years``, and
-            perhaps ``row``, the place of each row for messages (``file, row n``).
+            perhaps ``row``, the place of each row for messages (``file, row n``). ``split`` may
+            name a test set, such as ``Test1``.
         classes: two at least.
         attributes: the demographic columns.
         origin: the file or folder that messages name.
@@ -142,6 +146,8 @@ def build(
         frame = frame.with_columns((pl.lit(f"{origin}, clip ") + pl.col("clip")).alias("row"))
     if len(classes) < 2:
         found.add(f"{origin}: only the class columns {classes} were found, two are needed.")
+    frame = _name_test_sets(frame)
+    check_people(frame, attributes, found)
     _check_labels(frame, classes, found)
     _check_splits(frame, classes, found)
     found.raise_all()
@@ -225,6 +231,19 @@ def require_text(frame: pl.DataFrame, column: str, faults: Faults = AT_ONCE) -> 
 def clip_names(column: str) -> pl.Expr:
     """Column ``clip``: :func:`clip_name` of a column of file names."""
     return pl.col(column).map_elements(clip_name, return_dtype=pl.String).alias("clip")
+
+
+def _name_test_sets(frame: pl.DataFrame) -> pl.DataFrame:
+    """Splits such as ``Test1`` as ``test``, and their names in ``test_set``, if there are any."""
+    word = pl.col("split").str.strip_chars().str.to_lowercase()
+    named = word.str.contains(NAMED_TEST)
+    if not frame.select(named.any()).item():
+        return frame
+    tested = named | (word == "test")
+    return frame.with_columns(
+        pl.when(tested).then(pl.lit("test")).otherwise("split").alias("split"),
+        pl.when(tested).then(word).alias(TEST_SET),
+    )
 
 
 def _check_labels(frame: pl.DataFrame, classes: list[str], faults: Faults) -> None:
