@@ -3,9 +3,11 @@
 from fairser.core.jobs import job, logger
 from fairser.corpora.people import is_nobody
 from fairser.corpora.readers import read_corpus
+from fairser.corpora.splits import check_attribute
 
 with job(snakemake.log[0]):
     table = read_corpus(snakemake.params.corpus)
+    check_attribute(table, snakemake.params.corpus["stratify"], needed=False)
     table.write(snakemake.output[0])
     clips = table.clips()
     logger.info(

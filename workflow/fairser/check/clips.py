@@ -34,7 +34,7 @@ def describe(table: ClipTable, folds: list[int], report: Report) -> None:
     _warn_alike("speaker", clips["speaker"].unique().sort().to_list(), report)
     for name in table.attributes:
         if clips[name].drop_nulls().n_unique() > 1:
-            cells = positive_cells(table, [fold for fold in folds if fold in table.folds], name)
+            cells = positive_cells(table, folds, name)
             _warn_cells(name, cells, report)
 
 

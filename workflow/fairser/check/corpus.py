@@ -8,6 +8,7 @@ import polars as pl
 from fairser.check import clips, plan, sounds
 from fairser.check.report import Report
 from fairser.config.configuration import check_inputs, made_folder, reader_settings
+from fairser.config.folds import fill_folds
 from fairser.config.llm import DEMO
 from fairser.core.words import counted, joined, shortened
 from fairser.corpora.clips import ClipTable
@@ -54,12 +55,16 @@ def _describe(config: Config, decode: bool, report: Report) -> str | None:
     report.add("corpus", f"{corpus['kind']}: {path}")
     with report.faults.gather():
         check_inputs(config)
+        fill_folds(config)
     table = None
-    if Path(path).exists():
+    if all(Path(name).exists() for name in (path, corpus["demographics"]) if name):
         with report.faults.gather():
             table = read_corpus(reader_settings(config))
     if table is not None:
-        clips.describe(table, config["grid"]["folds"], report)
+        wanted = config["grid"]["folds"] or table.folds
+        folds = [fold for fold in wanted if fold in table.folds]  # others are among the faults
+        config = {**config, "grid": {**config["grid"], "folds": folds}}
+        clips.describe(table, folds, report)
         plan.describe(config, table, decode, report)
     _describe_audio(config, table, decode, report)
     return None

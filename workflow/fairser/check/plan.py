@@ -9,7 +9,6 @@ from fairser.config import grid
 from fairser.config.configuration import OWN_FILES, check_audio
 from fairser.config.extensions import extensions
 from fairser.config.store_names import models_of
-from fairser.core.errors import InputError
 from fairser.core.words import counted, joined, shortened
 from fairser.corpora.clips import SPLITS, ClipTable
 from fairser.corpora.splits import bias_fold
@@ -46,11 +45,8 @@ def _describe_bias(config: Config, table: ClipTable, report: Report) -> list[Cli
     attribute, ratio = bias["attribute"], bias["ratio"]
     made = []
     for fold in config["grid"]["folds"]:
-        try:
+        with report.faults.gather():
             made.append(bias_fold(table, fold, attribute, ratio, bias["seed"]))
-        except InputError as error:
-            # A fault of the attribute is the same in every fold.
-            report.faults.add(*(e for e in error.faults if e not in report.faults.messages))
     if ratio is None:
         report.add("bias", "no clips are drawn; kept are those with a majority class")
     else:

@@ -40,7 +40,7 @@ def configurations(config: Config) -> list[Configuration]:
     """The combinations of method, source and k that exist, in the order of the configuration.
 
     Raises:
-        InputError: no method of the grid can use any of its sources.
+        InputError: a method can use none of the sources, so that it would be left out.
     """
     grid = config["grid"]
     found = [
@@ -50,11 +50,15 @@ def configurations(config: Config) -> list[Configuration]:
         if uses(method, source)
         for k in group_numbers(config, source)
     ]
-    if not found:
-        pairs = "; ".join(f"{m} uses {', '.join(usable(m))}" for m in grid["methods"])
+    left_out = [name for name in grid["methods"] if name not in {one.method for one in found}]
+    if left_out:
         raise InputError(
-            f"The grid is empty: none of 'grid.methods' can use any of 'grid.sources' "
-            f"({', '.join(grid['sources'])}). {pairs}."
+            *(
+                f"'grid.methods' names {name}, which can use none of 'grid.sources' "
+                f"({', '.join(grid['sources'])}). Add {' or '.join(usable(name))} to "
+                "'grid.sources', or leave the method out."
+                for name in left_out
+            )
         )
     return found
 
