@@ -12,6 +12,7 @@ from fairser.config.folds import fill_folds
 from fairser.config.llm import DEMO
 from fairser.core.words import counted, joined, shortened
 from fairser.corpora.clips import ClipTable
+from fairser.corpora.emosuperb import speaker_note
 from fairser.corpora.genders import GENDERS, unknown_speakers
 from fairser.corpora.manifest import listed_files
 from fairser.corpora.meldst import read_meldst, statistics
@@ -64,10 +65,19 @@ def _describe(config: Config, decode: bool, report: Report) -> str | None:
         wanted = config["grid"]["folds"] or table.folds
         folds = [fold for fold in wanted if fold in table.folds]  # others are among the faults
         config = {**config, "grid": {**config["grid"], "folds": folds}}
+        if note := _speaker_note(corpus, table):
+            report.add("speakers", note)
         clips.describe(table, folds, report)
         plan.describe(config, table, decode, report)
     _describe_audio(config, table, decode, report)
     return None
+
+
+def _speaker_note(corpus: Config, table: ClipTable) -> str | None:
+    """How a person is told, where it is not by one column."""
+    if corpus["speaker"]:
+        return f"a speaker is {' x '.join(corpus['speaker'])}"
+    return speaker_note(table.clips()["file"]) if corpus["kind"] == "emosuperb" else None
 
 
 def _describe_audio(config: Config, table: ClipTable | None, decode: bool, report: Report) -> None:

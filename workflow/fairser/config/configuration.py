@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from fairser.config import llm
+from fairser.config import grid, llm
 from fairser.config.extensions import extension, extensions, use
 from fairser.config.schema import PRECOMPUTED, Config, faults, fill
 from fairser.core.errors import InputError, not_there
@@ -184,7 +184,7 @@ def _contradictions(config: Config) -> list[str]:
     ]
     if config["encoder"]["finetune"]:
         lines += _finetuning(config)
-    return lines + llm.faults(config)
+    return lines + grid.faults(config) + llm.faults(config)
 
 
 def _finetuning(config: Config) -> list[str]:
