@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from fairser.check.clips import tested_speakers
+from fairser.check.clips import speakers_in_test
 from fairser.check.corpus import check_corpus
 from fairser.check.report import Report
 from fairser.config.configuration import reader_settings, resolve
@@ -96,7 +96,7 @@ def test_speakers_of_each_group_of_each_test_set(tmp_path: Path) -> None:
             for fold in table.folds[:3]
             for group in ("female", "male")
         }
-        assert tested_speakers(table, table.folds[:3], "gender") == expected
+        assert speakers_in_test(table, table.folds[:3], "gender") == expected
 
 
 def test_groups_that_a_fold_lacks_are_said_once(tmp_path: Path) -> None:

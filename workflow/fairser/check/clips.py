@@ -96,7 +96,7 @@ def _describe_speakers(clips: pl.DataFrame, report: Report) -> None:
 
 def _warn_few_speakers(table: ClipTable, folds: list[int], name: str, report: Report) -> None:
     """Warn of groups whose speakers in a test set are too few, or none."""
-    cells = tested_speakers(table, folds, name)
+    cells = speakers_in_test(table, folds, name)
     few = [f"{place} ({number})" for place, number in cells.items() if 0 < number < FEWEST]
     none = [place for place, number in cells.items() if not number]
     of = counted(len(cells), "group") + " of a test set"
@@ -113,7 +113,7 @@ def _warn_few_speakers(table: ClipTable, folds: list[int], name: str, report: Re
         )
 
 
-def tested_speakers(table: ClipTable, folds: list[int], attribute: str) -> dict[str, int]:
+def speakers_in_test(table: ClipTable, folds: list[int], attribute: str) -> dict[str, int]:
     """Speakers of each group in each test set, by name (``fold 1 female``)."""
     test = table.frame.filter(pl.col("split") == "test", pl.col("fold").is_in(folds))
     keys = ["fold", *([TEST_SET] if TEST_SET in test.columns else [])]

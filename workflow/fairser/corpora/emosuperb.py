@@ -24,6 +24,7 @@ from fairser.core.csv_files import read_csv, require_columns
 from fairser.core.errors import InputError
 from fairser.core.jobs import logger
 from fairser.corpora import clips, demographics
+from fairser.corpora.checks import NAMED_TEST
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.faults import Faults
 
@@ -103,9 +104,7 @@ def _family_settings(folder: Path) -> tuple[list[str] | None, dict[str, str]]:
         if not isinstance(classes, list) or not all(isinstance(name, str) for name in splits):
             raise TypeError("a list of classes and a text for each split are needed")
         # Named test sets keep their names, of which the configuration file has one.
-        return classes, {
-            k: v for k, v in splits.items() if not re.match(clips.NAMED_TEST, k.lower())
-        }
+        return classes, {k: v for k, v in splits.items() if not re.match(NAMED_TEST, k.lower())}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path}: no list of classes at categorical.emo_type ({error!r}). Fix the file, or "

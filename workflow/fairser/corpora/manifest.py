@@ -1,8 +1,9 @@
 """A manifest: a corpus of the user as a csv with one row per clip.
 
-Columns: ``file`` (relative to the audio folder) and ``speaker``; the labels, either one ``emotion``
-column or one column per class with values that sum to 1; and, where the corpus has them,
-demographic columns and ``clip``. Folds come from the columns
+Columns: ``file`` (relative to the audio folder) and ``speaker``, a person (``corpus.speaker`` may
+name columns that tell one together); the labels, either one ``emotion`` column or one column per
+class with values that sum to 1; and, where the corpus has them, demographic columns and ``clip``.
+Folds come from the columns
 
 - ``fold`` and ``split``: as given, one row per clip and fold;
 - ``split`` alone: one fold;
@@ -45,8 +46,11 @@ def read(corpus: dict[str, Any]) -> ClipTable:
     if "emotion" not in header:
         clips.select_classes([c for c in header if c not in RESERVED], classes, path)
     faults = Faults()
-    for name in ("file", *([] if corpus["speaker"] else ["speaker"])):
-        frame = clips.require_text(frame, name, faults)
+    frame = clips.require_text(frame, "file", faults)
+    if not corpus["speaker"]:
+        frame = clips.require_text(frame, "speaker", faults, ", ? where nobody knows the speaker")
+    if frame.is_empty():
+        faults.raise_all()
     frame = faults.without(
         frame,
         pl.col("file").map_elements(leads_out, return_dtype=pl.Boolean),
@@ -72,7 +76,8 @@ def read(corpus: dict[str, Any]) -> ClipTable:
         frame = _assign_splits(frame, path, faults)
     except InputError as error:
         # Too few folds or speakers are left: without folds there is nothing more to check.
-        raise InputError(*faults.messages, *error.faults) from None
+        new = [fault for fault in error.faults if fault not in faults.messages]
+        raise InputError(*faults.messages, *new) from None
     return clips.build(frame, names, own, path, faults)
 
 

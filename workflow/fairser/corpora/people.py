@@ -21,8 +21,9 @@ def is_nobody() -> pl.Expr:
     return pl.col("speaker").str.starts_with(UNKNOWN_SPEAKER)
 
 
-def check_people(frame: pl.DataFrame, attributes: list[str], faults: Faults) -> None:
-    """Note speakers with two values of an attribute that belongs to a person."""
+def check_people(frame: pl.DataFrame, attributes: list[str], faults: Faults) -> pl.DataFrame:
+    """Note speakers with two values of a person's attribute; returns the rows of all others."""
+    good = frame
     for name in (name for name in attributes if name in PERSONAL):
         values = frame.drop_nulls(name)
         values = values.with_columns(
@@ -37,3 +38,5 @@ def check_people(frame: pl.DataFrame, attributes: list[str], faults: Faults) -> 
             "speaker",
             name=name,
         )
+        good = good.join(wrong, on="speaker", how="anti", maintain_order="left")
+    return good
