@@ -78,7 +78,7 @@ rule table2:
 
 rule tableA3:
     input:
-        f"{RESULTS}/splits/fold1.parquet",
+        f"{RESULTS}/splits/fold{FIGURE_FOLD}.parquet",
     output:
         multiext(f"{RESULTS}/tableA3", ".csv", ".md", ".tex"),
     log:

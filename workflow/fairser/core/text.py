@@ -5,6 +5,9 @@ from typing import Any
 
 SIGNIFICANT = 0.05  # level of every corrected p-value
 WITHIN_CHANCE = "°"  # of a gap that shuffled groups give as well
+# A group of a test set needs as many speakers for an interval or a p-value. A bootstrap over fewer
+# draws too few different samples, and one speaker decides the result.
+FEWEST = 5
 
 
 def is_significant(p: float | None) -> bool:

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fairser.core.text import FEWEST
 from fairser.evaluation.metrics import Floats
 
-FEWEST = 5  # speakers of a group; with fewer, other speakers could give any number
 LEVEL = 0.95
 PART = 8_000_000  # numbers of weights that are in memory at once: 64 MB
 NAN = float("nan")
