@@ -20,7 +20,7 @@ from unit.encoders.tiny import write_wavlm
 from unit.run_builder import make_run
 from workflow.runner import ROOT
 
-HEAD = ["clip", *CLASSES, "decided"]
+HEAD = ["clip", *CLASSES, "prediction"]
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,25 @@ def test_a_file_of_rows_and_unusable_clips(
     assert all("not readable as audio" in line for line in last)
     assert [row[0] for row in table(out.read_text())] == ["clip", str(audio / "c000.wav")]
     assert list(out.parent.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("out", ["-", "out.csv"])
+def test_nothing_but_unusable_clips(
+    out: str,
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nothing was predicted: the status of bad input, and no file."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("bad.wav", "worse.wav"):
+        Path(name).write_bytes(b"no audio")
+    assert main(["--run", str(run), "--out", out, "."]) == BAD_INPUT
+    told = capsys.readouterr()
+    assert told.out == (f"{','.join(HEAD)}\n" if out == "-" else "")
+    assert "Error: 2 of 2 clips can't be used:\n  bad.wav: " in told.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.wav", "worse.wav"]
 
 
 def test_progress_is_shown(run: Path, audio: Path, capsys: pytest.CaptureFixture[str]) -> None:

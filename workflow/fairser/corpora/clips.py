@@ -34,14 +34,13 @@ from fairser.core.errors import InputError
 from fairser.core.files import complete
 from fairser.core.words import counted, joined, shortened
 from fairser.corpora.faults import AT_ONCE, Faults
-from fairser.corpora.names import clip_name
+from fairser.corpora.names import MULTI, SINGLE, clip_name
 
 SPLITS = ("train", "development", "test")
 KEYS = ("clip", "file", "speaker", "fold", "split")
 AGE_YEARS = "age_years"
 TEST_SET = "test_set"
 OPTIONAL = (AGE_YEARS, TEST_SET)  # columns after the attributes
-MULTI, SINGLE = "multi_label", "single_label"
 MAJORITY_THRESHOLD = 0.5
 SHOWN = 3  # clips that a message names
 # Label values are shares printed with six digits: a correct row sums to 1 within 1e-5; a row of
