@@ -16,15 +16,7 @@ from fairser.audit.decisions import Decisions
 from fairser.audit.grouping import Attribute, Units
 from fairser.core.text import SIGNIFICANT
 from fairser.evaluation.bootstrap import draw_weights
-from fairser.evaluation.metrics import (
-    Floats,
-    acc,
-    class_mean,
-    divide,
-    f1,
-    group_counts,
-    rates,
-)
+from fairser.evaluation.metrics import Floats, group_counts
 
 CHUNK = 8_000_000  # numbers in a part of the weights: 64 MB
 FEWEST = 5  # units: with fewer there is no interval and no test
@@ -111,18 +103,6 @@ def _parts(total: int, width: int) -> list[int]:
 def _weighted(weights: Iterable[NDArray[Any]], table: Floats) -> Floats:
     """Sums [R, ..., C, 4] of counts [S, ..., C, 4] with weights [R, ..., S] in parts."""
     return np.concatenate([np.tensordot(w.astype(np.float64), table, axes=1) for w in weights])
-
-
-def performance(counts: Floats, single: bool) -> dict[str, Floats]:
-    """F1, Hamming accuracy and, for one label per clip, accuracy and UAR of counts [..., C, 4].
-
-    UAR is the unweighted average recall: the mean over the classes of their recall.
-    """
-    found = {"f1": f1(counts), "acc": acc(counts)}
-    if single:
-        found["accuracy"] = divide(counts[..., 3].sum(axis=-1), counts[..., 0, 0])
-        found["uar"] = class_mean(rates(counts)["tpr"])
-    return found
 
 
 def chance_p(measured: float, permuted: Floats) -> float:

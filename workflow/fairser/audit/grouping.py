@@ -8,7 +8,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fairser.audit.decisions import SHOWN, Decisions
-from fairser.audit.inputs import AuditInput, is_free, listed, one_row_each, read_tables
+from fairser.audit.inputs import AuditInput, is_free
+from fairser.audit.matching import with_names_of
+from fairser.audit.reading import listed, one_row_each, read_tables
 from fairser.audit.wording import CROSS
 from fairser.core.csv_files import require_columns
 from fairser.core.errors import InputError, nearest
@@ -67,7 +69,8 @@ def read_groups(
     clips, names = _attributes(clips.select(*keys, *used), used, given.predictions[0])
     chosen = names
     if given.groups:
-        clips, chosen = _join(clips, given.groups, decisions, notes)
+        groups = read_tables([given.groups], given.columns)
+        clips, chosen = _join(clips, groups, given.groups, decisions, notes)
         names = list(dict.fromkeys([*names, *chosen]))
     for name in given.wanted:
         if name not in names:
@@ -116,10 +119,9 @@ def _attributes(
 
 
 def _join(
-    clips: pl.DataFrame, path: Path, decisions: Decisions, notes: list[str]
+    clips: pl.DataFrame, groups: pl.DataFrame, path: Path, decisions: Decisions, notes: list[str]
 ) -> tuple[pl.DataFrame, list[str]]:
     """Clips with the attributes of a groups file, and the names of these attributes."""
-    groups = read_tables([path])
     key = "clip" if "clip" in groups.columns else "speaker"
     why = "which says whose attributes a row has (nor 'clip')"
     require_columns(path, groups.columns, [key], why)
@@ -129,6 +131,8 @@ def _join(
             f"{path} has attributes by speaker, but neither predictions nor labels have a column "
             f"'speaker'.{hint} Add it, or give attributes by clip."
         )
+    if key == "clip":
+        groups = with_names_of(clips["clip"], groups, path, notes)
     columns = [n for n in groups.columns if is_free(n) and n not in decisions.classes]
     new = "speaker" in groups.columns and "speaker" not in clips.columns
     keys = [key, "speaker"] if new else [key]
