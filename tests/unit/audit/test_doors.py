@@ -228,7 +228,7 @@ def test_few_decimals_are_noted(tmp_path: Path) -> None:
     text = "clip,x,y,z,prediction\na,0.33,0.34,0.33,y\nb,.2,.3,.5,z\nc,.1,.1,.8,z\n"
     found = decide(tmp_path, text, SOFT)
     assert names(found) == ["y", "z", "z"]
-    assert "2 predicted values so close to the threshold 0.333" in found.notes[0]
+    assert "could change 2 decisions at the threshold 0.333" in found.notes[0]
     assert decide(tmp_path, text.replace(".33", ".32"), SOFT).notes == []
     assert decide(tmp_path, text.replace("0.33", "0.33000000"), SOFT).notes == []
 

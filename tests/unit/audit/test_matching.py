@@ -174,6 +174,18 @@ def test_clips_may_be_called_otherwise_than_their_files(tmp_path: Path) -> None:
     ]
 
 
+def test_label_files_of_emo_superb(tmp_path: Path) -> None:
+    """As they are: FileName, shares by class, SpkrID and Gender."""
+    labels = "FileName,sad,fear,SpkrID,Gender\na.wav,.6,.4,1,Male\nb.wav,.9,.1,2,Female\n"
+    given = source(tmp_path, "file,sad,fear\nx/a.wav,.7,.3\nx/b.wav,.2,.8\n", labels)
+    decisions = read_decisions(given)
+    assert decisions.classes == ("sad", "fear")
+    assert decisions.truth.tolist() == [[True, False], [True, False]]
+    (gender,), units, _ = read_groups(decisions, given)
+    assert [gender.groups[n] for n in gender.index] == ["male", "female"]
+    assert units.speakers
+
+
 def test_attributes_by_clip_under_other_paths(tmp_path: Path) -> None:
     (tmp_path / "g.csv").write_text("file,speaker,gender\nx/b.wav,2,f\nx/a.wav,1,m\n")
     given = source(tmp_path, "clip,label,prediction\na,x,x\nb,y,y\n", groups=tmp_path / "g.csv")

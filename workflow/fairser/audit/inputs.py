@@ -168,8 +168,8 @@ def read_labels(predictions: pl.DataFrame, given: AuditInput, notes: list[str]) 
         return _values(predictions, LABEL, given.predictions[0], {}).known()
     path = given.labels[0]
     frame = read_clips(given.labels, given.columns)
-    if EMOTION in frame.columns:
-        frame = frame.rename({EMOTION: LABEL}) if LABEL not in frame.columns else frame
+    if LABEL not in frame.columns:
+        frame = frame.rename({EMOTION: LABEL}, strict=False)
     frame = with_names_of(predictions["clip"], frame, path, notes)
     return _values(frame, LABEL, path, _bare(frame, given)).known()
 

@@ -79,8 +79,8 @@ def _above(
     close = int((np.abs(values - limit) <= rounding * (1 + ROUNDING)).sum())
     if close and rounding > FLOAT32_DIGIT and not decided:
         notes.append(
-            f"Rounding: {counted(close, 'predicted value')} so close to the threshold "
-            f"{number(limit)} that more decimals could change the decision."
+            f"Rounding: more decimals could change {counted(close, 'decision')} at the threshold "
+            f"{number(limit)}."
         )
     return positive(values.astype(np.float32), limit)
 

@@ -15,7 +15,10 @@ from fairser.corpora.faults import AT_ONCE
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 LABEL, PREDICTION = "label", "prediction"
 NAMES = ("clip", "speaker", "split", LABEL, PREDICTION)  # columns that are text in any file
-ALIASES = {"clip": ("file",), "speaker": SPEAKER_COLUMNS}  # used where the column is missing
+ALIASES = {
+    "clip": ("file", "FileName"),
+    "speaker": SPEAKER_COLUMNS,
+}  # used where the column is missing
 
 
 def read_tables(paths: Sequence[Path], columns: Mapping[str, str]) -> pl.DataFrame:
