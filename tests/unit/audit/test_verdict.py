@@ -183,7 +183,7 @@ def test_without_speakers_a_warning_comes_first(tmp_path: Path, fair: Audit) -> 
     predictions, people = made_up(20, 20)
     joined = predictions.join(people, on="speaker").drop("speaker")
     audit = audit_of(tmp_path, joined, attributes=["gender"])
-    assert judge(audit).warnings[0].startswith("WARNING: no file has a column 'speaker'")
+    assert judge(audit).warnings[0].startswith("WARNING: no file says in a column 'speaker'")
     assert judge(audit).headline.startswith("400 clips, 3 classes")
     assert "men (200 clips) and women (200 clips)" in text(audit, "gender")
     assert judge(fair).warnings == []

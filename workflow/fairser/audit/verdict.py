@@ -33,9 +33,10 @@ from fairser.results.style import words
 FEW = 10  # units: below it a group's intervals and p-values are rough
 
 NO_SPEAKERS = (
-    "WARNING: no file has a column 'speaker', so each clip is treated as if it had a speaker of "
-    "its own. Clips of one speaker are alike, so all intervals are too narrow and all p-values too "
-    "small. Add the column, or give attributes with the speaker of each clip in --groups."
+    "WARNING: no file says in a column 'speaker' who speaks, so each clip is treated as if it had "
+    "a speaker of its own. Clips of one speaker are alike, so all intervals are too narrow and all "
+    "p-values too small. Name the column by --speaker, add it, or give attributes with the speaker "
+    "of each clip in --groups."
 )
 
 
