@@ -1,10 +1,12 @@
 """Rule clip_table: read the corpus into the clip table."""
 
 from fairser.core.jobs import job, logger
+from fairser.corpora.clip_lists import check_list
 from fairser.corpora.readers import read_corpus
 
 with job(snakemake.log[0]):
     table = read_corpus(snakemake.params.corpus)
+    check_list(table, snakemake.input.listed)
     table.write(snakemake.output[0])
     clips = table.clips()
     logger.info(

@@ -12,7 +12,8 @@ from jinja2 import Environment, StrictUndefined
 from fairser.config.extensions import extensions
 from fairser.core.text import interval, markdown, number
 from fairser.corpora.clips import SPLITS
-from fairser.evaluation.bootstrap import COUNTS, Bootstrap, Gap, estimate, read_counts
+from fairser.evaluation.bootstrap import COUNTS, Bootstrap, Gap, read_counts
+from fairser.evaluation.estimates import estimate
 from fairser.evaluation.metrics import metric_names
 from fairser.inference.saved_model import METRICS, SavedModel
 from fairser.results.tables import method_name
@@ -134,8 +135,8 @@ def _intervals(metrics: Metrics, run: Path) -> Intervals:
     }
     (counts,) = read_counts([str(run / METRICS)], [str(file)])
     statistics = config["statistics"]
-    values = Bootstrap(statistics["resamples"], statistics["seed"], gaps).values(counts)
-    found = {name: estimate([counts], {counts: v}).interval for name, v in values.items()}
+    samples = Bootstrap(statistics["resamples"], statistics["seed"], gaps).samples(counts)
+    found = {name: estimate([counts], {counts: one}).interval for name, one in samples.items()}
     return {name: ends for name, ends in found.items() if not np.isnan(ends).any()}
 
 
