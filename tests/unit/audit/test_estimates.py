@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fairser.audit.estimates import chance_p, performance, standard_error
+from fairser.audit.estimates import chance_p, standard_error
 from fairser.evaluation.resampling import shuffle, t_test
 
 NAN = float("nan")
@@ -132,10 +132,3 @@ def test_resamples_without_a_rate_are_left_out() -> None:
     expected = np.std([0.3, -0.1], ddof=1) * np.sqrt(8 / 7)
     assert standard_error(both, (8, 9)) == pytest.approx(expected)
     assert np.isnan(standard_error(both[:2], (8, 9)))
-
-
-def test_performance_of_no_clips_does_not_exist() -> None:
-    found = performance(np.zeros((2, 3, 4)), single=True)
-    assert list(found) == ["f1", "acc", "accuracy", "uar"]
-    assert all(np.isnan(values).all() and values.shape == (2,) for values in found.values())
-    assert list(performance(np.zeros((2, 3, 4)), single=False)) == ["f1", "acc"]

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
 from scipy import stats
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, hamming_loss
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from fairser.audit.estimates import ALL
 from fairser.audit.tables import Audit
@@ -71,8 +71,7 @@ def test_performance_is_that_of_scikit_learn(audit: Audit, clips: pl.DataFrame) 
         assert row["accuracy"] == pytest.approx(accuracy_score(*y))
         assert row["uar"] == pytest.approx(balanced_accuracy_score(*y))
         assert row["f1"] == pytest.approx(f1_score(*y, average="macro"))
-        hot = [np.array([[name == c for c in CLASSES] for name in names]) for names in y]
-        assert row["acc"] == pytest.approx(1 - hamming_loss(*hot))
+        assert "acc" not in row
     assert audit.performance["group"][0] == ALL
 
 
@@ -240,7 +239,7 @@ def test_without_speakers_clips_are_drawn(tmp_path: Path) -> None:
     audit = audit_of(tmp_path, with_gender, attributes=["gender"])
     assert not audit.units.speakers
     assert audit.units.count == 480
-    assert audit.performance.columns[:4] == ["attribute", "group", "clips", "f1"]
+    assert audit.performance.columns[:4] == ["attribute", "group", "clips", "uar"]
     # The standard error of a share of independent clips.
     row = one(audit.rates, attribute="gender", group="male", **{"class": "fear"})
     width = 2 * 1.96 * np.sqrt(row["tpr"] * (1 - row["tpr"]) / row["positives"])

@@ -12,15 +12,7 @@ from numpy.typing import NDArray
 from fairser.audit.decisions import Decisions
 from fairser.audit.grouping import Attribute, Units
 from fairser.core.text import SIGNIFICANT
-from fairser.evaluation.metrics import (
-    Floats,
-    acc,
-    class_mean,
-    divide,
-    f1,
-    group_counts,
-    rates,
-)
+from fairser.evaluation.metrics import Floats, group_counts
 from fairser.evaluation.resampling import FEWEST, Support, resample, shuffle
 
 POWER = 0.8
@@ -69,18 +61,6 @@ def count(
         generator = np.random.default_rng([seed, number])
         drawn = [function(table, resamples, generator) for function in (resample, shuffle)]
         found.append(GroupCounts(one, table, *drawn))
-    return found
-
-
-def performance(counts: Floats, single: bool) -> dict[str, Floats]:
-    """F1, Hamming accuracy and, for one label per clip, accuracy and UAR of counts [..., C, 4].
-
-    UAR is the unweighted average recall: the mean over the classes of their recall.
-    """
-    found = {"f1": f1(counts), "acc": acc(counts)}
-    if single:
-        found["accuracy"] = divide(counts[..., 3].sum(axis=-1), counts[..., 0, 0])
-        found["uar"] = class_mean(rates(counts)["tpr"])
     return found
 
 

@@ -15,7 +15,6 @@ from fairser.audit.estimates import (
     GroupCounts,
     chance_p,
     count,
-    performance,
     standard_error,
     support,
 )
@@ -23,7 +22,15 @@ from fairser.audit.grouping import Attribute, Units, read_groups
 from fairser.audit.inputs import AuditInput
 from fairser.core.text import is_significant
 from fairser.evaluation.estimates import holm
-from fairser.evaluation.metrics import COUNTS, RATES, Floats, class_gaps, rates, rms
+from fairser.evaluation.metrics import (
+    COUNTS,
+    RATES,
+    Floats,
+    class_gaps,
+    performance,
+    rates,
+    rms,
+)
 from fairser.evaluation.resampling import LEVEL, interval, t_test
 
 Row = dict[str, Any]
@@ -60,7 +67,7 @@ def make_audit(given: AuditInput, resamples: int = 1000, seed: int = 0) -> Audit
         decisions,
         attributes,
         units,
-        _performance([everyone, *counts], decisions.single, units.name),
+        _performance([everyone, *counts], decisions.task, units.name),
         _rates(counts, decisions.classes),
         _gaps(counts, decisions.classes),
         _differences(counts, decisions.classes),
@@ -83,14 +90,14 @@ def _frame(rows: list[Row]) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None).fill_nan(None)
 
 
-def _performance(counts: list[GroupCounts], single: bool, units: str) -> pl.DataFrame:
+def _performance(counts: list[GroupCounts], task: str, units: str) -> pl.DataFrame:
     rows = []
     for one in counts:
         for g, group in enumerate(one.attribute.groups):
             n = int(one.sizes[g])
             row: Row = {"attribute": one.attribute.name or None, "group": group, units: n}
             row["clips"] = int(one.resampled[0, g, 0, 0])
-            for name, values in performance(one.resampled[:, g], single).items():
+            for name, values in performance(one.resampled[:, g], task).items():
                 row |= _with_ends(name, values, n)
             rows.append(row)
     return _frame(rows)

@@ -35,14 +35,13 @@ from fairser.core.files import complete
 from fairser.core.words import counted, joined, shortened
 from fairser.corpora import checks
 from fairser.corpora.faults import AT_ONCE, Faults
-from fairser.corpora.names import clip_name
+from fairser.corpora.names import MULTI, SINGLE, clip_name
 
 SPLITS = checks.SPLITS
 KEYS = ("clip", "file", "speaker", "fold", "split")
 AGE_YEARS = "age_years"
 TEST_SET = checks.TEST_SET
 OPTIONAL = (AGE_YEARS, TEST_SET)  # columns after the attributes
-MULTI, SINGLE = "multi_label", "single_label"
 MAJORITY_THRESHOLD = 0.5
 SHOWN = 3  # clips that a message names
 

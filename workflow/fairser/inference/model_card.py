@@ -1,17 +1,20 @@
 """The model card of an exported model (Mitchell et al. 2019), as the Hugging Face hub reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import yaml
 from jinja2 import Environment, StrictUndefined
 
+from fairser.config.extensions import extensions
 from fairser.core.text import interval, markdown, number
 from fairser.corpora.clips import SPLITS
 from fairser.evaluation.bootstrap import COUNTS, Bootstrap, Gap, read_counts
 from fairser.evaluation.estimates import estimate
+from fairser.evaluation.metrics import metric_names
 from fairser.inference.saved_model import METRICS, SavedModel
 from fairser.results.tables import method_name
 
@@ -20,6 +23,13 @@ CORPORA = {
     "demo": "The demo corpus of fair-ser (synthetic speech, which says nothing about people)",
     "manifest": "A corpus in a manifest of the trainer's own",
     "emosuperb": "A corpus with label files of EMO-SUPERB",
+}
+# Metrics of the hub's metadata: type and name.
+HUB = {
+    "uar": ("recall", "UAR (recall, macro)"),
+    "f1": ("f1", "F1 (macro)"),
+    "acc": ("accuracy", "Accuracy (Hamming)"),
+    "accuracy": ("accuracy", "Accuracy"),
 }
 RATES = {"TPR": "tpr", "PPR": "ppr", "FPR": "fpr", "F1": "f1"}
 GAPS = {"tpr_gap": ("TPR gap", "tpr"), "dp_gap": ("DP gap", "ppr")}
@@ -44,6 +54,7 @@ def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: fl
     split = run.parents[min(5, len(run.parents) - 1)] / f"splits/fold{metrics['fold']}.parquet"
     splits, known = _splits(split, config["bias"]["attribute"]) if split.is_file() else ("", 0)
     intervals = _intervals(metrics, run)
+    measured = [name for name in metric_names("performance", saved.task) if name in metrics]
     # Markdown, not HTML: nothing is escaped.
     words = Environment(undefined=StrictUndefined, trim_blocks=True, autoescape=False)  # noqa: S701
     words.filters["line"] = lambda text: " ".join(text.split())
@@ -52,7 +63,7 @@ def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: fl
         model=model,
         pretrained_mb=pretrained_mb,
         metrics=metrics,
-        front=_front(saved, metrics),
+        front=_front(saved, metrics, measured),
         method=method,
         encoder=model["model"] if model else saved.encoder["kind"],
         own=saved.encoder["kind"] == "precomputed",
@@ -63,14 +74,16 @@ def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: fl
         gap_of=config["metrics"],
         splits=splits,
         known=known,
-        performance=_performance(metrics, intervals),
+        performance=_performance(metrics, measured, intervals),
+        measured=[extensions("METRICS")[name] for name in measured],
+        confusion=_confusion(metrics["confusion"]) if "confusion" in metrics else "",
         intervals=intervals,
         gaps=_gaps(metrics, intervals),
         rates=_rates(metrics["attributes"]),
     )
 
 
-def _front(saved: SavedModel, metrics: Metrics) -> str:
+def _front(saved: SavedModel, metrics: Metrics, measured: Sequence[str]) -> str:
     """The metadata that the hub reads."""
     kind, method = metrics["config"]["corpus"]["kind"], method_name(saved.method)
     head: dict[str, Any] = {
@@ -85,8 +98,9 @@ def _front(saved: SavedModel, metrics: Metrics) -> str:
         "task": {"type": "audio-classification", "name": "Speech emotion recognition"},
         "dataset": {"name": kind, "type": kind, "split": f"test of fold {metrics['fold']}"},
         "metrics": [
-            {"type": "f1", "name": "F1 (macro)", "value": metrics["f1"]},
-            {"type": "accuracy", "name": "Accuracy (Hamming)", "value": metrics["acc"]},
+            dict(zip(("type", "name", "value"), (*HUB[name], metrics[name]), strict=True))
+            for name in measured
+            if name in HUB
         ],
     }
     name = f"{method} on {saved.encoder['kind']}"
@@ -110,7 +124,7 @@ def _splits(path: Path, attribute: str) -> tuple[str, int]:
 
 
 def _intervals(metrics: Metrics, run: Path) -> Intervals:
-    """95 % intervals by :class:`Bootstrap` of the numbers that exist."""
+    """95 % intervals by :class:`Bootstrap` of the numbers that have one."""
     file, config = run / "counts.parquet", metrics["config"]
     if not file.is_file():
         return {}
@@ -122,21 +136,27 @@ def _intervals(metrics: Metrics, run: Path) -> Intervals:
     (counts,) = read_counts([str(run / METRICS)], [str(file)])
     statistics = config["statistics"]
     samples = Bootstrap(statistics["resamples"], statistics["seed"], gaps).samples(counts)
-    found = {name: estimate([counts], {counts: one}) for name, one in samples.items()}
-    return {name: one.interval for name, one in found.items() if one.value == one.value}
+    found = {name: estimate([counts], {counts: one}).interval for name, one in samples.items()}
+    return {name: ends for name, ends in found.items() if not np.isnan(ends).any()}
 
 
 def _with_interval(intervals: Intervals, value: float | None, name: str) -> str:
     return f"{number(value)} {interval(*intervals.get(name, (None, None)))}".strip()
 
 
-def _performance(metrics: Metrics, intervals: Intervals) -> str:
+def _performance(metrics: Metrics, measured: Sequence[str], intervals: Intervals) -> str:
     rows = [
-        [title, _with_interval(intervals, metrics[name], name)]
-        for title, name in (("F1", "f1"), ("Accuracy", "acc"))
+        [extensions("METRICS")[name]["title"], _with_interval(intervals, metrics[name], name)]
+        for name in measured
     ]
     rows += [[f"F1 of {name}", number(value)] for name, value in metrics["f1_by_class"].items()]
     return markdown(["metric", "value"], rows)
+
+
+def _confusion(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """Clips by class, a row each, and by predicted class."""
+    rows = [[name, *map(str, by_predicted.values())] for name, by_predicted in counts.items()]
+    return markdown(["", *counts], rows, list(counts))
 
 
 def _gaps(metrics: Metrics, intervals: Intervals) -> str:
