@@ -96,7 +96,7 @@ def test_gadro_by_hand() -> None:
 
 def test_gadro_counts_train_alone_and_without_its_adjustment_is_gdro() -> None:
     data = fold([*CLASSES, 0, 0], [*GROUPS, 1, 1], train=[0, 1, 2])
-    assert GADRO(data, torch.Generator()).adjustment().tolist() == pytest.approx([4 / 2**0.5, 4])
+    assert GADRO(data, torch.Generator()).adjustment.tolist() == pytest.approx([4 / 2**0.5, 4])
     plain = GADRO(fold(CLASSES, GROUPS), torch.Generator(), adjustment=0.0)
     gdro = GDRO(fold(CLASSES, GROUPS), torch.Generator())
     assert run(plain, BATCHES)[0] == run(gdro, BATCHES)[0]
