@@ -68,13 +68,13 @@ class Corpus:
     """The corpus, its features, and the groups of its folds.
 
     Args:
-        config: resolved configuration of the corpus.
-        store: features of its clips, standardised and clustered here.
+        config: resolved configuration; the features are standardised, and clustered too.
     """
 
-    def __init__(self, config: dict[str, Any], store: FeatureStore) -> None:
+    def __init__(self, config: dict[str, Any]) -> None:
         self.table = read_corpus(reader_settings(config))
-        self.store, self.bias = store, config["bias"]
+        self.store = open_store(config["encoder"]["features"], config["encoder"]["clips"])
+        self.bias = config["bias"]
         self.folds = sorted(self.table.frame["fold"].unique().to_list())
         self.female = self._probabilities()
         self.found: dict[tuple[str, int], pl.DataFrame | None] = {}
@@ -181,23 +181,22 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
     made = parser()
     options = made.start(arguments)
     torch.set_num_threads(1)
-    if options.smallest:
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary)
-            settings = write_corpus(folder, folds=2)
-            settings["corpus"] |= {"manifest": str(folder / "clips.csv"), "audio": temporary}
-            store = open_store(folder / "features.safetensors", folder / "names.csv")
-            corpus = Corpus(resolve({"corpus": settings["corpus"]}), store)
-            return print_table(train_all(corpus, options, folder / "runs.csv"))
-    if options.clips is None:
+    if options.clips is None and not options.smallest:
         made.error("name LABELS, FEATURES and CLIPS")
-    labels = options.labels
-    paths = {"labels": str(labels), "demographics": str(labels / "VideoDemographics.csv")}
-    store = open_store(options.features, options.clips)
-    corpus = Corpus(resolve({"corpus": {"kind": "cremad", **paths}}), store)
     with tempfile.TemporaryDirectory() as temporary:
-        file = options.runs or Path(temporary) / "runs.csv"
-        return print_table(train_all(corpus, options, file))
+        folder = Path(temporary)
+        if options.smallest:
+            corpus = write_corpus(folder, folds=2)["corpus"]
+            corpus |= {"manifest": str(folder / "clips.csv"), "audio": temporary}
+            store = folder / "features.safetensors", folder / "names.csv"
+        else:
+            demographics = options.labels / "VideoDemographics.csv"
+            corpus = {"labels": str(options.labels), "demographics": str(demographics)}
+            store = options.features, options.clips
+        names = dict(zip(("features", "clips"), map(str, store), strict=True))
+        config = resolve({"corpus": corpus, "encoder": {"kind": "precomputed", **names}})
+        runs = train_all(Corpus(config), options, options.runs or folder / "runs.csv")
+    return print_table(runs)
 
 
 if __name__ == "__main__":
