@@ -186,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         if options.smallest:
-            corpus = write_corpus(folder, folds=2)["corpus"]
+            corpus = write_corpus(folder, folds=3)["corpus"]
             corpus |= {"manifest": str(folder / "clips.csv"), "audio": temporary}
             store = folder / "features.safetensors", folder / "names.csv"
         else:
