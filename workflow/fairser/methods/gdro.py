@@ -58,9 +58,8 @@ class GDRO(Method):
         self.shares = self.group_shares()
         sizes = self.shares[self.rows].sum(dim=0)
         self.adjustment = self.options.adjustment / sizes.clamp_min(1).sqrt()
-        # A group without train clips has no loss that could ever lower its weight.
-        self.adjusted = (sizes > 0) & (self.options.adjust == "all")
-        self.register_buffer("log_q", torch.zeros_like(sizes).log_softmax(dim=0))
+        # The weight of a group without train clips is and stays 0.
+        self.register_buffer("log_q", (sizes > 0).log().log_softmax(dim=0))
 
     def group_shares(self) -> torch.Tensor:
         shares = self.source_shares()
@@ -76,7 +75,7 @@ class GDRO(Method):
     def loss(self, model: nn.Module, rows: torch.Tensor, progress: float) -> torch.Tensor:
         losses = self.clip_losses(self.logits(model, rows), rows)
         means, present = group_means(losses, self.shares[rows])
-        adjusted = present | self.adjusted
+        adjusted = present | (self.options.adjust == "all")
         update = torch.where(adjusted, means.detach() + self.adjustment, 0.0)
         self.log_q = (self.log_q + self.options.eta * update).log_softmax(dim=0)
         return self.log_q.exp() @ means
