@@ -42,7 +42,7 @@ KEYS = ("groups", "method", "sampler", "adjust")
 CELL = (*KEYS, "fold", "seed")
 NONE = "-"  # a setting without a say
 SAMPLERS, ADJUST = ("shuffle", "balanced"), ("present", "all")
-SMALLEST = {"epochs": 1, "seeds": 2, "k": [2]}
+SMALLEST = {"epochs": 1, "seeds": 1, "k": [2]}
 
 
 def parser() -> Parser:
