@@ -7,7 +7,7 @@ a store of its clips. GDRO and GADRO are trained with each `sampler`, GADRO with
 well, on annotated gender and on clusters of the first 256 values of a clip; PGDRO on the
 probabilities of a logistic regression, for speakers that it was not fitted to; and ERM. All in this
 process, one run after another. Each finished run is a line of RUNS.csv: the command continues where
-it was interrupted. The table has means over folds and seeds (standard deviation over seeds).
+it was interrupted. The tables have means over folds and seeds (standard deviation over seeds).
 """
 
 import tempfile
@@ -38,8 +38,8 @@ from fairser.training.train import TrainingJob, train_and_predict
 
 EMBEDDED = 256  # values of a clip that are clustered
 METRICS = {"f1": "F1", "acc": "accuracy", "tpr_gap": "TPR gap", "dp_gap": "DP gap"}
-KEYS = ("groups", "method", "sampler", "adjust")
-CELL = (*KEYS, "fold", "seed")
+SETTINGS = ("method", "sampler", "adjust")
+CELL = ("groups", *SETTINGS, "fold", "seed")
 NONE = "-"  # a setting without a say
 SAMPLERS, ADJUST = ("shuffle", "balanced"), ("present", "all")
 SMALLEST = {"epochs": 1, "seeds": 1, "k": [2]}
@@ -168,13 +168,22 @@ def shown(runs: pl.DataFrame, metric: str) -> str:
     return f"{number(by_seed.mean())}{spread}"
 
 
-def print_table(runs: pl.DataFrame) -> list[Row]:
-    """A row for each variant."""
-    table = Table(dict.fromkeys((*KEYS, *METRICS.values(), "runs"), ""))
-    for key, part in runs.group_by(KEYS, maintain_order=True):
-        table.add(*key, *(shown(part, metric) for metric in METRICS), part.height)
+def print_tables(runs: pl.DataFrame) -> list[Row]:
+    """A table for each metric: a row per variant, a column per kind of groups."""
+    names = runs["groups"].unique(maintain_order=True).to_list()
+    rows = []
+    for metric, title in METRICS.items():
+        print(f"\n{title}")
+        table = Table(dict.fromkeys((*SETTINGS, *names, "runs"), ""))
+        for key, part in runs.group_by(SETTINGS, maintain_order=True):
+            cells = dict(part.group_by("groups"))
+            shown_cells = (
+                shown(cells[name,], metric) if (name,) in cells else "" for name in names
+            )
+            table.add(*key, *shown_cells, part.height)
+        rows += table.rows
     print(f"\n{runs['seconds'].mean():.1f} s per run")
-    return table.rows
+    return rows
 
 
 def main(arguments: Sequence[str] | None = None) -> list[Row]:
@@ -196,7 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
         names = dict(zip(("features", "clips"), map(str, store), strict=True))
         config = resolve({"corpus": corpus, "encoder": {"kind": "precomputed", **names}})
         runs = train_all(Corpus(config), options, options.runs or folder / "runs.csv")
-    return print_table(runs)
+    return print_tables(runs)
 
 
 if __name__ == "__main__":
