@@ -42,14 +42,12 @@ TRUTH, DEVELOPMENT = 4_000, 200  # clips of each language and gender
 ESTIMATORS: dict[str, dict[str, Any]] = {
     "batch": {"estimator": "batch"},
     "moving average, 0.9": {"estimator": "moving_average", "momentum": 0.9},
-    "moving average, 0.95": {"estimator": "moving_average", "momentum": 0.95},
     "moving average, 0.98": {"estimator": "moving_average", "momentum": 0.98},
     "memory, 128": {"estimator": "memory", "memory_size": 128},
-    "memory, 512": {"estimator": "memory", "memory_size": 512},
 }
 # p and lambda, by what the table calls the latter.
 WEIGHTS = [(p, "adaptive", {}) for p in (1, 2)]
-WEIGHTS += [(2, f"{w}", {"weighting": "fixed", "lambda_0": w}) for w in (0.3, 1.0, 3.0)]
+WEIGHTS += [(2, f"{w}", {"weighting": "fixed", "lambda_0": w}) for w in (1.0, 3.0)]
 SMALLEST = {"clips": 8, "rounds": 1, "seeds": 2}
 
 
@@ -167,17 +165,16 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
     table = Table(heads | numbers | {"W-F1": "+.1f", "error": ".1f"})
     for case, faint in (("women", True), ("none", False)):
         corpora = [make_corpus(options.clips, seed, faint) for seed in range(options.seeds)]
-
-        def runs(gap: Options, corpora: list[Corpus] = corpora) -> list[Row]:
-            return [trained(one, gap, options.rounds, seed) for seed, one in enumerate(corpora)]
-
-        erm = runs(ERM)
-        rows = [("", "", "ERM", erm)]
+        variants = [("", "", "ERM", ERM)]
         for p, weight, fixed in WEIGHTS if faint else WEIGHTS[:2]:
             for name, estimator in ESTIMATORS.items():
-                rows.append((f"{p}", weight, name, runs(Options.of(p=p, **fixed, **estimator))))
-        for *head, found in rows:
-            lost = [one["W-F1"] - base["W-F1"] for one, base in zip(found, erm, strict=True)]
+                variants.append((f"{p}", weight, name, Options.of(p=p, **fixed, **estimator)))
+        base: list[float] = []
+        for *head, gap in variants:
+            found = [trained(one, gap, options.rounds, seed) for seed, one in enumerate(corpora)]
+            scores = [one["W-F1"] for one in found]
+            base = base or scores  # those of ERM
+            lost = [ours - erms for ours, erms in zip(scores, base, strict=True)]
             means = [fmean(one[name] for one in found) for name in numbers]
             table.add(case, *head, *means, fmean(lost), stdev(lost) / len(lost) ** 0.5)
     return table.rows

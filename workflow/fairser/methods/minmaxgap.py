@@ -62,7 +62,7 @@ METHOD = {
             "type": "number",
             "exclusiveMinimum": 0,
             "exclusiveMaximum": 1,
-            "default": 0.95,
+            "default": 0.9,
             "description": "Share of the old value in the moving averages (choice).",
         },
         "memory_size": {
