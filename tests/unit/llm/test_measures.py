@@ -177,12 +177,16 @@ def test_gains_stand_beside_the_published_ones(runs: tables.Runs) -> None:
 
 
 def test_the_figure_has_a_line_per_objective_and_panels_per_modality() -> None:
-    frame = pl.DataFrame({"round": [1, 2], "weight": [1.0, 1.5], "development_gap": [0.3, None]})
+    columns = {"weight": [1.0, 1.5], "w_f1": [40.0, 50.0], "development_gap": [0.3, None]}
+    columns |= {"development_gap_chance": [0.1, None], "train_gap": [0.4, 0.2]}
+    frame = pl.DataFrame({"round": [1, 2], **columns, "train_gap_chance": [0.2, 0.1]})
     cells = [c for c in CELLS if c.objective != "zero_shot"]
     figure = rounds_figure(dict.fromkeys(cells, frame))
-    weights, gaps = figure.axes
-    assert len(weights.lines) == 4 and len(gaps.lines) == 5  # ERM has no weight
+    weights, scores, trained, gaps = figure.axes
+    assert len(weights.lines) == 4 and len(scores.lines) == 5  # ERM has no weight
+    assert len(trained.lines) == len(gaps.lines) == 10  # each with its chance
     assert weights.lines[0].get_ydata().tolist() == [1.0, 1.5]
+    assert [line.get_ydata().tolist() for line in trained.lines[:2]] == [[0.4, 0.2], [0.2, 0.1]]
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "ERM" in names and "ERM-MinMaxGAP, p = 2, adaptive" in names
     assert rounds_figure({}).texts[0].get_text().startswith("No run")
