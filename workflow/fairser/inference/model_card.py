@@ -10,7 +10,8 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 
 from fairser.config.extensions import extensions
-from fairser.core.text import interval, markdown, number
+from fairser.core.text import FEWEST, chance, markdown, number
+from fairser.core.text import estimate as text_of
 from fairser.corpora.clips import SPLITS
 from fairser.evaluation.bootstrap import COUNTS, Bootstrap, Gap, read_counts
 from fairser.evaluation.estimates import estimate
@@ -37,7 +38,8 @@ COUNTED = COUNTS[:3]  # columns of the table of rates
 CARD = Path(__file__).parents[2] / "report" / "model_card.md"
 
 Metrics = Mapping[str, Any]
-Intervals = Mapping[str, tuple[float, float]]
+Uncertainty = Mapping[str, float]
+ENDS = ("low", "high", "chance", "chance_high")
 
 
 def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: float | None) -> str:
@@ -53,7 +55,7 @@ def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: fl
     kind, method = config["corpus"]["kind"], method_name(saved.method)
     split = run.parents[min(5, len(run.parents) - 1)] / f"splits/fold{metrics['fold']}.parquet"
     splits, known = _splits(split, config["bias"]["attribute"]) if split.is_file() else ("", 0)
-    intervals = _intervals(metrics, run)
+    uncertainty = _uncertainty(metrics, run)
     measured = [name for name in metric_names("performance", saved.task) if name in metrics]
     # Markdown, not HTML: nothing is escaped.
     words = Environment(undefined=StrictUndefined, trim_blocks=True, autoescape=False)  # noqa: S701
@@ -74,11 +76,12 @@ def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: fl
         gap_of=config["metrics"],
         splits=splits,
         known=known,
-        performance=_performance(metrics, measured, intervals),
+        performance=_performance(metrics, measured, uncertainty),
         measured=[extensions("METRICS")[name] for name in measured],
         confusion=_confusion(metrics["confusion"]) if "confusion" in metrics else "",
-        intervals=intervals,
-        gaps=_gaps(metrics, intervals),
+        uncertainty=uncertainty,
+        fewest=FEWEST,
+        gaps=_gaps(metrics, uncertainty),
         rates=_rates(metrics["attributes"]),
     )
 
@@ -123,8 +126,8 @@ def _splits(path: Path, attribute: str) -> tuple[str, int]:
     return markdown(head, rows, head[1:]), len(both)
 
 
-def _intervals(metrics: Metrics, run: Path) -> Intervals:
-    """95 % intervals by :class:`Bootstrap` of the numbers that have one."""
+def _uncertainty(metrics: Metrics, run: Path) -> Uncertainty:
+    """Interval and chance level of the numbers that have one, as a row of a table names them."""
     file, config = run / "counts.parquet", metrics["config"]
     if not file.is_file():
         return {}
@@ -136,17 +139,24 @@ def _intervals(metrics: Metrics, run: Path) -> Intervals:
     (counts,) = read_counts([str(run / METRICS)], [str(file)])
     statistics = config["statistics"]
     samples = Bootstrap(statistics["resamples"], statistics["seed"], gaps).samples(counts)
-    found = {name: estimate([counts], {counts: one}).interval for name, one in samples.items()}
-    return {name: ends for name, ends in found.items() if not np.isnan(ends).any()}
+    found: dict[str, float] = {}
+    for name, one in samples.items():
+        made = estimate([counts], {counts: one})
+        parts = zip(ENDS, (*made.interval, made.chance, made.chance_high), strict=True)
+        found |= {f"{name}_{end}": value for end, value in parts if not np.isnan(value)}
+    return found
 
 
-def _with_interval(intervals: Intervals, value: float | None, name: str) -> str:
-    return f"{number(value)} {interval(*intervals.get(name, (None, None)))}".strip()
+def _written(uncertainty: Uncertainty, value: float | None, name: str) -> str:
+    """A number with what is known of its uncertainty."""
+    row = {**uncertainty, name: value}
+    level = chance(row, name)
+    return " ".join(filter(None, [text_of(row, name), f"(by chance {level})" if level else ""]))
 
 
-def _performance(metrics: Metrics, measured: Sequence[str], intervals: Intervals) -> str:
+def _performance(metrics: Metrics, measured: Sequence[str], uncertainty: Uncertainty) -> str:
     rows = [
-        [extensions("METRICS")[name]["title"], _with_interval(intervals, metrics[name], name)]
+        [extensions("METRICS")[name]["title"], _written(uncertainty, metrics[name], name)]
         for name in measured
     ]
     rows += [[f"F1 of {name}", number(value)] for name, value in metrics["f1_by_class"].items()]
@@ -159,13 +169,13 @@ def _confusion(counts: Mapping[str, Mapping[str, int]]) -> str:
     return markdown(["", *counts], rows, list(counts))
 
 
-def _gaps(metrics: Metrics, intervals: Intervals) -> str:
+def _gaps(metrics: Metrics, uncertainty: Uncertainty) -> str:
     rows = []
     for attribute, part in metrics["attributes"].items():
         row = [attribute, ", ".join(f"{name} {n}" for name, n in part["groups"].items())]
         for name, (_, rate) in GAPS.items():
             value = part["gaps"][rate][metrics["config"]["metrics"][name]]["rms"]
-            row.append(_with_interval(intervals, value, f"{attribute}.{name}"))
+            row.append(_written(uncertainty, value, f"{attribute}.{name}"))
         rows.append([*row, str(part["unknown"])])
     titles = [title for title, _ in GAPS.values()]
     head = ["attribute", "test clips of its groups", *titles, "of unknown group"]
