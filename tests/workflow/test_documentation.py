@@ -204,7 +204,7 @@ def workplace(
         for name in names:
             (root / name).symlink_to(root / results)
     (root / "RUN").symlink_to(root / RUN)
-    store = next((root / "results/demo/features").glob("fbank*"))
+    store = next((root / "resources/features").glob("fbank*"))
     (root / "new.safetensors").symlink_to(store / "features.safetensors")
     (root / "new_clips.csv").symlink_to(store / "clips.csv")
     return root

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from fairser.audit.decisions import Decisions, read_decisions
 from fairser.audit.inputs import AuditInput
 from fairser.core.errors import InputError
+from fairser.corpora.clips import MULTI
 from fairser.evaluation.evaluate import evaluate
 from fairser.evaluation.metrics import class_counts, performance
 from unit.audit.builders import CLASSES, made_up, sources_of
@@ -131,7 +132,7 @@ def test_a_run_of_the_workflow_has_its_own_metrics(tmp_path: Path, table: str) -
     frame.write_parquet(tmp_path / table)
     found = read_decisions(AuditInput([tmp_path / "predictions.parquet"], [tmp_path / table]))
     expected = evaluate(predictions, clips)
-    measured = performance(class_counts(found.truth, found.predicted))
+    measured = performance(class_counts(found.truth, found.predicted), MULTI)
     assert measured == {n: expected[n] for n in ("f1", "acc")}
     assert found.clips["gender"].to_list() == ["f", "m"] * 20
     assert "split test" in found.notes[0] and "10 other rows" in found.notes[0]

@@ -82,7 +82,7 @@ def test_from_a_foreign_folder_without_heavy_imports(folder: Path) -> None:
         "import runpy, sys\n"
         "try: runpy.run_path(sys.argv.pop(1), run_name='__main__')\n"
         "except SystemExit as end: assert not end.code\n"
-        "heavy = {'torch', 'sklearn', 'transformers', 'pandas', 'adjustText', 'snakemake'}\n"
+        "heavy = {'torch', 'sklearn', 'transformers', 'pandas', 'snakemake'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )

@@ -6,11 +6,12 @@ correction for all that were tested.
 """
 
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import polars as pl
 
-from fairser.audit.estimates import FEWEST, smallest_detected
+from fairser.audit.estimates import smallest_detected
 from fairser.audit.grouping import Attribute
 from fairser.audit.tables import Audit
 from fairser.audit.wording import (
@@ -25,7 +26,8 @@ from fairser.audit.wording import (
 )
 from fairser.core.text import SIGNIFICANT, estimate, is_significant
 from fairser.core.words import counted, joined
-from fairser.evaluation.bootstrap import holm
+from fairser.evaluation.estimates import holm
+from fairser.evaluation.resampling import FEWEST
 from fairser.results.style import words
 
 FEW = 10  # units: below it a group's intervals and p-values are rough
@@ -154,9 +156,10 @@ def _gap(attribute: Attribute, gap: dict[str, Any], corrected: str) -> str:
             f"{first} Chance alone gives some gap, too. How large it is can't be computed here, "
             f"because {what} changes within speakers."
         )
+    tested = "" if isnan(gap["p"]) else f" ({p_words(gap['p'])}{corrected})"
     return (
         f"{first} If {what} made no difference, chance alone would give about "
-        f"{points(gap['chance'])} ({p_words(gap['p'])}{corrected})."
+        f"{points(gap['chance'])}{tested}."
     )
 
 

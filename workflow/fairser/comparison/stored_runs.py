@@ -25,8 +25,9 @@ CELLS = {
 ORIGINS = ("commit", "device", "features", "groups", "versions", "config", "settings")
 # Keys within these that change no number, or that repeat another key.
 NEUTRAL = (
-    *(f"config.{name}" for name in ("results", "study", "download", "device", "grid", "figures")),
-    *(f"config.{name}" for name in ("tables", "choose_k", "statistics", "metrics", "llm")),
+    *(f"config.{name}" for name in ("results", "features", "study", "download", "device")),
+    *(f"config.{name}" for name in ("grid", "figures", "tables", "choose_k", "statistics")),
+    *(f"config.{name}" for name in ("metrics", "llm")),
     *(f"config.extraction.{name}" for name in ("shards", "threads")),
     *(f"config.train.{name}" for name in ("memory_mb", "checkpoint_seconds")),
     *(f"{part}.{name}" for part in ("features", "groups") for name in ("seconds", "versions")),
@@ -108,6 +109,11 @@ def check_comparable(a: Sequence[StoredRun], b: Sequence[StoredRun]) -> None:
         raise InputError(
             f"The first folder has the classes {first}, the second {second}, so no metric means "
             "the same in both. Compare runs with the same 'corpus.classes'."
+        )
+    if a[0].task != b[0].task:
+        raise InputError(
+            f"The task of the first folder is {a[0].task}, that of the second {b[0].task}, so no "
+            "metric means the same in both. Compare runs with the same 'corpus.task'."
         )
     if not set().union(*(r.speakers for r in a)) & set().union(*(r.speakers for r in b)):
         raise InputError(

@@ -40,6 +40,9 @@ def resolve(config: Config) -> Config:
     lines = faults(resolved)
     if not lines:
         _fill_paths(resolved["corpus"])
+        statistics = resolved["statistics"]
+        kind = extension("CORPUS", resolved["corpus"]["kind"])
+        statistics["over"] = statistics["over"] or kind["over"]
         llm.fill_paths(resolved)
         lines = _contradictions(resolved)
     _refuse(lines)
@@ -61,12 +64,11 @@ def reader_settings(config: Config) -> Config:
     """What a reader gets: the section ``corpus`` of a resolved configuration, and more.
 
     ``settings`` are the reader's own, ``stratify`` is the attribute that folds made for a manifest
-    are balanced in, ``folds`` their number.
+    are balanced in.
     """
     corpus = config["corpus"]
     own = config["corpora"].get(corpus["kind"], {})
-    more = {"folds": corpus["folds"] or MANIFEST_FOLDS, "stratify": config["bias"]["attribute"]}
-    return {**corpus, "settings": own, **more}
+    return {**corpus, "settings": own, "stratify": config["bias"]["attribute"]}
 
 
 def label_files(corpus: Config) -> list[str]:
@@ -112,8 +114,8 @@ def check_audio(corpus: Config) -> None:
         )
 
 
-def check_results(folder: str | Path) -> None:
-    """Refuse a results folder that can't be made or written to; nothing is created.
+def check_folder(key: str, folder: str | Path) -> None:
+    """Refuse a folder that can't be made or written to; nothing is created.
 
     Raises:
         InputError: names the folder or the part of its path that is in the way.
@@ -122,7 +124,7 @@ def check_results(folder: str | Path) -> None:
     existing = next(p for p in (path, *path.absolute().parents) if p.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(
-            f"'results' is '{folder}', but '{existing}' is a file or can't be written to. Name "
+            f"'{key}' is '{folder}', but '{existing}' is a file or can't be written to. Name "
             "another folder or have its permissions changed."
         )
 
@@ -184,7 +186,21 @@ def _contradictions(config: Config) -> list[str]:
     ]
     if config["encoder"]["finetune"]:
         lines += _finetuning(config)
+    lines += _lost_clusters(config)
     return lines + grid.faults(config) + llm.faults(config)
+
+
+def _lost_clusters(config: Config) -> list[str]:
+    """Numbers of clusters that a table asks for and the grid lacks."""
+    tables, known = config["tables"], config["grid"]["k"]
+    given = {"table1_k": [tables["table1_k"]], "table2_k": tables["table2_k"] or []}
+    return [
+        f"'tables.{key}' names {k}, but 'grid.k' has {', '.join(map(str, known))}; name one of "
+        "these, or set it to null to show all."
+        for key, ks in given.items()
+        for k in ks
+        if k is not None and k not in known
+    ]
 
 
 def _finetuning(config: Config) -> list[str]:

@@ -43,7 +43,7 @@ KINDS = {
     "METHOD": Kind("method", "methods", METHOD),
     "SOURCE": Kind("group source", "groups", SOURCE),
     "ENCODER": Kind("encoder", "encoders", ENCODER),
-    "CORPUS": Kind("corpus", "corpora", {"lists": "manifest", "made": False}),
+    "CORPUS": Kind("corpus", "corpora", {"lists": "manifest", "made": False, "over": None}),
     "METRICS": Kind("metric", "evaluation", METRIC),
 }
 K_WORDS = ("grid", "attributes")  # in place of a number of groups
@@ -57,6 +57,7 @@ ALLOWED: dict[str, tuple[Any, ...]] = {
     "lists": ("manifest", "labels"),
     "kind": ("performance", "gap"),
     "better": ("higher", "lower"),
+    "over": (None, "folds", "pooled"),
     "task": ("any", "multi_label", "single_label"),
 }
 

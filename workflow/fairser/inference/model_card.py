@@ -10,7 +10,8 @@ from jinja2 import Environment, StrictUndefined
 
 from fairser.core.text import interval, markdown, number
 from fairser.corpora.clips import SPLITS
-from fairser.evaluation.bootstrap import COUNTS, Bootstrap, Gap, estimate, read_counts
+from fairser.evaluation.bootstrap import COUNTS, Bootstrap, Gap, read_counts
+from fairser.evaluation.estimates import estimate
 from fairser.inference.saved_model import METRICS, SavedModel
 from fairser.results.tables import method_name
 
@@ -120,8 +121,8 @@ def _intervals(metrics: Metrics, run: Path) -> Intervals:
     }
     (counts,) = read_counts([str(run / METRICS)], [str(file)])
     statistics = config["statistics"]
-    values = Bootstrap(statistics["resamples"], statistics["seed"], gaps).values(counts)
-    found = {name: estimate([counts], {counts: value}) for name, value in values.items()}
+    samples = Bootstrap(statistics["resamples"], statistics["seed"], gaps).samples(counts)
+    found = {name: estimate([counts], {counts: one}) for name, one in samples.items()}
     return {name: one.interval for name, one in found.items() if one.value == one.value}
 
 
