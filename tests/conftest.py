@@ -53,5 +53,5 @@ def cremad_table(cremad: Path) -> ClipTable:
     """CREMA-D with demographics, without its faulty recordings."""
     demographics = cremad / "VideoDemographics.csv"
     files = {"labels": cremad, "demographics": demographics}
-    settings = {"classes": None, "task": None, "stratify": "gender"}
+    settings = {"classes": None, "speaker": None, "task": None, "stratify": "gender"}
     return read_corpus({"kind": "cremad", **files, **settings})

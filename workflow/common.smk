@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 WORKFLOW = os.path.join(workflow.basedir, "workflow")
 sys.path.insert(0, WORKFLOW)
 
-from fairser.config import configuration, grid
+from fairser.config import configuration, folds, grid
 from fairser.config.extensions import extension, extensions
 from fairser.config.store_names import (
     SECTIONS,
@@ -35,6 +35,7 @@ try:
     for key in ("results", "features"):
         configuration.check_folder(key, config[key])
     configuration.check_inputs(config)
+    folds.fill_folds(config)
     CELLS = grid.cells(config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
@@ -52,8 +53,8 @@ GROUP_CELL = "groups/{source}/k{k}/fold{fold}"
 GROUP_CELLS = list(
     dict.fromkeys(GROUP_CELL.format(**vars(c)) for c in CELLS if c.source != "none")
 )
-# The fold that figures of a single fold show.
-FIGURE_FOLD = 1 if 1 in config["grid"]["folds"] else config["grid"]["folds"][0]
+# The fold that tables and figures of a single fold show.
+FIGURE_FOLD = min(config["grid"]["folds"])
 
 # Sections of the configuration whose features the grid needs.
 NEEDED = grid.sections(config)

@@ -104,13 +104,11 @@ def test_label_files_of_a_made_corpus_need_not_be_there(tmp_path: Path) -> None:
     ]
 
 
-def test_files_and_folds_that_are_not_there(tmp_path: Path) -> None:
+def test_files_that_are_not_there(tmp_path: Path) -> None:
     own = {"labels": str(tmp_path), "audio": str(tmp_path)}
     for fold in (1, 2):
         (tmp_path / f"labels_consensus_{fold}.csv").touch()
-    check_inputs(resolve({"corpus": own, "grid": {"folds": [1, 2]}}))
-    with pytest.raises(InputError, match=r"names fold 6; the labels have the folds 1, 2"):
-        check_inputs(resolve({"corpus": own, "grid": {"folds": [1, 6]}}))
+    check_inputs(resolve({"corpus": own}))
     with pytest.raises(InputError, match=r"'corpus\.demographics' is 'no\.csv', which does not"):
         check_inputs(resolve({"corpus": own | {"demographics": "no.csv"}}))
     with pytest.raises(InputError, match=r"'pseudo\.probabilities' is 'p\.csv', which does not"):

@@ -110,6 +110,11 @@ def check_comparable(a: Sequence[StoredRun], b: Sequence[StoredRun]) -> None:
             f"The first folder has the classes {first}, the second {second}, so no metric means "
             "the same in both. Compare runs with the same 'corpus.classes'."
         )
+    if a[0].task != b[0].task:
+        raise InputError(
+            f"The task of the first folder is {a[0].task}, that of the second {b[0].task}, so no "
+            "metric means the same in both. Compare runs with the same 'corpus.task'."
+        )
     if not set().union(*(r.speakers for r in a)) & set().union(*(r.speakers for r in b)):
         raise InputError(
             "No test speaker is in both folders, so they are of different corpora and can't be "

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from fairser.core.errors import InputError
-from fairser.corpora.clips import SINGLE, ClipTable
+from fairser.corpora.clips import SINGLE, TEST_SET, ClipTable
 from fairser.evaluation.metrics import (
     COUNTS,
     Labels,
@@ -30,7 +30,8 @@ def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -
     Returns:
         ``task``, ``clips``, every metric of performance of the task, ``f1_by_class`` and, by
         attribute, ``attributes`` (see :func:`fairser.evaluation.metrics.fairness`). With one label
-        per clip also ``confusion``: clips by class and predicted class.
+        per clip also ``confusion``: clips by class and predicted class. With several test sets
+        also ``test_sets``: the same of each.
     """
     truth, labels, predicted = _decisions(predictions, table, split)
     classes = list(table.classes)
@@ -45,6 +46,7 @@ def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -
             name: fairness(labels, predicted, truth[name].to_list(), classes)
             for name in table.attributes
         },
+        **({"test_sets": _by_test_set(predictions, table)} if _has_sets(table, split) else {}),
     }
 
 
@@ -54,10 +56,11 @@ def speaker_counts(
     """Counts from which every metric and every resample of the speakers follows.
 
     They have a row per speaker, combination of attributes and class: ``speaker``, the attributes,
-    ``class``, ``clips``, ``positives``, ``predicted``, ``hits``. Arguments as for :func:`evaluate`.
+    ``test_set`` if there are several, ``class``, ``clips``, ``positives``, ``predicted``, ``hits``.
+    Arguments as for :func:`evaluate`.
     """
     truth, labels, predicted = _decisions(predictions, table, split)
-    keys = ["speaker", *table.attributes]
+    keys = ["speaker", *table.attributes, *([TEST_SET] if _has_sets(table, split) else [])]
     by_class = zip(table.classes, labels.T, predicted.T, strict=True)
     parts = [
         truth.select(
@@ -72,6 +75,20 @@ def speaker_counts(
     ]
     sums = pl.col(COUNTS).sum().cast(pl.Int64)
     return pl.concat(parts).group_by(*keys, "class", maintain_order=True).agg(sums)
+
+
+def _has_sets(table: ClipTable, split: str) -> bool:
+    return split == "test" and TEST_SET in table.frame.columns
+
+
+def _by_test_set(predictions: pl.DataFrame, table: ClipTable) -> dict[str, Any]:
+    """Metrics of each named test set."""
+    found = {}
+    for name in table.frame[TEST_SET].drop_nulls().unique().sort():
+        part = table.replace(table.frame.filter(pl.col(TEST_SET) == name).drop(TEST_SET))
+        mine = predictions.join(part.frame.select("clip"), on="clip", how="semi")
+        found[name] = evaluate(mine, part)
+    return found
 
 
 def _confusion(labels: Labels, predicted: Labels, classes: list[str]) -> dict[str, dict[str, int]]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from fairser.config.extensions import extension, extensions
 from fairser.core.errors import InputError
-from fairser.corpora.clips import MULTI, SINGLE
+from fairser.corpora.clips import SINGLE
 
 METRICS = {
     "f1": {
@@ -165,12 +165,15 @@ def _deviation(by_group: Floats, overall: Floats) -> Floats:
     return np.where(np.isnan(by_group), 0.0, np.abs(by_group - overall[..., None, :]))
 
 
-def metric_names(kind: str, task: str = MULTI) -> list[str]:
-    """Names of all metrics of a kind, ``performance`` or ``gap``, for a task, in order."""
+def metric_names(kind: str, task: str | None = None) -> list[str]:
+    """Names of the metrics of a kind, ``performance`` or ``gap``, in order.
+
+    Those of one task, or of all.
+    """
     return [
         name
         for name, one in extensions("METRICS").items()
-        if one["kind"] == kind and one["task"] in (ANY, task)
+        if one["kind"] == kind and (task is None or one["task"] in (ANY, task))
     ]
 
 
@@ -180,7 +183,7 @@ def is_better_low(name: str) -> bool:
     return name not in known or known[name]["better"] == "lower"
 
 
-def functions(kind: str, task: str = MULTI) -> dict[str, Callable[..., Floats]]:
+def functions(kind: str, task: str | None = None) -> dict[str, Callable[..., Floats]]:
     """The functions of :func:`metric_names`."""
     return {name: extension("METRICS", name).function(name) for name in metric_names(kind, task)}
 

@@ -147,7 +147,7 @@ def _map(path: Path) -> np.ndarray:
     Not safe_open of safetensors: its arrays are copies, or keep all that was read in memory.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; correct 'encoder.features'.")
+        raise InputError(f"{path}: no such file; correct its path.")
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")

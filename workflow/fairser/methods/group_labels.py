@@ -1,12 +1,15 @@
 """Group labels as the methods use them."""
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch.nn.functional import one_hot
 
-from fairser.methods.base import FoldData
+if TYPE_CHECKING:
+    from fairser.methods.base import FoldData
 
 
-def group_labels(data: FoldData) -> torch.Tensor:
+def group_labels(data: "FoldData") -> torch.Tensor:
     """Group numbers [N] of the clips, int64, -1 where unknown."""
     if data.groups is None:
         raise ValueError("this method needs a group source, the source 'none' has no groups")
@@ -14,18 +17,18 @@ def group_labels(data: FoldData) -> torch.Tensor:
 
 
 def memberships(labels: torch.Tensor, count: int | None = None) -> torch.Tensor:
-    """One-hot labels [N, count], float32; 0 in all columns where the label is unknown.
+    """One-hot labels [..., count], float32; 0 in all columns where the label is unknown.
 
     Args:
-        labels: numbers [N], int64, -1 where unknown.
+        labels: numbers [...], int64, -1 where unknown.
         count: number of columns; by default as many as the largest label needs, and at least one.
     """
     if count is None:
         count = max(int(labels.max()) + 1, 1)
-    return one_hot(labels.clamp_min(0), count).float() * (labels >= 0)[:, None]
+    return one_hot(labels.clamp_min(0), count).float() * (labels >= 0)[..., None]
 
 
-def cell_counts(data: FoldData, rows: torch.Tensor) -> torch.Tensor:
+def cell_counts(data: "FoldData", rows: torch.Tensor) -> torch.Tensor:
     """Number of clips N_cg of each majority class and group [C, G], float32.
 
     Clips whose class or group is unknown are not counted.

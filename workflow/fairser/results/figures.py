@@ -79,7 +79,8 @@ def metrics_by_k(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
     The table is of :func:`fairser.results.summaries.summaries`; an empty column gets no panel.
     """
     clustered = table.filter(pl.col("source") == "kmeans").sort("k")
-    columns = [name for name in (*metric_names("performance"), *gaps) if clustered[name].count()]
+    names = [name for name in metric_names("performance") if name in table.columns]
+    columns = [name for name in (*names, *gaps) if clustered[name].count()]
     if not columns:
         return style.notice("No run with clusters has a metric to show.")
     methods = ordered("METHOD", clustered["method"])
