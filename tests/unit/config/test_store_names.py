@@ -125,6 +125,7 @@ def test_waves_of_signals_rename_nothing() -> None:
         ("corpus.demographics", "speakers.csv"),
         ("corpus.classes", ["angry", "sad"]),
         ("corpus.folds", 7),
+        ("corpus.speaker", ["SpkrID", "Gender"]),
         ("corpus.task", "single_label"),
         ("bias.attribute", "race"),
         ("bias.ratio", 5),
