@@ -401,7 +401,10 @@ def test_no_two_of_many_groups_look_alike() -> None:
     assert len({style.bar_look(number)["hatch"] for number in range(6)}) == 6
 
 
-def test_files_are_the_same_whenever_they_are_drawn(tmp_path: Path) -> None:
+def test_files_are_the_same_whenever_they_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(style.SETTINGS, "savefig.dpi", 60)  # smaller files, for speed
     numbers = table(runs(configurations((4,))))
     data, store, clusters = embedded(tmp_path, 30)
     points = tsne.coordinates(data, store, True)
