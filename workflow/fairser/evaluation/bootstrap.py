@@ -7,7 +7,7 @@ speakers get the same draws, so that two methods are compared speaker by speaker
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -105,16 +105,19 @@ def by_test_set(runs: Iterable[RunCounts]) -> list[RunCounts]:
     return found
 
 
-def pooled(runs: Iterable[RunCounts]) -> dict[RunCounts, RunCounts]:
+Run = TypeVar("Run", bound=RunCounts)
+
+
+def pooled(runs: Iterable[Run]) -> dict[Run, Run]:
     """For each run, the one with the test clips of all folds that stands for it."""
-    found: dict[tuple[Any, ...], list[RunCounts]] = {}
+    found: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
         key = (run.method, run.source, run.k, run.seed, run.test_set)
         found.setdefault(key, []).append(run)
     return {run: whole for part in found.values() for whole in [_joined(part)] for run in part}
 
 
-def _joined(runs: Sequence[RunCounts]) -> RunCounts:
+def _joined(runs: Sequence[Run]) -> Run:
     counts = pl.concat([run.counts for run in runs], how="diagonal")
     return replace(runs[0], fold=POOLED, counts=counts)
 
