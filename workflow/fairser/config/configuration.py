@@ -186,12 +186,7 @@ def _contradictions(config: Config) -> list[str]:
     ]
     if config["encoder"]["finetune"]:
         lines += _finetuning(config)
-<<<<<<< HEAD
     return lines + _lost_clusters(config) + grid.faults(config) + llm.faults(config)
-=======
-    lines += _lost_clusters(config)
-    return lines + grid.faults(config) + llm.faults(config)
->>>>>>> corpora13
 
 
 def _lost_clusters(config: Config) -> list[str]:
