@@ -60,7 +60,7 @@ def test_nothing_is_wrong(
     assert said(report, "clips").startswith(clips)
     assert said(report, "folds").startswith(folds)
     assert said(report, "runs").startswith(runs)
-    nobody = [text for text in report.warnings if "have no speaker. Each counts" in text]
+    nobody = [text for text in report.warnings if "None counts as a speaker" in text]
     assert len(nobody) == ("without" in clips)
 
 
@@ -97,6 +97,18 @@ def test_speakers_of_each_group_of_each_test_set(tmp_path: Path) -> None:
             for group in ("female", "male")
         }
         assert speakers_in_test(table, table.folds[:3], "gender") == expected
+
+
+def test_nobody_is_no_speaker(tmp_path: Path) -> None:
+    """Clips without a speaker count for no group; where nobody is known it is said once."""
+    table = read_corpus(
+        reader_settings(resolve({"corpus": shapes.msp_podcast(tmp_path / "a", speakers=24)}))
+    )
+    assert speakers_in_test(table, [1], None) == {"fold 1 test1": 6, "fold 1 test2": 6}
+    for make in (shapes.unlabelled, shapes.biic_podcast):
+        report = check(tmp_path / make.__name__, make(tmp_path / make.__name__))
+        assert sum("no intervals, no p-values" in text for text in report.warnings) == 1
+        assert not [text for text in report.warnings if "fewer than 5 speakers" in text]
 
 
 def test_groups_that_a_fold_lacks_are_said_once(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fairser.config.configuration import reader_settings, resolve
+from fairser.config.extensions import FOLDERS
 from fairser.config.folds import corpus_folds, fill_folds
 from fairser.core.errors import InputError
 from fairser.corpora.readers import read_corpus
@@ -78,9 +79,7 @@ def test_faults_of_a_manifest_are_left_to_its_reader(tmp_path: Path) -> None:
     for content in (b"", b"fold;file\n1;a\n", b"file,fold\na,two\nb,0\nc\n", b"\xff\xfe,fold\n"):
         path = tmp_path / "clips.csv"
         path.write_bytes(content)
-        assert corpus_folds(
-            resolve({"corpus": {"kind": "manifest", "manifest": str(path)}})["corpus"]
-        )
+        assert corpus_folds(resolve({"corpus": {"kind": "manifest", "manifest": str(path)}}))
 
 
 READER = '"""Folds of its own."""\nCORPUS = {"lists": "LISTS"}\ndef read(corpus): ...\n'
@@ -96,9 +95,14 @@ READER = '"""Folds of its own."""\nCORPUS = {"lists": "LISTS"}\ndef read(corpus)
     ],
 )
 def test_readers_of_the_users_own(
-    tmp_path: Path, lists: str, file: str, known: list[int] | None
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    lists: str,
+    file: str,
+    known: list[int] | None,
 ) -> None:
     """They may make folds that nothing tells beforehand: then the grid must name them."""
+    monkeypatch.setenv(FOLDERS, "")  # which holds the plugins of this test, until its end
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "own.py").write_text(READER.replace("LISTS", lists))
     path = tmp_path / "listing.csv"
@@ -115,3 +119,14 @@ def test_readers_of_the_users_own(
     config["grid"]["folds"] = [3]
     fill_folds(config)
     assert config["grid"]["folds"] == [3]
+
+
+def test_a_reader_that_tells_its_folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDERS, "")
+    text = READER.replace('{"lists": "LISTS"}', '{"folds": True}')
+    (tmp_path / "telling.py").write_text(f"{text}def folds(corpus): return corpus['classes']\n")
+    corpus = {"kind": "telling", "manifest": str(tmp_path / "telling.py")}
+    config = resolve({"plugins": [str(tmp_path)], "corpus": corpus})
+    assert corpus_folds(config) == [1, 2, 3, 4, 5]
+    config["corpus"]["classes"] = [2, 3]
+    assert corpus_folds(config) == [2, 3]

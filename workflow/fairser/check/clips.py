@@ -29,10 +29,12 @@ def describe(table: ClipTable, folds: list[int], report: Report) -> None:
         report.add("demographics", "none")
     _describe_folds(table, folds, report)
     _warn_alike("speaker", clips["speaker"].unique().sort().to_list(), report)
-    for name in table.attributes:
-        if clips[name].drop_nulls().n_unique() > 1:
-            _warn_few_speakers(table, folds, name, report)
-            _warn_cells(table, folds, name, report)
+    gapped = [name for name in table.attributes if clips[name].drop_nulls().n_unique() > 1]
+    if not gapped:
+        _warn_few_speakers(table, folds, None, report)
+    for name in gapped:
+        _warn_few_speakers(table, folds, name, report)
+        _warn_cells(table, folds, name, report)
 
 
 def positives(frame: pl.DataFrame, classes: tuple[str, ...], task: str) -> pl.DataFrame:
@@ -83,9 +85,9 @@ def _describe_speakers(clips: pl.DataFrame, report: Report) -> None:
     report.add("clips", text + (f"; {counted(nobody, 'clip')} without a speaker" if nobody else ""))
     if nobody:
         report.warn(
-            f"{nobody:,} of {counted(clips.height, 'clip')} have no speaker. Each counts as a "
-            "speaker of its own, although a person may have spoken several: splits may share "
-            "people, and intervals may be too narrow."
+            f"{nobody:,} of {counted(clips.height, 'clip')} have no speaker. A person may have "
+            "spoken several, so splits may share people. None counts as a speaker"
+            f"{'' if speakers else ', so there are no intervals, no p-values and no stars'}."
         )
     elif speakers == clips.height:
         report.warn(
@@ -94,36 +96,40 @@ def _describe_speakers(clips: pl.DataFrame, report: Report) -> None:
         )
 
 
-def _warn_few_speakers(table: ClipTable, folds: list[int], name: str, report: Report) -> None:
-    """Warn of groups whose speakers in a test set are too few, or none."""
+def _warn_few_speakers(
+    table: ClipTable, folds: list[int], name: str | None, report: Report
+) -> None:
+    """Warn of test sets with too few speakers, or of their groups of an attribute."""
     cells = speakers_in_test(table, folds, name)
     few = [f"{place} ({number})" for place, number in cells.items() if 0 < number < FEWEST]
     none = [place for place, number in cells.items() if not number]
-    of = counted(len(cells), "group") + " of a test set"
-    if none:
-        report.warn(
-            f"{name}: {len(none)} of {of} have no speaker ({joined(shortened(none, SHOWN))}): "
-            "these folds have no gap of their own."
-        )
-    if few:
-        report.warn(
-            f"{name}: {len(few)} of {of} have fewer than {FEWEST} speakers "
-            f"({joined(shortened(few, SHOWN))}): alone they allow no interval, no p-value and no "
-            "star."
-        )
+    if not any(cells.values()):
+        return  # nobody is known, which is said of the clips
+    of = f"{len(cells)} {'groups of a test set' if name else 'test sets'}"
+    start = f"{name}: " if name else ""
+    alone, pooled = "there is", ""
+    if len(folds) > 1:
+        alone = "a fold alone has"
+        pooled = " Tables pool the folds, unless 'statistics.over' is folds."
+    for which, number in ((none, "no speaker"), (few, f"fewer than {FEWEST} speakers")):
+        if which:
+            report.warn(
+                f"{start}{len(which)} of {of} have {number} ({joined(shortened(which, SHOWN))}), "
+                f"so {alone} no interval, no p-value and no star.{pooled}"
+            )
 
 
-def speakers_in_test(table: ClipTable, folds: list[int], attribute: str) -> dict[str, int]:
-    """Speakers of each group in each test set, by name (``fold 1 female``)."""
+def speakers_in_test(table: ClipTable, folds: list[int], attribute: str | None) -> dict[str, int]:
+    """Known speakers of each test set, or of each group in it, by name (``fold 1 female``)."""
     test = table.frame.filter(pl.col("split") == "test", pl.col("fold").is_in(folds))
     keys = ["fold", *([TEST_SET] if TEST_SET in test.columns else [])]
-    groups = table.clips()[attribute].drop_nulls().unique().sort()
+    groups = table.clips()[attribute].drop_nulls().unique().sort() if attribute else [None]
     cells = {}
     for place, part in test.group_by(keys, maintain_order=True):
         for group in groups:
+            members = part.filter(pl.col(attribute) == group) if attribute else part
             words = " ".join(str(word) for word in (*place, group) if word is not None)
-            members = part.filter(pl.col(attribute) == group)
-            cells[f"fold {words}"] = members["speaker"].n_unique()
+            cells[f"fold {words}"] = members.filter(~is_nobody())["speaker"].n_unique()
     return cells
 
 
@@ -153,12 +159,14 @@ def _describe_attribute(clips: pl.DataFrame, name: str, report: Report) -> None:
     groups = (
         clips.drop_nulls(name)
         .group_by(name)
-        .agg(pl.len().alias("clips"), pl.col("speaker").n_unique().alias("speakers"))
+        .agg(
+            pl.len().alias("clips"),
+            pl.col("speaker").filter(~is_nobody()).n_unique().alias("speakers"),
+        )
         .sort("clips", name, descending=[True, False])
     )
-    everyone = not clips.select(is_nobody().any()).item()
     texts = [
-        f"{group} {number:,} clips" + (f" of {counted(speakers, 'speaker')}" if everyone else "")
+        f"{group} {number:,} clips of {counted(speakers, 'speaker')}"
         for group, number, speakers in groups.iter_rows()
     ]
     unknown = clips[name].null_count()
@@ -168,7 +176,7 @@ def _describe_attribute(clips: pl.DataFrame, name: str, report: Report) -> None:
     if len(names) == 1:
         report.warn(f"{name} has one group, {names[0]}: there is no gap to measure.")
     few = [f"{group} ({number})" for group, _, number in groups.iter_rows() if number < FEWEST]
-    if few:
+    if few and groups["speakers"].sum():
         report.warn(
             f"{name}: groups of fewer than {FEWEST} speakers: {joined(shortened(few, SHOWN))}. A "
             "gap to them says more of these speakers than of their group."

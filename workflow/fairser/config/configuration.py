@@ -72,12 +72,11 @@ def reader_settings(config: Config) -> Config:
 
 
 def label_files(corpus: Config) -> list[str]:
-    """Label files of the EMO-SUPERB format, in order; of a made corpus, whether there or not."""
+    """Files in ``corpus.labels`` that tell the clips, in order; of a made corpus, there or not."""
     folder = Path(corpus["labels"])
     if made_folder(corpus):
         return [str(folder / f"labels_consensus_{fold}.csv") for fold in MADE_FOLDS]
-    files = folder.glob("labels_consensus_*.csv")
-    return sorted(str(path) for path in files if path.stem.rpartition("_")[2].isdecimal())
+    return sorted(str(path) for path in folder.glob(extension("CORPUS", corpus["kind"])["pattern"]))
 
 
 def check_inputs(config: Config) -> None:

@@ -40,12 +40,16 @@ METHOD = {"groups": "none", "sampler": "shuffle", "finetune": False, "summary": 
 METHOD |= {"colour": None, "fill": "full"}
 SOURCE = {"k": 1, "needs": None, "probabilities": False, "marker": None}
 ENCODER = {"sections": ["encoder"], "files": None, "standardise": True, "finetune": False}
+# `pattern` matches the files in the folder `corpus.labels`; with `folds` the file defines
+# `folds(corpus)`, which tells the folds of a corpus before it is read, or None if they are made.
+CORPUS = {"lists": "manifest", "made": False, "over": None, "folds": False}
+CORPUS |= {"pattern": "labels_consensus_*.csv"}
 METRIC = {"kind": "performance", "better": "higher", "task": "any"}
 KINDS = {
     "METHOD": Kind("method", "methods", METHOD),
     "SOURCE": Kind("group source", "groups", SOURCE),
     "ENCODER": Kind("encoder", "encoders", ENCODER),
-    "CORPUS": Kind("corpus", "corpora", {"lists": "manifest", "made": False, "over": None}),
+    "CORPUS": Kind("corpus", "corpora", CORPUS),
     "METRICS": Kind("metric", "evaluation", METRIC),
 }
 # A setting of every method with groups, whose default its declaration says.

@@ -7,6 +7,7 @@ from fairser.config.configuration import (
     MANIFEST_FOLDS,
     label_files,
     list_key,
+    reader_settings,
 )
 from fairser.config.extensions import extension
 from fairser.config.schema import Config
@@ -21,7 +22,7 @@ def fill_folds(config: Config) -> None:
             the folds; or ``corpus.folds`` would be ignored.
     """
     wanted, corpus = config["grid"]["folds"], config["corpus"]
-    known = corpus_folds(corpus)
+    known = corpus_folds(config)
     if known is None:
         if wanted is None:
             raise InputError(
@@ -37,29 +38,39 @@ def fill_folds(config: Config) -> None:
     config["grid"]["folds"] = wanted or known
 
 
-def corpus_folds(corpus: Config) -> list[int] | None:
-    """Numbers of the folds of a corpus (section ``corpus``); None if only its reader knows them.
+def corpus_folds(config: Config) -> list[int] | None:
+    """Numbers of the folds of a corpus; None if only its reader knows them.
 
     Raises:
         InputError: ``corpus.folds`` is set, but the corpus has folds of its own.
     """
-    own = extension("CORPUS", corpus["kind"]).own  # such a reader may make folds of its own
-    if list_key(corpus) == "labels":
-        numbers = sorted(int(Path(file).stem.rpartition("_")[2]) for file in label_files(corpus))
-        if not numbers and not own:
-            raise InputError("'corpus.labels' names a folder without labels_consensus_1.csv.")
-        why = "each label file is a fold"
+    corpus = reader_settings(config)
+    reader = extension("CORPUS", corpus["kind"])
+    path = corpus[list_key(corpus)]
+    why = f"{path} has folds of its own"
+    if reader["folds"]:
+        found = reader.function("folds")(corpus)
+    elif list_key(corpus) == "manifest":
+        found = _manifest_folds(path)
     else:
-        found = _manifest_folds(corpus["manifest"])
-        if found is None:
-            return None if own else list(range(1, (corpus["folds"] or MANIFEST_FOLDS) + 1))
-        numbers, why = found, f"{corpus['manifest']} has folds of its own"
-    if corpus["folds"] is not None and not own:
+        found, why = _label_folds(corpus), "each label file is a fold"
+        if not found and not reader.own:
+            raise InputError("'corpus.labels' names a folder without labels_consensus_1.csv.")
+    knows = reader["folds"] or not reader.own  # else the reader may do otherwise
+    if not found:
+        return list(range(1, (corpus["folds"] or MANIFEST_FOLDS) + 1)) if knows else None
+    if corpus["folds"] is not None and knows:
         raise InputError(
             f"'corpus.folds' is {corpus['folds']}, but {why}, so none are made. Set it to null; "
             "'grid.folds' says which folds to run."
         )
-    return numbers or None
+    return found
+
+
+def _label_folds(corpus: Config) -> list[int]:
+    """The numbers of label files (``labels_consensus_1.csv``)."""
+    numbers = (Path(file).stem.rpartition("_")[2] for file in label_files(corpus))
+    return sorted(int(number) for number in numbers if number.isdecimal())
 
 
 def _manifest_folds(path: str) -> list[int] | None:

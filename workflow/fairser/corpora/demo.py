@@ -20,7 +20,7 @@ from fairser.corpora import emosuperb
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.espeak import Prosody, Recording, write_recordings
 
-CORPUS = {"title": "demo", "lists": "labels", "made": True, "order": 4}
+CORPUS = {"title": "demo", "lists": "labels", "made": True, "order": 5}
 SEED = 2027  # at which each class has the dominant gender of CREMA-D (a test states it)
 FOLDS = 5
 CLASSES = ("angry", "sad", "disgust", "fear", "neutral", "happy")  # the order of EMO-SUPERB

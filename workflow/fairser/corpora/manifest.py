@@ -32,8 +32,18 @@ SPLIT_WORDS = {"dev": "development", "valid": "development", "validation": "deve
 
 def read(corpus: dict[str, Any]) -> ClipTable:
     """The clip table of ``corpus.manifest``."""
-    path, classes = corpus["manifest"], corpus["classes"]
-    frame = read_csv(path)
+    return table_of(read_csv(corpus["manifest"]), corpus["manifest"], corpus)
+
+
+def table_of(frame: pl.DataFrame, path: str | Path, corpus: dict[str, Any]) -> ClipTable:
+    """The clip table of rows in the form of a manifest.
+
+    Args:
+        frame: text columns, and ``row``, the place of each row.
+        path: of the file that they are from.
+        corpus: the settings of the reader.
+    """
+    classes = corpus["classes"]
     header = [name for name in frame.columns if name != "row"]
     why = "which a manifest needs; 'corpus.classes' may name class columns in place of 'emotion'"
     needed = [
@@ -64,7 +74,7 @@ def read(corpus: dict[str, Any]) -> ClipTable:
     else:
         frame = clips.numeric(frame, names, faults)
     frame = demographics.name_speakers(frame, corpus["speaker"] or ["speaker"])
-    frame, own = _attributes(frame, names, corpus, faults)
+    frame, own = _attributes(frame, path, names, corpus["attributes"], faults)
     if "clip" not in header:
         frame = frame.with_columns(clips.clip_names("file"))
     if speakers := corpus["demographics"]:
@@ -83,7 +93,11 @@ def read(corpus: dict[str, Any]) -> ClipTable:
 
 
 def _attributes(
-    frame: pl.DataFrame, classes: list[str], corpus: dict[str, Any], faults: Faults
+    frame: pl.DataFrame,
+    path: str | Path,
+    classes: list[str],
+    wanted: list[str] | None,
+    faults: Faults,
 ) -> tuple[pl.DataFrame, list[str]]:
     """The rows with their demographic columns in the form of the clip table, and their names."""
     free = [name for name in frame.columns if name not in (*RESERVED, *classes, "row")]
@@ -93,13 +107,12 @@ def _attributes(
         if name in demographics.KNOWN and name not in (*free, *renamed.values()):
             renamed[column] = name
     known = [*free, *renamed.values()]
-    if corpus["attributes"] is None:
+    if wanted is None:
         own = [name for name in known if name in demographics.KNOWN]
     else:
-        own = [renamed.get(name, name) for name in corpus["attributes"] if name in known]
+        own = [renamed.get(name, name) for name in wanted if name in known]
         with faults.gather():
-            why = "which 'corpus.attributes' names"
-            require_columns(corpus["manifest"], known, corpus["attributes"], why)
+            require_columns(path, known, wanted, "which 'corpus.attributes' names")
     return demographics.tidy(frame.rename(renamed), own, faults), own
 
 

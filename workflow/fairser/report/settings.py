@@ -61,5 +61,5 @@ def _derived(config: Config) -> Config:
     except InputError:  # this kind needs paths from the user, so that none is derived
         found = resolve({})
     with suppress(InputError, OSError):  # files that are no longer there
-        found["grid"]["folds"] = corpus_folds(config["corpus"])
+        found["grid"]["folds"] = corpus_folds(config)
     return found
