@@ -8,8 +8,8 @@ from fairser.corpora.splits import check_attribute
 
 with job(snakemake.log[0]):
     table = read_corpus(snakemake.params.corpus)
-    check_list(table, snakemake.input.listed)
     check_attribute(table, snakemake.params.corpus["stratify"], needed=False)
+    check_list(table, snakemake.input.listed)
     table.write(snakemake.output[0])
     clips = table.clips()
     logger.info(

@@ -5,11 +5,11 @@ from collections import defaultdict
 import polars as pl
 
 from fairser.check.report import Report
-from fairser.core.text import FEWEST
 from fairser.core.words import counted, joined, shortened
 from fairser.corpora.clips import AGE_YEARS, SINGLE, SPLITS, TEST_SET, ClipTable
 from fairser.corpora.people import is_nobody
-from fairser.evaluation.metrics import positive
+from fairser.evaluation.metrics import decide
+from fairser.evaluation.resampling import FEWEST
 
 SHOWN = 6  # values in a message
 FOLDS_SHOWN = 12
@@ -35,9 +35,9 @@ def describe(table: ClipTable, folds: list[int], report: Report) -> None:
             _warn_cells(table, folds, name, report)
 
 
-def positives(frame: pl.DataFrame, classes: tuple[str, ...]) -> pl.DataFrame:
+def positives(frame: pl.DataFrame, classes: tuple[str, ...], task: str) -> pl.DataFrame:
     """The frame with class columns as decisions, true for the classes a clip is positive for."""
-    found = positive(frame.select(classes).to_numpy())
+    found = decide(frame.select(classes).to_numpy(), task)
     return frame.with_columns(
         pl.Series(name, found[:, number], pl.Boolean) for number, name in enumerate(classes)
     )
@@ -47,7 +47,7 @@ def positive_cells(
     table: ClipTable, folds: list[int], attribute: str
 ) -> dict[tuple[int, str, str], int]:
     """Positive test clips of every fold, class and group, groups without a test clip included."""
-    test = positives(table.frame.filter(split="test"), table.classes)
+    test = positives(table.frame.filter(split="test"), table.classes, table.task)
     cells: dict[tuple[int, str, str], int] = {}
     groups = table.clips()[attribute].drop_nulls().unique()
     for fold in folds:
@@ -129,7 +129,7 @@ def speakers_in_test(table: ClipTable, folds: list[int], attribute: str) -> dict
 
 def _describe_classes(clips: pl.DataFrame, table: ClipTable, report: Report) -> None:
     classes = table.classes
-    decided = positives(clips, classes)
+    decided = positives(clips, classes, table.task)
     numbers = [f"{name} {decided[name].sum():,}" for name in classes]
     without = clips["majority"].null_count()
     majority = f"{counted(without, 'clip')} without a majority class: in test only"

@@ -64,12 +64,11 @@ def reader_settings(config: Config) -> Config:
     """What a reader gets: the section ``corpus`` of a resolved configuration, and more.
 
     ``settings`` are the reader's own, ``stratify`` is the attribute that folds made for a manifest
-    are balanced in, ``folds`` their number.
+    are balanced in.
     """
     corpus = config["corpus"]
     own = config["corpora"].get(corpus["kind"], {})
-    more = {"folds": corpus["folds"] or MANIFEST_FOLDS, "stratify": config["bias"]["attribute"]}
-    return {**corpus, "settings": own, **more}
+    return {**corpus, "settings": own, "stratify": config["bias"]["attribute"]}
 
 
 def label_files(corpus: Config) -> list[str]:

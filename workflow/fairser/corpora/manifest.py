@@ -17,6 +17,7 @@ from typing import Any
 
 import polars as pl
 
+from fairser.config.configuration import MANIFEST_FOLDS
 from fairser.core.csv_files import read_csv, require_columns
 from fairser.core.errors import InputError
 from fairser.core.files import leads_out
@@ -72,7 +73,7 @@ def read(corpus: dict[str, Any]) -> ClipTable:
     stratify = corpus["stratify"] if corpus["stratify"] in own else None
     try:
         if not {"fold", "split"} & set(header):
-            frame = speaker_folds(frame, corpus["folds"], stratify, path)
+            frame = speaker_folds(frame, corpus["folds"] or MANIFEST_FOLDS, stratify, path)
         frame = _assign_splits(frame, path, faults)
     except InputError as error:
         # Too few folds or speakers are left: without folds there is nothing more to check.

@@ -1,23 +1,22 @@
 """The model card of an exported model (Mitchell et al. 2019), as the Hugging Face hub reads it."""
 
 from collections.abc import Mapping, Sequence
-from math import isnan
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import yaml
 from jinja2 import Environment, StrictUndefined
 
 from fairser.config.extensions import extensions
-from fairser.core.text import WITHIN_CHANCE, chance, markdown, number
-from fairser.core.text import estimate as written
+from fairser.core.text import FEWEST, chance, markdown, number
+from fairser.core.text import estimate as text_of
 from fairser.corpora.clips import SPLITS
 from fairser.evaluation.bootstrap import COUNTS, Bootstrap, Gap, read_counts
 from fairser.evaluation.estimates import estimate
 from fairser.evaluation.metrics import metric_names
 from fairser.inference.saved_model import METRICS, SavedModel
-from fairser.results.coverage import coverage
 from fairser.results.tables import method_name
 
 CORPORA = {
@@ -39,7 +38,8 @@ COUNTED = COUNTS[:3]  # columns of the table of rates
 CARD = Path(__file__).parents[2] / "report" / "model_card.md"
 
 Metrics = Mapping[str, Any]
-Row = dict[str, Any]
+Uncertainty = Mapping[str, float]
+ENDS = ("low", "high", "chance", "chance_high")
 
 
 def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: float | None) -> str:
@@ -55,8 +55,8 @@ def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: fl
     kind, method = config["corpus"]["kind"], method_name(saved.method)
     split = run.parents[min(5, len(run.parents) - 1)] / f"splits/fold{metrics['fold']}.parquet"
     splits, known = _splits(split, config["bias"]["attribute"]) if split.is_file() else ("", 0)
+    uncertainty = _uncertainty(metrics, run)
     measured = [name for name in metric_names("performance", saved.task) if name in metrics]
-    numbers, notes = _numbers(metrics, measured, run)
     # Markdown, not HTML: nothing is escaped.
     words = Environment(undefined=StrictUndefined, trim_blocks=True, autoescape=False)  # noqa: S701
     words.filters["line"] = lambda text: " ".join(text.split())
@@ -76,13 +76,12 @@ def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: fl
         gap_of=config["metrics"],
         splits=splits,
         known=known,
-        performance=_performance(metrics, measured, numbers),
+        performance=_performance(metrics, measured, uncertainty),
         measured=[extensions("METRICS")[name] for name in measured],
         confusion=_confusion(metrics["confusion"]) if "confusion" in metrics else "",
-        intervals=any(name.endswith("_low") for name in numbers),
-        chance=any(name.endswith("_chance") for name in numbers) and WITHIN_CHANCE,
-        notes=notes,
-        gaps=_gaps(metrics["attributes"], numbers),
+        uncertainty=uncertainty,
+        fewest=FEWEST,
+        gaps=_gaps(metrics, uncertainty),
         rates=_rates(metrics["attributes"]),
     )
 
@@ -127,35 +126,39 @@ def _splits(path: Path, attribute: str) -> tuple[str, int]:
     return markdown(head, rows, head[1:]), len(both)
 
 
-def _numbers(metrics: Metrics, measured: Sequence[str], run: Path) -> tuple[Row, list[str]]:
-    """Performance and the gaps as ``ATTRIBUTE.GAP``, with what :func:`estimate` and :func:`chance`
-    of :mod:`fairser.core.text` show; and why some have no interval.
-    """
-    config, attributes = metrics["config"], metrics["attributes"]
+def _uncertainty(metrics: Metrics, run: Path) -> Uncertainty:
+    """Interval and chance level of the numbers that have one, as a row of a table names them."""
+    file, config = run / "counts.parquet", metrics["config"]
+    if not file.is_file():
+        return {}
     gaps = {
         f"{attribute}.{name}": Gap(attribute, rate, config["metrics"][name])
-        for attribute in attributes
+        for attribute in metrics["attributes"]
         for name, (_, rate) in GAPS.items()
     }
-    row: Row = {name: metrics[name] for name in measured}
-    for name, gap in gaps.items():
-        row[name] = attributes[gap.attribute]["gaps"][gap.rate][gap.variant]["rms"]
-    file, statistics = run / "counts.parquet", config["statistics"]
-    if not file.is_file():
-        return row, []
     (counts,) = read_counts([str(run / METRICS)], [str(file)])
+    statistics = config["statistics"]
     samples = Bootstrap(statistics["resamples"], statistics["seed"], gaps).samples(counts)
-    for name in list(row):
-        one = estimate([counts], {counts: samples[name]})
-        found = dict(zip(("low", "high"), one.interval, strict=True))
-        found |= {"chance": one.chance, "chance_high": one.chance_high}
-        row |= {f"{name}_{part}": value for part, value in found.items() if not isnan(value)}
-    notes = [coverage([counts], name).note() for name in (None, *attributes)]
-    return row, [note for note in notes if note]
+    found: dict[str, float] = {}
+    for name, one in samples.items():
+        made = estimate([counts], {counts: one})
+        parts = zip(ENDS, (*made.interval, made.chance, made.chance_high), strict=True)
+        found |= {f"{name}_{end}": value for end, value in parts if not np.isnan(value)}
+    return found
 
 
-def _performance(metrics: Metrics, measured: Sequence[str], numbers: Row) -> str:
-    rows = [[extensions("METRICS")[n]["title"], written(numbers, n)] for n in measured]
+def _written(uncertainty: Uncertainty, value: float | None, name: str) -> str:
+    """A number with what is known of its uncertainty."""
+    row = {**uncertainty, name: value}
+    level = chance(row, name)
+    return " ".join(filter(None, [text_of(row, name), f"(by chance {level})" if level else ""]))
+
+
+def _performance(metrics: Metrics, measured: Sequence[str], uncertainty: Uncertainty) -> str:
+    rows = [
+        [extensions("METRICS")[name]["title"], _written(uncertainty, metrics[name], name)]
+        for name in measured
+    ]
     rows += [[f"F1 of {name}", number(value)] for name, value in metrics["f1_by_class"].items()]
     return markdown(["metric", "value"], rows)
 
@@ -166,15 +169,15 @@ def _confusion(counts: Mapping[str, Mapping[str, int]]) -> str:
     return markdown(["", *counts], rows, list(counts))
 
 
-def _gaps(attributes: Mapping[str, Any], numbers: Row) -> str:
+def _gaps(metrics: Metrics, uncertainty: Uncertainty) -> str:
     rows = []
-    for attribute, part in attributes.items():
+    for attribute, part in metrics["attributes"].items():
         row = [attribute, ", ".join(f"{name} {n}" for name, n in part["groups"].items())]
-        for name in GAPS:
-            gap = f"{attribute}.{name}"
-            row += [written(numbers, gap), chance(numbers, gap)]
+        for name, (_, rate) in GAPS.items():
+            value = part["gaps"][rate][metrics["config"]["metrics"][name]]["rms"]
+            row.append(_written(uncertainty, value, f"{attribute}.{name}"))
         rows.append([*row, str(part["unknown"])])
-    titles = [text for title, _ in GAPS.values() for text in (title, "by chance")]
+    titles = [title for title, _ in GAPS.values()]
     head = ["attribute", "test clips of its groups", *titles, "of unknown group"]
     return markdown(head, rows, head[-1:])
 
