@@ -186,6 +186,27 @@ def test_a_shift_beyond_both_kinds_of_noise(tmp_path: Path) -> None:
     assert gap["beyond_noise"] and gap["low"] > 0
 
 
+def test_folds_of_few_speakers_are_pooled(tmp_path: Path) -> None:
+    """Two speakers in each of ten folds, as in IEMOCAP."""
+    for fold in range(1, 11):
+        people = range(2 * fold, 2 * fold + 2)
+        write_run(tmp_path / "a", ERM, counts(1, speakers=people), fold)
+        write_run(tmp_path / "b", ERM, counts(1, 0.9, speakers=people), fold)
+    found = compared(tmp_path)
+    gap = row(found, "tpr_gap")
+    assert gap["beyond_noise"] and (gap["folds"], gap["paired"]) == (10, 10)
+    assert any("together" in note for note in found.notes)
+
+
+def test_too_few_speakers_are_no_equality(tmp_path: Path) -> None:
+    for name, worse in (("a", 0.0), ("b", 0.9)):
+        write_run(tmp_path / name, ERM, counts(1, worse, speakers=range(8)))
+    found = compared(tmp_path)
+    assert row(found, "tpr_gap")["p_value"] is None
+    assert row(found, "f1")["p_value"] is not None
+    assert any("4 speakers" in note for note in found.notes)
+
+
 def test_folders_of_other_tasks_are_refused(tmp_path: Path) -> None:
     for name, task in (("a", "multi_label"), ("b", "single_label")):
         write_run(tmp_path / name, ERM, counts(1))

@@ -448,3 +448,22 @@ def test_a_plugin_with_a_run_for_each_k_is_shown_with_one_of_them(tmp_path: Path
         assert tables.configuration_name("rw", "bins", 4) == "RW bins 4"
     finally:
         use([])
+
+
+def test_clips_of_nobody_are_no_people() -> None:
+    """As many clips of unknown speakers as one likes give no interval."""
+    runs = []
+    for method in ("erm", "rw"):
+        run = counted(1, "f" * 30 + "m" * 30, method)
+        runs.append(
+            replace(
+                run,
+                counts=run.counts.with_columns(pl.format("unknown {}", "speaker").alias("speaker")),
+            )
+        )
+    table = table_of(runs)
+    assert table["tpr_gap"].to_list() == pytest.approx([0.5, 0.5])
+    for name in ("tpr_gap_low", "tpr_gap_p", "f1_low", "f1_p"):
+        assert table[name].count() == 0
+    assert "60 test clips without a speaker" in table["note"][0]
+    assert "f has 0 speakers" in table["note"][0]

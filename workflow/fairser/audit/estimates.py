@@ -24,22 +24,24 @@ class GroupCounts:
     """Counts of one attribute's clips, positives, predicted and hits.
 
     ``table`` has them by unit, group and class [S, G, C, 4]; ``resampled`` by group and class, as
-    measured and by resample [1 + R, G, C, 4]; ``shuffled`` by permutation [R, G, C, 4].
+    measured and by resample [1 + R, G, C, 4]; ``shuffled`` by permutation [R, G, C, 4]. ``known``
+    says which units count as people [S].
     """
 
     attribute: Attribute
     table: Floats
     resampled: Floats
     shuffled: Floats
+    known: NDArray[np.bool_]
 
     @property
     def sizes(self) -> NDArray[np.int64]:
         """Units of each group [G]."""
-        return (self.table[:, :, 0, 0] > 0).sum(axis=0)
+        return (self.table[self.known, :, 0, 0] > 0).sum(axis=0)
 
     def units(self, rate: str) -> NDArray[np.int64]:
         """Units [G, C] that have clips which the rate counts: positives for ``tpr`` and so on."""
-        clips, true = self.table[..., 0], self.table[..., 1]
+        clips, true = self.table[self.known, ..., 0], self.table[self.known, ..., 1]
         asked = {"tpr": true, "ppr": clips, "fpr": clips - true, "f1": clips}[rate]
         return (asked > 0).sum(axis=0)
 
@@ -60,7 +62,7 @@ def count(
         table = table.reshape(units.count, groups, *table.shape[1:])
         generator = np.random.default_rng([seed, number])
         drawn = [function(table, resamples, generator) for function in (resample, shuffle)]
-        found.append(GroupCounts(one, table, *drawn))
+        found.append(GroupCounts(one, table, drawn[0], drawn[1], units.known))
     return found
 
 

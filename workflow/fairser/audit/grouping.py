@@ -51,12 +51,14 @@ class Attribute:
 class Units:
     """What is drawn in a resample: the speakers or, without a column of speakers, the clips.
 
-    ``index`` has the number of each clip's unit [N]; speakers are numbered by name.
+    ``index`` has the number of each clip's unit [N]; speakers are numbered by name. ``known`` says
+    which units [S] count as people: clips without a speaker may be of anyone.
     """
 
     index: NDArray[np.int64]
     count: int
     speakers: bool
+    known: NDArray[np.bool_]
 
     @property
     def name(self) -> str:
@@ -172,20 +174,22 @@ def _grouped(name: str, values: pl.Series) -> Attribute:
 
 
 def _units(clips: pl.DataFrame, notes: list[str]) -> Units:
-    """What is drawn; a clip whose speaker nobody knows counts as a speaker of its own."""
-    alone = Units(np.arange(clips.height), clips.height, speakers=False)
+    """What is drawn; a clip whose speaker nobody knows is drawn alone."""
+    clip = np.arange(clips.height)
+    alone = Units(clip, clips.height, speakers=False, known=clip >= 0)
     if "speaker" not in clips.columns:
         return alone
     known = is_known(pl.col("speaker"))
     named = pl.when(known).then("speaker").otherwise(pl.lit(UNKNOWN_SPEAKER) + pl.col("clip"))
     speaker = clips.select(named.alias("speaker")).to_series()
-    nobody = int(speaker.str.starts_with(UNKNOWN_SPEAKER).sum())
-    if nobody == clips.height:
+    names = speaker.unique().sort()
+    nobody = names.str.starts_with(UNKNOWN_SPEAKER)
+    if nobody.all():
         return alone
-    if nobody:
+    if nobody.any():
         notes.append(
-            f"{counted(nobody, 'clip')} without a known speaker: each counts as a speaker of its "
-            "own, so intervals may be too narrow."
+            f"{counted(int(nobody.sum()), 'clip')} without a known speaker: each is drawn alone, "
+            "and none counts as a speaker."
         )
     index = speaker.rank("dense").cast(pl.Int64).to_numpy() - 1
-    return Units(index, int(index.max()) + 1, speakers=True)
+    return Units(index, len(names), speakers=True, known=~nobody.to_numpy())

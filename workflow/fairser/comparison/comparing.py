@@ -30,10 +30,11 @@ from fairser.comparison.stored_runs import (
 from fairser.core.errors import InputError, nearest
 from fairser.core.text import interval, is_significant, number
 from fairser.core.words import joined, shortened
-from fairser.evaluation.bootstrap import Gap
+from fairser.evaluation.bootstrap import Gap, pooled
 from fairser.evaluation.estimates import holm
 from fairser.evaluation.metrics import metric_names
 from fairser.llm.measures import COLUMNS as LLM_METRICS
+from fairser.results.coverage import coverage, is_pooled
 from fairser.results.tables import table_gaps
 from fairser.results.writing import markdown, write_table
 
@@ -42,6 +43,7 @@ COLUMNS = (
     *("p_holm", "folds", "a_seeds", "b_seeds", "paired", "beyond_noise"),
 )
 LEGEND = "difference: b - a [95 % interval over speakers]; Holm p: corrected over all differences"
+POOLED = "Folds have few speakers, so the test clips of all folds are evaluated together."
 SHOWN = 20  # lines of a list; files hold the rest
 
 
@@ -119,10 +121,22 @@ def compare(
             result.notes.append(f"{named(cell)}: no fold is in both folders.")
     metrics, gaps = _metrics(a, b, attributes, result.notes)
     paired, independent = (samples_of(a[0].study, gaps, resamples, seed + i) for i in (0, 1))
+    attributes = list(dict.fromkeys(gap.attribute for gap in gaps.values()))
+    pool = a[0].study == "subgroups" and is_pooled([*a, *b], attributes, over=None)
     rows = []
     for cell in tested:
-        head = dict(zip(keys, cell, strict=True))
-        rows += [head | row for row in compare_cell(*shared[cell], paired, independent, metrics)]
+        head, pair = dict(zip(keys, cell, strict=True)), shared[cell]
+        found = compare_cell(*(_pooled(*pair) if pool else pair), paired, independent, metrics)
+        folds = len(folds_of(pair[0]) & folds_of(pair[1]))
+        rows += [
+            head | row | {"folds": folds, "paired": folds * row["paired"] // row["folds"]}
+            for row in found
+        ]
+    if pool:
+        result.notes.append(POOLED)
+    if rows and any(row["p_value"] != row["p_value"] for row in rows):
+        runs = _pooled(*shared[tested[0]])[0] if pool else a
+        result.notes += filter(None, (coverage(runs, n).note() for n in (None, *attributes)))
     for row, p in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
         row |= {"p_holm": p, "beyond_noise": is_significant(p)}
     columns = (*keys, *COLUMNS)
@@ -133,6 +147,16 @@ def compare(
         result.table = pl.DataFrame(schema=schema)
     result.notes += _notes(result, [shared[cell] for cell in tested])
     return result
+
+
+def _pooled(a: Sequence[StoredRun], b: Sequence[StoredRun]) -> RunPair:
+    """Runs with the test clips of all common folds of a cell, as tables pool them."""
+    common = folds_of(a) & folds_of(b)
+    first, second = (
+        list(dict.fromkeys(pooled(run for run in runs if run.fold in common).values()))
+        for runs in (a, b)
+    )
+    return first, second
 
 
 def _metrics(

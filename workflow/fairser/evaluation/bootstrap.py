@@ -7,13 +7,14 @@ speakers get the same draws, so that two methods are compared speaker by speaker
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
 
 from fairser.core.files import read_json
 from fairser.corpora.clips import MULTI, TEST_SET
+from fairser.corpora.people import is_nobody
 from fairser.evaluation.metrics import (
     COUNTS,
     Floats,
@@ -68,6 +69,19 @@ class RunCounts:
         np.add.at(table, place, known.select(COUNTS).to_numpy().astype(np.float64))
         return groups.to_list(), table
 
+    def people(self, attribute: str | None) -> dict[str, int]:
+        """Known speakers of each group of an attribute; None: one group of all.
+
+        Clips without a speaker may be of anyone, so they do not count as people.
+        """
+        known = pl.col("speaker").filter(~is_nobody()).n_unique()
+        if attribute is None:
+            return {"": int(self.counts.select(known).item())}
+        if attribute not in self.counts.columns:
+            return {}
+        by_group = self.counts.drop_nulls(attribute).group_by(attribute)
+        return dict(by_group.agg(known).sort(attribute).iter_rows())
+
 
 def read_counts(metrics: Iterable[str], counts: Iterable[str]) -> list[RunCounts]:
     """The runs of ``metrics.json`` files and of the ``counts.parquet`` beside each, in order."""
@@ -91,16 +105,19 @@ def by_test_set(runs: Iterable[RunCounts]) -> list[RunCounts]:
     return found
 
 
-def pooled(runs: Iterable[RunCounts]) -> dict[RunCounts, RunCounts]:
+Run = TypeVar("Run", bound=RunCounts)
+
+
+def pooled(runs: Iterable[Run]) -> dict[Run, Run]:
     """For each run, the one with the test clips of all folds that stands for it."""
-    found: dict[tuple[Any, ...], list[RunCounts]] = {}
+    found: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
         key = (run.method, run.source, run.k, run.seed, run.test_set)
         found.setdefault(key, []).append(run)
     return {run: whole for part in found.values() for whole in [_joined(part)] for run in part}
 
 
-def _joined(runs: Sequence[RunCounts]) -> RunCounts:
+def _joined(runs: Sequence[Run]) -> Run:
     counts = pl.concat([run.counts for run in runs], how="diagonal")
     return replace(runs[0], fold=POOLED, counts=counts)
 
@@ -111,7 +128,7 @@ class Sample:
 
     Attributes:
         values: as measured, then by resample [1 + R]; NaN where it does not exist.
-        speakers: how many each group has that the number compares; one entry for performance.
+        speakers: known ones of each group that the number compares; one entry for performance.
         chance: a gap by permutation of the groups among the speakers [R].
     """
 
@@ -141,14 +158,14 @@ class Bootstrap:
         _, table = run.by_group(None)
         counts = resample(table, self.resamples, self._generator(run, ""))[:, 0]
         scores = performance(counts, run.task)
-        found = {name: Sample(values, {"": len(table)}) for name, values in scores.items()}
+        found = {name: Sample(values, run.people(None)) for name, values in scores.items()}
         by_attribute = {name: self._gaps(run, name) for name in self.attributes}
         return found | {name: by_attribute[gap.attribute][name] for name, gap in self.gaps.items()}
 
     def _gaps(self, run: RunCounts, attribute: str) -> dict[str, Sample]:
         """The gaps of one attribute."""
         groups, table = run.by_group(attribute)
-        speakers = dict(zip(groups, (table[:, :, 0, 0] > 0).sum(axis=0).tolist(), strict=True))
+        speakers = run.people(attribute)
         mine = {name: gap for name, gap in self.gaps.items() if gap.attribute == attribute}
         if not groups:
             return dict.fromkeys(mine, Sample(np.full(1 + self.resamples, NAN), {}))

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import polars as pl
-
 from fairser.core.words import counted, joined, shortened
+from fairser.corpora.people import is_nobody
 from fairser.evaluation.bootstrap import RunCounts
 from fairser.evaluation.resampling import FEWEST
 
@@ -70,17 +69,8 @@ def coverage(runs: Iterable[RunCounts], attribute: str | None) -> Coverage:
     for run in runs:
         place = run.test_set, run.fold
         if place not in speakers:
-            speakers[place] = _speakers(run.counts, attribute)
+            speakers[place] = run.people(attribute)
     return Coverage(attribute, dict(sorted(speakers.items(), key=lambda one: str(one[0]))))
-
-
-def _speakers(counts: pl.DataFrame, attribute: str | None) -> dict[str, int]:
-    if attribute is None:
-        return {"": counts["speaker"].n_unique()}
-    if attribute not in counts.columns:
-        return {}
-    by_group = counts.drop_nulls(attribute).group_by(attribute)
-    return dict(by_group.agg(pl.col("speaker").n_unique()).sort(attribute).iter_rows())
 
 
 def is_pooled(runs: Sequence[RunCounts], attributes: Iterable[str], over: str | None) -> bool:
@@ -105,10 +95,22 @@ def notes(runs: Sequence[RunCounts], attributes: Iterable[str], folds: int | Non
     found = []
     if folds is not None:
         found.append(f"The test clips of {counted(folds, 'fold')} are evaluated together.")
+    if nobody := counts_of_nobody(runs):
+        found.append(
+            f"{counted(nobody, 'test clip')} without a speaker: each is drawn alone, and none "
+            "counts as a speaker."
+        )
     found += filter(None, (coverage(runs, name).note() for name in (None, *attributes)))
     if not any(run.method == "erm" for run in runs):
         found.append(ERM_IS_MISSING)
     return found
+
+
+def counts_of_nobody(runs: Iterable[RunCounts]) -> int:
+    """Test clips whose speaker nobody knows, over all test sets."""
+    places = {(run.test_set, run.fold): run.counts for run in runs}
+    alone = [counts.filter(is_nobody())["speaker"].n_unique() for counts in places.values()]
+    return sum(alone)
 
 
 def _named(places: Sequence[Place]) -> str:
