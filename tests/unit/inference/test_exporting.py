@@ -34,6 +34,7 @@ from workflow.runner import ROOT
 BLOCKED = ("snakemake", "polars", "matplotlib", "speechbrain", "jsonschema", "parselmouth")
 # Those that it needs only with a pre-trained encoder.
 MODELS = ("transformers", "huggingface_hub", "peft", "accelerate", "sklearn", "scipy", "yaml")
+GAPS = (("tpr", "pairwise"), ("ppr", "max_deviation"))  # rate and variant of the card
 FILES = ("LICENSE", "README.md", "config.json", "model.safetensors", "predict.py")
 
 
@@ -453,13 +454,33 @@ def test_the_card_has_the_numbers_of_the_run(package: Path, run: Path) -> None:
     ((attribute, groups, tpr, dp, unknown),) = rows(card, "### Gaps")
     assert (attribute, unknown) == ("gender", str(gender["unknown"]))
     assert groups == ", ".join(f"{name} {n}" for name, n in gender["groups"].items())
-    for cell, (rate, variant) in zip(
-        (tpr, dp), (("tpr", "pairwise"), ("ppr", "max_deviation")), strict=True
-    ):
-        value = gender["gaps"][rate][variant]["rms"]
-        low, high = map(float, re.findall(r"[\d.]+", cell)[1:])
-        assert cell.startswith(f"{value:.3f} [")
+    for cell, (rate, variant) in zip((tpr, dp), GAPS, strict=True):
+        assert cell.startswith(f"{gender['gaps'][rate][variant]['rms']:.3f}")
+        assert "[" not in cell  # there are two speakers of a gender
+    assert "fewer than 5" in card
+
+
+def test_the_card_has_intervals_and_chance_levels(run: Path, tmp_path: Path) -> None:
+    """Of the same clips by three times as many speakers, which are enough."""
+    more = Path(shutil.copytree(run, tmp_path / "more"))
+    counts = pl.read_parquet(run / "counts.parquet")
+    names = [pl.concat_str("speaker", pl.lit(n)).alias("speaker") for n in "123"]
+    copies = pl.concat([counts.with_columns(name) for name in names])
+    copies.write_parquet(more / "counts.parquet")
+    export(more, tmp_path / "package")
+    card, metrics = (tmp_path / "package/README.md").read_text(), read_json(run / "metrics.json")
+    ((_, _, *cells, _),) = rows(card, "### Gaps")
+    gaps = metrics["attributes"]["gender"]["gaps"]
+    for cell, (rate, variant) in zip(cells, GAPS, strict=True):
+        value = gaps[rate][variant]["rms"]
+        shown, low, high, *by_chance = map(float, re.findall(r"[\d.]+", cell))
+        assert shown == pytest.approx(value, abs=5e-4)
         assert low <= value <= high
+        if rate == "ppr":  # which all permutations have
+            mean, upper = by_chance
+            assert 0 < mean < upper
+            assert ("°" in cell) == (value <= upper)
+    assert dict(rows(card, "## Evaluation"))["Macro F1"].startswith(f"{metrics['f1']:.3f} [")
 
 
 def test_the_card_tells_the_split(package: Path) -> None:
