@@ -48,7 +48,7 @@ def trained(folder: Path, clips: dict[str, Clips], gap: loss_gap.Options) -> Tra
 
 def test_erm_learns_and_minmaxgap_closes_its_gap(folder: Path, clips: dict[str, Clips]) -> None:
     erm = trained(folder, clips, ERM).frame()
-    fair = trained(folder, clips, loss_gap.Options(p=1, lambda_0=1.0, eta=4.0)).frame()
+    fair = trained(folder, clips, loss_gap.Options.of(p=1, lambda_0=1.0, eta=4.0)).frame()
     assert erm["train_loss"].is_sorted(descending=True)
     assert erm["train_loss"][-1] < 0.6 * erm["train_loss"][0]
     assert erm["w_f1"][-1] > 50  # chance is 14

@@ -37,7 +37,7 @@ def test_zero_shot_has_one_seed_and_sets_are_named_in_one_order() -> None:
 def test_defaults_of_the_gap_are_those_of_the_method() -> None:
     section = resolve({})
     names = {**section["llm"]["gap"], **section["llm"]["tables"]}
-    assert Options(**names) == Options() == Options(**section["methods"]["minmaxgap"])
+    assert Options(**names) == Options.of() == Options(**section["methods"]["minmaxgap"])
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,10 @@ def test_defaults_of_the_gap_are_those_of_the_method() -> None:
         ({"grid": {"p": [1]}}, ["'llm.tables.p'", "'llm.grid.p'"]),
         ({"train": {"micro_batch": 64}}, ["'llm.train.micro_batch'"]),
         ({"quantise": "4bit"}, ["'llm.quantise'", "cpu"]),
+        ({"gap": {"estimator": "mean"}}, ["'llm.gap.estimator'", "moving_average"]),
+        ({"gap": {"memory_size": 0}}, ["'llm.gap.memory_size'", "at least 1"]),
+        ({"gap": {"momentum": 1}}, ["'llm.gap.momentum'", "less than 1"]),
+        ({"gap": {"momentum": 0}}, ["'llm.gap.momentum'", "more than 0"]),
     ],
 )
 def test_bad_settings_are_named(change: dict[str, Any], named: list[str]) -> None:
@@ -55,6 +59,13 @@ def test_bad_settings_are_named(change: dict[str, Any], named: list[str]) -> Non
     with pytest.raises(InputError) as error:
         resolve({"study": "minmaxgap", "device": "cpu", "llm": llm})
     assert all(text in str(error.value) for text in named)
+
+
+def test_bad_settings_of_the_method_are_named() -> None:
+    with pytest.raises(InputError) as error:
+        resolve({"methods": {"minmaxgap": {"memory_size": 0, "momentum": 1}}})
+    for text in ("'methods.minmaxgap.memory_size'", "'methods.minmaxgap.momentum'"):
+        assert text in str(error.value)
 
 
 def test_paths_are_needed_by_the_study_alone() -> None:

@@ -1,5 +1,6 @@
 """The training of a stand-in model: lambda, the round that is kept, resuming."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,15 @@ from polars.testing import assert_frame_equal
 
 from fairser.core.errors import InputError
 from fairser.llm.clips import Clips
+from fairser.llm.gaps import Step
 from fairser.llm.objective import Objective
 from fairser.llm.training import ERM, Plan, Trainer, TrainingOptions
 from fairser.methods import loss_gap
 from fairser.training.checkpoints import Checkpoint
 from unit.llm.builders import ROWS, LookupLLM, clip_frame, some_clips
 
-GAP = loss_gap.Options(p=2, lambda_0=1.5, eta=2.0, epsilon=0.1)
+GAP = loss_gap.Options.of(p=2, lambda_0=1.5, eta=2.0, epsilon=0.1, memory_size=5)
+BATCH, MEMORY = (replace(GAP, estimator=name) for name in ("batch", "memory"))
 
 
 def trainer(gap: loss_gap.Options = GAP, dropout: float = 0.1, **options: object) -> Trainer:
@@ -53,7 +56,7 @@ def test_lambda_follows_the_gap_on_development() -> None:
         assert row["development_gap"] == pytest.approx(max(row["gap_eng"], row["gap_deu"]))
         weight = min(max(weight + 2.0 * (row["development_gap"] - 0.1), 0.0), GAP.lambda_max)
     assert frame["weight"].n_unique() == 4
-    fixed = trainer(loss_gap.Options(weighting="fixed", lambda_0=1.5))
+    fixed = trainer(loss_gap.Options.of(weighting="fixed", lambda_0=1.5))
     fixed.fit(Checkpoint())
     assert fixed.frame()["weight"].to_list() == [1.5] * 4
 
@@ -73,7 +76,7 @@ class InterruptionError(Exception):
     """Ends a training from outside."""
 
 
-@pytest.mark.parametrize("gap", [ERM, GAP])
+@pytest.mark.parametrize("gap", [ERM, GAP, BATCH, MEMORY])
 @pytest.mark.parametrize("steps", [1, 2, 3, 6])
 def test_a_resumed_training_comes_to_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gap: loss_gap.Options, steps: int
@@ -84,7 +87,7 @@ def test_a_resumed_training_comes_to_the_same(
     path, calls = tmp_path / "checkpoint.pt", []
     gradient = Objective.gradient
 
-    def broken(self: Objective, rows: list[int], weight: float) -> torch.Tensor:
+    def broken(self: Objective, rows: list[int], weight: float) -> Step:
         calls.append(0)
         if len(calls) > steps:
             raise InterruptionError
@@ -100,6 +103,21 @@ def test_a_resumed_training_comes_to_the_same(
     assert resumed.done == undisturbed.done
     for name, value in undisturbed.copy().items():
         assert torch.equal(resumed.copy()[name], value)
+    state = undisturbed.gaps.estimator.state_dict()
+    for name, value in resumed.gaps.estimator.state_dict().items():
+        assert torch.equal(state[name], value)
+
+
+@pytest.mark.parametrize("estimator", ["batch", "moving_average", "memory"])
+def test_without_a_weight_it_is_erm(estimator: str) -> None:
+    none = replace(GAP, weighting="fixed", lambda_0=0.0, estimator=estimator)
+    erm, same = trainer(ERM), trainer(none)
+    for one in (erm, same):
+        one.fit(Checkpoint())
+    for name, value in erm.copy().items():
+        assert torch.equal(same.copy()[name], value)
+    gaps = ["train_gap", "train_gap_chance"]
+    assert_frame_equal(erm.frame().drop(gaps), same.frame().drop(gaps), check_exact=True)
 
 
 def test_a_loss_that_is_not_finite() -> None:

@@ -40,12 +40,13 @@ METHOD = {"groups": "none", "sampler": "shuffle", "finetune": False, "summary": 
 METHOD |= {"colour": None, "fill": "full"}
 SOURCE = {"k": 1, "needs": None, "probabilities": False, "marker": None}
 ENCODER = {"sections": ["encoder"], "files": None, "standardise": True, "finetune": False}
+METRIC = {"kind": "performance", "better": "higher", "task": "any"}
 KINDS = {
     "METHOD": Kind("method", "methods", METHOD),
     "SOURCE": Kind("group source", "groups", SOURCE),
     "ENCODER": Kind("encoder", "encoders", ENCODER),
-    "CORPUS": Kind("corpus", "corpora", {"lists": "manifest", "made": False}),
-    "METRICS": Kind("metric", "evaluation", {"kind": "performance", "better": "higher"}),
+    "CORPUS": Kind("corpus", "corpora", {"lists": "manifest", "made": False, "over": None}),
+    "METRICS": Kind("metric", "evaluation", METRIC),
 }
 # A setting of every method with groups, whose default its declaration says.
 SAMPLERS = ("shuffle", "balanced")
@@ -65,6 +66,8 @@ ALLOWED: dict[str, tuple[Any, ...]] = {
     "lists": ("manifest", "labels"),
     "kind": ("performance", "gap"),
     "better": ("higher", "lower"),
+    "over": (None, "folds", "pooled"),
+    "task": ("any", "multi_label", "single_label"),
 }
 
 

@@ -18,7 +18,6 @@ from fairser.audio.waveforms import read
 from fairser.core.errors import InputError
 from fairser.corpora.genders import GENDERS
 from fairser.corpora.meldst import EMOTIONS
-from fairser.methods.loss_gap import language_gaps
 
 SHORTEST = 1_600  # samples; the model needs some frames, so a shorter clip is padded
 Stratum = tuple[int, int]
@@ -31,6 +30,7 @@ class Clips:
         frame: rows of the clips.
         labels: number of the emotion of each clip [N].
         strata: numbers of language and gender of each clip, gender -1 where unknown.
+        places: the same as one number [N], int64, -1 where the gender is unknown.
 
     Raises:
         InputError: a language has no clip in this split.
@@ -58,6 +58,7 @@ class Clips:
             (self.languages.index(language), GENDERS.index(gender) if gender else -1)
             for language, gender in self.frame.select("language", "gender").iter_rows()
         ]
+        self.places = torch.tensor([n * len(GENDERS) + g if g >= 0 else -1 for n, g in self.strata])
 
     def __len__(self) -> int:
         return self.frame.height
@@ -66,29 +67,6 @@ class Clips:
         """Samples of a clip at 16 kHz, float32."""
         samples = read(self.audio / self.frame["file"][row], self.seconds)
         return torch.nn.functional.pad(samples, (0, max(0, SHORTEST - len(samples))))
-
-    def sums(self, rows: Sequence[int], losses: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Sums of the losses [B] of some clips, and their number, by language and gender [L, G].
-
-        Clips of unknown gender are left out. Gradients are kept.
-        """
-        known = [i for i, row in enumerate(rows) if self.strata[row][1] >= 0]
-        cells = torch.tensor([self.strata[rows[i]] for i in known]).reshape(-1, 2)
-        place = (cells[:, 0] * len(GENDERS) + cells[:, 1]).to(losses.device)
-        shape = len(self.languages) * len(GENDERS)
-        flat = losses.new_zeros(shape).index_add(0, place, losses[known])
-        counts = torch.bincount(place, minlength=shape)
-        return flat.reshape(-1, len(GENDERS)), counts.reshape(-1, len(GENDERS))
-
-    def gaps(self, rows: Sequence[int], losses: torch.Tensor) -> list[float | None]:
-        """Delta_l of each language, None without both genders; arguments as of :meth:`sums`."""
-        sums, counts = self.sums(rows, losses)
-        return language_gaps(sums / counts.clamp_min(1), counts)
-
-
-def largest(gaps: Sequence[float | None]) -> float | None:
-    """Delta_max, None where no language has a gap."""
-    return max((gap for gap in gaps if gap is not None), default=None)
 
 
 def batches(strata: Sequence[Hashable], size: int, seed: int, number: int) -> list[list[int]]:

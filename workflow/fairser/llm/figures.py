@@ -1,6 +1,6 @@
-"""Lambda and the gap on development over the rounds."""
+"""Lambda, the gaps and W-F1 over the rounds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -12,15 +12,18 @@ from fairser.results import labels, style
 
 PANELS = {
     "weight": ("Weight of the gap (lambda)", "lambda"),
+    "w_f1": ("W-F1 (%)", "on development"),
+    "train_gap": ("Largest loss gap (nats)", "as the training estimates it"),
     "development_gap": ("Largest loss gap (nats)", "on development"),
 }
+CHANCE: dict[str, Any] = {"linestyle": ":", "linewidth": 0.8, "label": "expected without any gap"}
 MODALITIES = {"speech": "speech", "speech_text": "speech and transcript"}
 Variant = tuple[str, int, str]  # objective, p, weighting
 
 
 @style.styled
 def rounds_figure(histories: Mapping[LLMCell, pl.DataFrame]) -> Figure:
-    """A row of panels per modality and language set: lambda, and Delta_max on development.
+    """Four panels per modality and language set: :data:`PANELS`; gaps with their chance level.
 
     Histories are those of :meth:`fairser.llm.training.Trainer.frame`; lines are means over seeds.
     """
@@ -31,7 +34,7 @@ def rounds_figure(histories: Mapping[LLMCell, pl.DataFrame]) -> Figure:
     if not lines:
         return style.notice("No run of the grid trains anything.")
     turns = list(dict.fromkeys(variant for variants in lines.values() for variant in variants))
-    figure, panels = style.new_panels(2 * len(lines), 2.6)
+    figure, panels = style.new_panels(len(PANELS) * len(lines), 2.6)
     left = iter(panels)
     for (languages, modality), variants in lines.items():
         for column, (title, unit) in PANELS.items():
@@ -39,14 +42,23 @@ def rounds_figure(histories: Mapping[LLMCell, pl.DataFrame]) -> Figure:
             for variant in turns:
                 if variant not in variants or (column == "weight" and variant[0] == "erm"):
                     continue
-                both = pl.concat([one.select("round", column) for one in variants[variant]])
-                mean = both.group_by("round").agg(pl.col(column).mean()).sort("round")
-                axes.plot(mean["round"], mean[column], **_look(variant, turns.index(variant)))
+                look = _look(variant, turns.index(variant))
+                axes.plot(*_mean(variants[variant], column), **look)
+                if column.endswith("_gap"):
+                    chance = _mean(variants[variant], f"{column}_chance")
+                    axes.plot(*chance, color=look["color"], **CHANCE)
             axes.set(title=f"{title}\n{MODALITIES[modality]}, {languages}", xlabel="Round")
             axes.set_ylabel(unit)
             axes.set_ylim(bottom=0)
     labels.merged_legend(figure, panels, "", 3.0)
     return figure
+
+
+def _mean(histories: Sequence[pl.DataFrame], column: str) -> tuple[pl.Series, pl.Series]:
+    """Rounds, and the mean of a column over histories."""
+    both = pl.concat([one.select("round", pl.col(column).cast(pl.Float64)) for one in histories])
+    mean = both.group_by("round").agg(pl.col(column).mean()).sort("round")
+    return mean["round"], mean[column]
 
 
 def _look(variant: Variant, turn: int) -> dict[str, Any]:

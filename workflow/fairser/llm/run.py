@@ -94,7 +94,7 @@ def train(setup: Setup, checkpoint: Checkpoint, steps: int) -> None:
     add_adapters(llm.model, lora, seed, options.pop("checkpointing"))
     plan = Plan(
         TrainingOptions(**options, checkpoint_steps=steps),
-        loss_gap.Options(**settings["gap"]) if settings["gap"] else ERM,
+        loss_gap.Options.of(**settings["gap"]) if settings["gap"] else ERM,
         seed,
         f"{cell['objective']}, {cell['modality']}, p {cell['p']}, {cell['weighting']}, seed {seed}",
         settings["scores"],

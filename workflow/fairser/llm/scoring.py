@@ -9,8 +9,10 @@ import torch
 
 from fairser.core.jobs import Progress
 from fairser.corpora.meldst import EMOTIONS
-from fairser.llm.clips import Clips, largest
+from fairser.llm.clips import Clips
+from fairser.llm.gaps import split_gaps
 from fairser.llm.measures import ALL, evaluate
+from fairser.methods.loss_gap import largest
 
 
 @dataclass(frozen=True)
@@ -19,16 +21,17 @@ class Pass:
 
     losses: torch.Tensor  # mean negative log-likelihood of each clip's answer [N]
     predictions: pl.DataFrame  # clips with ``predicted``, probabilities of the classes, ``loss``
-    gaps: list[float | None]  # Delta_l of each language, None without both genders
+    gaps: torch.Tensor  # Delta_l of each language [L], NaN without both genders
+    chance: float  # expectation of Delta_max without any gap (:mod:`fairser.llm.gaps`)
 
     @property
     def loss(self) -> float:
         return float(self.losses.mean())
 
     @property
-    def gap(self) -> float | None:
-        """Delta_max."""
-        return largest(self.gaps)
+    def gap(self) -> float:
+        """Delta_max, NaN where no language has a gap."""
+        return float(largest(self.gaps))
 
     def measures(self) -> dict[str, Any]:
         """Those of :func:`fairser.llm.measures.evaluate` over all clips."""
@@ -57,7 +60,7 @@ def score(llm: Any, clips: Clips, batch_size: int, rule: str, what: str) -> Pass
         *(pl.Series(name, shares[:, i].numpy()) for i, name in enumerate(EMOTIONS)),
         pl.Series("loss", losses.numpy()),
     )
-    return Pass(losses, frame, clips.gaps(range(len(clips)), losses.double()))
+    return Pass(losses, frame, *split_gaps(clips, losses))
 
 
 def generated(llm: Any, clips: Clips, batch_size: int, scored: Pass) -> Pass:

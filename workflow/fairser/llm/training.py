@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any, Literal
 
 import numpy as np
@@ -12,14 +12,16 @@ from torch import nn
 
 from fairser.core.errors import InputError
 from fairser.core.jobs import Progress, logger
+from fairser.evaluation.metrics import or_none
 from fairser.llm.adapters import trainable
-from fairser.llm.clips import Clips, batches, largest
+from fairser.llm.clips import Clips, batches
+from fairser.llm.gaps import GapTracker
 from fairser.llm.objective import Objective
 from fairser.llm.scoring import Pass, score
 from fairser.methods import loss_gap
 from fairser.training.checkpoints import Checkpoint
 
-ERM = loss_gap.Options(weighting="fixed", lambda_0=0.0)
+ERM = loss_gap.Options.of(weighting="fixed", lambda_0=0.0)
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class TrainingOptions:
     """Settings of the training, as in ``llm.train``; the defaults are choices of this project."""
 
     rounds: int = 3  # passes over train; lambda is updated after each
-    batch_size: int = 24  # clips of a step, over which the gap is taken
-    micro_batch: int = 4  # clips at once in the model; it changes numbers only by rounding
+    batch_size: int = 24  # clips of a step
+    micro_batch: int = 4  # clips at once in the model; changes dropout's draws, else rounding alone
     learning_rate: float = 1e-4  # of AdamW, constant, without weight decay
     clip_norm: float | None = 1.0  # largest norm of the gradient; None for no limit
     select: Literal["w_f1", "gap"] = "w_f1"  # the best round on development by this is kept
@@ -57,6 +59,7 @@ class TrainingProgress:
     best_round: int | None = None
     loss: float = 0.0  # sum of the losses of the round's clips
     gap: float = 0.0  # sum of the gaps of the round's steps
+    chance: float = 0.0  # sum of their expectations without any gap
     gaps: int = 0  # steps with a gap
     history: list[dict[str, float | int | None]] = field(default_factory=list)  # a row per round
 
@@ -68,7 +71,8 @@ class Trainer:
         self.llm, self.train, self.development, self.plan = llm, train, development, plan
         self.options, self.adapters = plan.options, trainable(llm.model)
         parameters = list(self.adapters.values())
-        self.objective = Objective(llm, train, parameters, self.options.micro_batch, plan.gap.p)
+        self.gaps = GapTracker(train, plan.gap)
+        self.objective = Objective(llm, train, parameters, self.options.micro_batch, self.gaps)
         rate = self.options.learning_rate
         self.optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.0)
         self.done = TrainingProgress(weight=plan.gap.lambda_0)
@@ -94,6 +98,7 @@ class Trainer:
             self.load(state["adapters"])
             self.best = state["best"]
             self.optimizer.load_state_dict(state["optimizer"])
+            self.gaps.load(state["gaps"])
             self.done = TrainingProgress(**state["progress"])
             report = "%s: resumed at round %d, step %d"
             logger.info(report, self.plan.where, self.done.round + 1, self.done.step + 1)
@@ -112,9 +117,10 @@ class Trainer:
     def frame(self) -> pl.DataFrame:
         """The history of the training, a row per round.
 
-        ``round``, ``weight`` (lambda), ``train_loss``, ``train_gap`` (mean over the steps),
-        ``development_loss``, ``development_gap`` (Delta_dev), ``gap_`` of each language, and
-        ``w_f1``, ``acc``, ``avg_gap`` on development.
+        ``round``, ``weight`` (lambda), ``train_loss``, ``train_gap`` (the estimate in the
+        objective, mean over the steps), ``development_loss``, ``development_gap`` (Delta_dev), each
+        gap with its expectation without any gap (``_chance``, :mod:`fairser.llm.gaps`), ``gap_`` of
+        each language, and ``w_f1``, ``acc``, ``avg_gap`` on development.
         """
         return pl.DataFrame(self.done.history, infer_schema_length=None)
 
@@ -137,16 +143,16 @@ class Trainer:
 
     def _step(self, rows: Sequence[int]) -> None:
         self.optimizer.zero_grad()
-        losses = self.objective.gradient(rows, self.done.weight)
-        if not losses.isfinite().all():
+        step = self.objective.gradient(rows, self.done.weight)
+        if not step.losses.isfinite().all():
             raise self._not_finite("loss", f", step {self.done.step + 1}")
         if self.options.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.adapters.values(), self.options.clip_norm)
         self.optimizer.step()
-        self.done.loss += float(losses.sum())
-        gap = largest(self.train.gaps(rows, losses))
-        if gap is not None:
-            self.done.gap += gap
+        self.done.loss += float(step.losses.sum())
+        if not isnan(step.gap):
+            self.done.gap += step.gap
+            self.done.chance += step.chance
             self.done.gaps += 1
 
     def _close(self, found: Pass) -> None:
@@ -160,21 +166,25 @@ class Trainer:
             "weight": done.weight,
             "train_loss": done.loss / len(self.train),
             "train_gap": done.gap / done.gaps if done.gaps else None,
+            "train_gap_chance": done.chance / done.gaps if done.gaps else None,
             "development_loss": found.loss,
-            "development_gap": found.gap,
+            "development_gap": or_none(found.gap),
+            "development_gap_chance": or_none(found.chance),
         }
-        row |= dict(zip((f"gap_{n}" for n in self.train.languages), found.gaps, strict=True))
+        gaps = map(or_none, found.gaps.tolist())
+        row |= dict(zip((f"gap_{n}" for n in self.train.languages), gaps, strict=True))
         done.history.append(row | {name: measures[name] for name in ("w_f1", "acc", "avg_gap")})
-        value = measures["w_f1"] if self.options.select == "w_f1" else -(found.gap or 0.0)
+        value = measures["w_f1"] if self.options.select == "w_f1" else -(or_none(found.gap) or 0.0)
         if value > done.best:
             done.best, done.best_round, self.best = value, done.round, self.copy()
         logger.info("%s: %s", self.plan.where, row)
         done.weight = self.plan.gap.updated(done.weight, found.gap)
-        done.loss, done.gap, done.gaps = 0.0, 0.0, 0
+        done.loss, done.gap, done.chance, done.gaps = 0.0, 0.0, 0.0, 0
 
     def _save(self, checkpoint: Checkpoint) -> None:
         state = {"adapters": self.copy(), "best": self.best, "progress": asdict(self.done)}
-        checkpoint.save({**state, "optimizer": self.optimizer.state_dict()})
+        state |= {"optimizer": self.optimizer.state_dict()}
+        checkpoint.save({**state, "gaps": self.gaps.state()})
 
     def _not_finite(self, what: str, step: str = "") -> InputError:
         return InputError(

@@ -17,15 +17,15 @@ def group_labels(data: "FoldData") -> torch.Tensor:
 
 
 def memberships(labels: torch.Tensor, count: int | None = None) -> torch.Tensor:
-    """One-hot labels [N, count], float32; 0 in all columns where the label is unknown.
+    """One-hot labels [..., count], float32; 0 in all columns where the label is unknown.
 
     Args:
-        labels: numbers [N], int64, -1 where unknown.
+        labels: numbers [...], int64, -1 where unknown.
         count: number of columns; by default as many as the largest label needs, and at least one.
     """
     if count is None:
         count = max(int(labels.max()) + 1, 1)
-    return one_hot(labels.clamp_min(0), count).float() * (labels >= 0)[:, None]
+    return one_hot(labels.clamp_min(0), count).float() * (labels >= 0)[..., None]
 
 
 def cell_counts(data: "FoldData", rows: torch.Tensor) -> torch.Tensor:
