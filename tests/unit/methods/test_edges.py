@@ -22,6 +22,9 @@ METHODS = {
     "gdro by class": {"groups": "class_attribute"},
     "gadro by class": {"groups": "class_attribute"},
     "pgdro by class": {"groups": "class_attribute"},
+    "gadro shuffled": {"sampler": "shuffle", "adjust": "present"},
+    "rw balanced": {"sampler": "balanced"},
+    "ds balanced": {"sampler": "balanced"},
 }
 
 

@@ -56,7 +56,7 @@ KINDS = {
 SAMPLERS = ("shuffle", "balanced")
 SAMPLER = {
     "enum": list(SAMPLERS),
-    "description": "Batches of shuffled clips, or drawn so that all groups are equally likely.",
+    "description": "Batches of shuffled clips, or drawn with all groups equally likely (choice).",
 }
 K_WORDS = ("grid", "attributes")  # in place of a number of groups
 # What the values of these keys may be; of lists each entry.

@@ -11,6 +11,7 @@ METHOD = {
     "description": "Group-adjusted DRO (Sagawa et al. 2020).",
     "order": 9,
     "groups": "any",
+    "sampler": "balanced",
     "finetune": True,
     "summary": True,
     "colour": "#D55E00",

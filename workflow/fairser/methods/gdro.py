@@ -18,6 +18,7 @@ METHOD = {
     "description": "Group distributionally robust optimisation (Sagawa et al. 2020).",
     "order": 8,
     "groups": "any",
+    "sampler": "balanced",
     "finetune": True,
     "summary": True,
     "colour": "#009E73",
@@ -42,8 +43,8 @@ METHOD = {
         },
         "adjust": {
             "enum": ["present", "all"],
-            "default": "present",
-            "description": "Groups that a step adjusts: those in the batch, or all.",
+            "default": "all",
+            "description": "Groups that a step adjusts: those in the batch, or all (choice).",
         },
     },
 }

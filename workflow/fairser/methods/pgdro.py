@@ -13,6 +13,7 @@ METHOD = {
     "description": "DRO with probabilistic groups (Ghosal and Li 2023).",
     "order": 5,
     "groups": "probabilities",
+    "sampler": "balanced",
     "finetune": True,
     "colour": "#CC79A7",
     "fill": "top",
