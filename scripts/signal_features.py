@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fairser.core.jobs import job
-from fairser.corpora.clips import ClipTable
+from fairser.corpora.clip_lists import read_list
 from fairser.extraction.extract import Shard, StoreSource, extract
 from fairser.extraction.shards import shard_clips
 
@@ -12,7 +12,7 @@ with job(snakemake.log[0]):
     # These change no number, so they are no parameters: a new value must not rerun the rule.
     free = snakemake.config
     folder = Path(snakemake.output.features).parent
-    clips = ClipTable.read(given.table).clips()
+    clips = read_list(given.listed)
     extract(
         StoreSource.read(settings.settings, given.get("model"), given.get("waveforms")),
         Shard(

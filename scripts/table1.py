@@ -2,7 +2,8 @@
 
 from fairser.core.jobs import job
 from fairser.evaluation.bootstrap import Bootstrap, read_counts
-from fairser.results.tables import LEGEND, readable, table1, table_gaps
+from fairser.results.estimate_tables import legend, readable
+from fairser.results.tables import table1, table_gaps
 from fairser.results.writing import write_table
 
 with job(snakemake.log[0]):
@@ -11,4 +12,4 @@ with job(snakemake.log[0]):
     bootstrap = Bootstrap(**given.statistics, gaps=gaps)
     runs = read_counts(snakemake.input.metrics, snakemake.input.counts)
     table = table1(runs, bootstrap, given.k)
-    write_table(snakemake.output[0], table, readable(table), LEGEND)
+    write_table(snakemake.output[0], table, readable(table), legend(table))

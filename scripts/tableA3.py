@@ -1,4 +1,4 @@
-"""Rule tableA3: clips of fold 1 by emotion, group and split."""
+"""Rule tableA3: clips of one fold by emotion, group and split."""
 
 from fairser.core.jobs import job
 from fairser.corpora.clips import ClipTable

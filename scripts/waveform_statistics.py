@@ -7,12 +7,12 @@ import torch
 from fairser.audio.reading import Audio, check_faults, waveform_statistics
 from fairser.core.files import write_json
 from fairser.core.jobs import job
-from fairser.corpora.clips import ClipTable
+from fairser.corpora.clip_lists import read_list
 
 with job(snakemake.log[0]):
     torch.set_num_threads(1)
     settings = snakemake.params
-    files = ClipTable.read(snakemake.input.table).clips()["file"].to_list()
+    files = read_list(snakemake.input.listed)["file"].to_list()
     audio = Audio(Path(settings.audio), files, settings.seconds)
     mean, std, faults = waveform_statistics(audio, snakemake.threads)
     allowed = snakemake.config["extraction"]["failures"]  # no parameter: it changes no number

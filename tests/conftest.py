@@ -52,5 +52,6 @@ def emodb(shared_data: Path) -> Path:
 def cremad_table(cremad: Path) -> ClipTable:
     """CREMA-D with demographics, without its faulty recordings."""
     demographics = cremad / "VideoDemographics.csv"
-    corpus = {"kind": "cremad", "labels": cremad, "demographics": demographics, "classes": None}
-    return read_corpus({**corpus, "stratify": "gender"})
+    files = {"labels": cremad, "demographics": demographics}
+    settings = {"classes": None, "speaker": None, "task": None, "stratify": "gender"}
+    return read_corpus({"kind": "cremad", **files, **settings})

@@ -8,10 +8,12 @@ from snakemake.exceptions import WorkflowError
 WORKFLOW = os.path.join(workflow.basedir, "workflow")
 sys.path.insert(0, WORKFLOW)
 
-from fairser.config import configuration, grid
+from fairser.config import configuration, folds, grid
 from fairser.config.extensions import extension, extensions
 from fairser.config.store_names import (
     SECTIONS,
+    clip_list_name,
+    corpus_settings,
     is_standardised,
     loads_model,
     models_of,
@@ -30,8 +32,10 @@ prepare_processes()
 
 try:
     config = configuration.resolve(config)
-    configuration.check_results(config["results"])
+    for key in ("results", "features"):
+        configuration.check_folder(key, config[key])
     configuration.check_inputs(config)
+    folds.fill_folds(config)
     CELLS = grid.cells(config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
@@ -41,14 +45,16 @@ GIVEN_FILES = [os.path.abspath(file) for file in workflow.config_settings.config
 OWN_FILES = [os.path.abspath(file) for file in workflow.configfiles]
 CONFIG_FILES = [file for file in OWN_FILES if file not in GIVEN_FILES] + GIVEN_FILES
 RESULTS = config["results"]
+FEATURES = config["features"]
+CLIP_LIST = f"{FEATURES}/{clip_list_name(config)}.csv"
 CORPUS = config["corpus"]
 CELL = "{method}/{source}/k{k}/fold{fold}/seed{seed}"
 GROUP_CELL = "groups/{source}/k{k}/fold{fold}"
 GROUP_CELLS = list(
     dict.fromkeys(GROUP_CELL.format(**vars(c)) for c in CELLS if c.source != "none")
 )
-# The fold that figures of a single fold show.
-FIGURE_FOLD = 1 if 1 in config["grid"]["folds"] else config["grid"]["folds"][0]
+# The fold that tables and figures of a single fold show.
+FIGURE_FOLD = min(config["grid"]["folds"])
 
 # Sections of the configuration whose features the grid needs.
 NEEDED = grid.sections(config)
@@ -68,7 +74,7 @@ wildcard_constraints:
     k=r"\d+",
     fold=r"\d+",
     seed=r"\d+",
-    key="[0-9a-f]{8}",
+    key="[0-9a-f]{12}",
     shard=r"\d+",
     shards=r"\d+",
     languages="(eng|deu|jpn)(-(deu|jpn))*",
@@ -90,7 +96,7 @@ def audio_files(_):
 
 def store_files(section):
     """Files of a feature store by name; ``source`` records how it was made."""
-    folder = f"{RESULTS}/features/{store_name(config, section)}"
+    folder = f"{FEATURES}/{store_name(config, section)}"
     if section == "pseudo":
         files = {"probabilities": f"{folder}/probabilities.csv"}
     else:
@@ -108,9 +114,7 @@ def encoder_files(section):
     """The record of a section's model and the waveform statistics, where it needs them."""
     files = {"model": RECORDS[section]} if section in RECORDS else {}
     if store_settings(config, section).get("waveforms") == "corpus":
-        files["waveforms"] = (
-            f"{RESULTS}/features/{waveform_statistics_name(config)}.json"
-        )
+        files["waveforms"] = f"{FEATURES}/{waveform_statistics_name(config)}.json"
     return files
 
 

@@ -22,9 +22,10 @@ from shared.measuring import Parser, Row, Table
 from fairser.core.files import write_json
 from fairser.core.text import interval, number
 from fairser.corpora.clips import ClipTable
-from fairser.evaluation import bootstrap
-from fairser.evaluation.bootstrap import Bootstrap, Estimate, Gap, RunCounts, p_value, read_counts
+from fairser.evaluation.bootstrap import Bootstrap, Gap, RunCounts, read_counts
+from fairser.evaluation.estimates import Estimate, estimate, p_value
 from fairser.evaluation.evaluate import speaker_counts
+from fairser.evaluation.resampling import interval as interval_of
 
 GAPS = {"tpr_gap": Gap("gender", "tpr", "pairwise")}
 DEBIASING = ("ds", "rw", "gdro", "gadro")
@@ -60,9 +61,9 @@ def estimates(runs: list[RunCounts], draw: Bootstrap) -> dict[Configuration, dic
     for source, k in sorted({(run.source, run.k) for run in runs if run.method != "random"}):
         wanted = DEBIASING if source != "none" else ("erm",)
         part = [r for r in runs if (r.source, r.k) == (source, k) and r.method in wanted]
-        values = {run: draw.values(run) for run in part}
+        samples = {run: draw.samples(run) for run in part}
         found[source, k] = {
-            name: bootstrap.estimate(part, {run: value[name] for run, value in values.items()})
+            name: estimate(part, {run: one[name] for run, one in samples.items()})
             for name in ("f1", "tpr_gap")
         }
     return found
@@ -90,7 +91,9 @@ def print_difference(
         one, other = test[ours][name], test[theirs][name]
         resampled = one.resampled - other.resampled
         value = one.value - other.value
-        ends = interval(*bootstrap.interval(value, resampled, signed=True), signed=True)
+        ends = interval(
+            *interval_of(value, resampled, min(one.support, other.support), True), signed=True
+        )
         folds = by_fold(runs, ours, name) - by_fold(runs, theirs, name)
         print(
             f"{ours} - {theirs}, {name}: {number(value, signed=True)} {ends}, "

@@ -37,9 +37,14 @@ def grid_of(cells: int, folds: int, base: dict[str, Any]) -> dict[str, Any]:
     for key, values in base.items():
         config[key] = config[key] | values
     config["grid"] |= {"folds": list(range(1, folds + 1)), "seeds": [0]}
-    one = len(grid.cells(resolve(config)))
+    one = number(config)
     config["grid"]["seeds"] = list(range(max(1, round(cells / one))))
     return config
+
+
+def number(config: dict[str, Any]) -> int:
+    """Number of cells of a configuration that names its folds."""
+    return len(grid.cells(resolve(config)))
 
 
 def main(arguments: Sequence[str] | None = None) -> list[Row]:
@@ -62,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
         total = [line.split()[1] for line in lines if line.startswith("total ")]
         if done.returncode or not total:
             sys.exit(done.stdout[-3000:] + done.stderr[-3000:])
-        count, jobs = len(grid.cells(resolve(config))), int(total[-1])
+        count, jobs = number(config), int(total[-1])
         memory = peak_mb(resource.RUSAGE_CHILDREN)
         table.add(count, jobs, seconds, 1000 * seconds / jobs, memory)
     return table.rows

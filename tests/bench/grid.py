@@ -48,7 +48,14 @@ def write_inputs(labels: Path, folder: Path) -> dict[str, Any]:
     """Random stores for all clips of CREMA-D, and the configuration that names them."""
     demographics = labels / "VideoDemographics.csv"
     corpus = {"labels": str(labels), "demographics": str(demographics)}
-    whole = {**corpus, "kind": "cremad", "classes": None, "stratify": "gender"}
+    whole = {
+        **corpus,
+        "kind": "cremad",
+        "classes": None,
+        "speaker": None,
+        "task": None,
+        "stratify": "gender",
+    }
     table = read_corpus(whole)
     names = table.clips()["clip"].to_list()
     generator = np.random.default_rng(0)

@@ -53,6 +53,7 @@ def make_run(folder: Path, method: str = "erm", model: Path | None = None, **giv
     config = resolve({**base, "grid": {"methods": [method]}, **given})
     genders = [("female", "male", None)[n % 3] for n in range(COUNT)]
     table = clip_table(0.1 + 0.7 * np.eye(3)[KIND], SPLITS, gender=genders)
+    table = table.with_task(config["corpus"]["task"], folder)
     results = folder / "results"
     table.write(results / "splits" / "fold1.parquet")
     finetune = config["lora"] if config["encoder"]["finetune"] else None

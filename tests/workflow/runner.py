@@ -43,6 +43,10 @@ class Workflow:
     def results(self) -> Path:
         return self.folder / self.overlay.get("results", "results")
 
+    @property
+    def features(self) -> Path:
+        return self.folder / self.overlay.get("features", "resources/features")
+
     def copy(self, folder: Path) -> "Workflow":
         """The same results in another folder, with their times and Snakemake's own records."""
         shutil.copytree(self.folder, folder)

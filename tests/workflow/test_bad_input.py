@@ -80,7 +80,7 @@ def test_finished_results_stay(copied: Workflow) -> None:
 
     before = state()
     assert (
-        "Fold 9 does not exist"
+        "'grid.folds' names fold 9"
         in copied.changed({"grid": {"methods": METHODS, "folds": [*FOLDS, 9]}}).fail()
     )
     assert {path: time for path, time in state().items() if path in before} == before

@@ -76,6 +76,10 @@ ELSEWHERE = {
         "python scripts/audit.py predictions.csv --groups speakers.csv",
         "python scripts/audit.py predictions.csv --groups speakers.csv --cross gender race "
         "--out results/audit",
+        "python scripts/audit.py theirs.csv --clip path --label emotion "
+        "--prediction predicted_emotion --groups speakers.csv",
+        "python scripts/audit.py out.csv --labels results/demo/splits/fold1.parquet",
+        "python scripts/audit.py out.csv --labels manifest.csv",
         "python scripts/audit.py results/runs/erm/none/k1/fold*/seed0/predictions.parquet "
         "--labels results/clips.parquet --cross gender race --out results/audit",
     ],
@@ -204,7 +208,7 @@ def workplace(
         for name in names:
             (root / name).symlink_to(root / results)
     (root / "RUN").symlink_to(root / RUN)
-    store = next((root / "results/demo/features").glob("fbank*"))
+    store = next((root / "resources/features").glob("fbank*"))
     (root / "new.safetensors").symlink_to(store / "features.safetensors")
     (root / "new_clips.csv").symlink_to(store / "clips.csv")
     return root

@@ -124,7 +124,7 @@ def test_pins_are_a_configuration_of_the_commits(
 
 def features(workflow: Workflow, kind: str = "fbank") -> tuple[list[str], np.ndarray]:
     """Clips and features of the only store of a kind."""
-    (folder,) = workflow.results.glob(f"features/{kind}-*")
+    (folder,) = workflow.features.glob(f"{kind}-*")
     clips = pl.read_csv(folder / "clips.csv")["clip"].to_list()
     return clips, load_file(folder / "features.safetensors")["features"]
 
@@ -138,7 +138,7 @@ def assert_same(first: tuple[list[str], np.ndarray], second: tuple[list[str], np
 def test_shards_change_no_number(workflow: Workflow, finished: Workflow) -> None:
     workflow.overlay["extraction"] = {"shards": 3}
     workflow.run("features")
-    assert not [f for f in workflow.results.glob("features/*/shards/**/*") if f.is_file()]
+    assert not [f for f in workflow.features.glob("*/shards/**/*") if f.is_file()]
     assert_same(features(workflow), features(finished))
 
 
@@ -179,7 +179,7 @@ def test_a_killed_extraction_goes_on_where_it_stopped(
     workflow.overlay |= {"plugins": [str(folder)], "encoder": {"kind": "halting"}}
 
     def noted() -> list[Path]:
-        parts = workflow.results.glob("features/halting-*/shards/1-of-1.part/rows")
+        parts = workflow.features.glob("halting-*/shards/1-of-1.part/rows")
         return [rows for rows in parts if rows.stat().st_size]
 
     workflow.stop_when(lambda: bool(noted()), signal.SIGKILL, "features")
@@ -189,7 +189,7 @@ def test_a_killed_extraction_goes_on_where_it_stopped(
     halt.unlink()
     workflow.run("features", "--unlock")
     workflow.run("features")
-    log = next(workflow.results.glob("logs/features/halting-*/1-of-1.log")).read_text()
+    log = next(workflow.features.glob("halting-*/logs/1-of-1.log")).read_text()
     assert f"resumed: {done} of 144 clips" in log
     assert not rows.parent.exists()
     assert_same(features(workflow, "halting"), features(finished))
@@ -213,16 +213,16 @@ def test_a_spoilt_clip_is_told_and_left_out_where_that_is_allowed(
     told = workflow.fail("results/table1.csv")
     assert f"1 of 144 clips can't be used: {fault}" in told
     assert "or raise 'extraction.failures'" in told
-    assert not list(workflow.results.glob("features/*/features.safetensors"))
+    assert not list(workflow.features.glob("*/features.safetensors"))
     assert not list(workflow.results.glob("runs/**/metrics.json"))
 
     workflow.overlay["extraction"] = {"failures": 0.01}
     splits = [workflow.results / f"splits/fold{fold}.parquet" for fold in (1, 2, 3)]
     workflow.run("results/table1.csv", *(str(x.relative_to(tmp_path)) for x in splits))
-    (store,) = workflow.results.glob("features/transformers-*")
+    (store,) = workflow.features.glob("transformers-*")
     faults = pl.read_csv(store / "faults.csv")
     assert fault in faults["reason"].item()
-    (waveforms,) = workflow.results.glob("features/waveforms-*.json")
+    (waveforms,) = workflow.features.glob("waveforms-*.json")
     for record in (store / "source.json", waveforms):
         assert json.loads(record.read_text())["left_out"] == 1
     clips = set(pl.read_parquet(workflow.results / "clips.parquet")["clip"])
@@ -241,7 +241,7 @@ def test_adapters_are_trained_with_the_head(tmp_path: Path, tones: Path, model: 
     small = {"grid": {"methods": ["erm"], "folds": [1]}, "train": {"epochs": 1}}
     workflow = Workflow(tmp_path, overlay(tones) | settings | small)
     workflow.run()
-    (waveforms,) = workflow.results.glob("features/*")
+    (waveforms,) = workflow.features.glob("waveforms-*.json")
     run = workflow.results / "runs/erm/none/k1/fold1/seed0"
     record = json.loads((run / "metrics.json").read_text())
     statistics = json.loads(waveforms.read_text())

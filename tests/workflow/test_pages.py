@@ -56,7 +56,7 @@ def test_python_compiles(block: Block) -> None:
 
 
 def test_blocks_have_a_language_that_is_tested() -> None:
-    assert {block.language for block in BLOCKS} <= {"sh", "yaml", "python", "diff", "math"}
+    assert {block.language for block in BLOCKS} <= {"sh", "yaml", "python", "math"}
 
 
 def slugs(path: Path) -> set[str]:

@@ -68,6 +68,8 @@ rule demo_corpus:
 rule clip_table:
     input:
         label_files,
+        CORPUS["demographics"] or [],
+        listed=ancient(CLIP_LIST),
     output:
         f"{RESULTS}/clips.parquet",
     log:

@@ -2,12 +2,11 @@
 
 
 def label_files(_):
-    """Files that the clip table is read from."""
+    """Files that say which clips there are."""
     listed = configuration.list_key(CORPUS) == "manifest"
     own = [CORPUS["manifest"]] if listed else configuration.label_files(CORPUS)
     settings = config["corpora"].get(CORPUS["kind"], {})
-    own += extension("CORPUS", CORPUS["kind"]).files(settings).values()
-    return own + ([CORPUS["demographics"]] if CORPUS["demographics"] else [])
+    return own + list(extension("CORPUS", CORPUS["kind"]).files(settings).values())
 
 
 def split_inputs(_):
@@ -19,6 +18,6 @@ def split_inputs(_):
         and not config[section].get("finetune")
     ]
     names = [store_name(config, section) for section in extracted]
-    faults = [f"{RESULTS}/features/{name}/faults.csv" for name in names]
+    faults = [f"{FEATURES}/{name}/faults.csv" for name in names]
     allowed = config["extraction"]["failures"]
     return {"table": f"{RESULTS}/clips.parquet", "faults": faults if allowed else []}

@@ -1,21 +1,41 @@
-# Feature stores that all runs share, in folders named by what changes their content.
+# Feature stores that all results folders share, in folders named by what changes their content.
 include: "features_inputs.smk"
 
 
 localrules:
+    clip_list,
     precomputed_features,
     gender_probabilities,
+
+
+# The clips of the corpus and their audio files. Not those of a clip table: that is of one results
+# folder, whose table would be newer than features that another one made.
+rule clip_list:
+    input:
+        label_files,
+        ancient(CORPUS["demographics"] or []),
+    output:
+        CLIP_LIST,
+    log:
+        f"{FEATURES}/logs/{clip_list_name(config)}.log",
+    conda:
+        "../../envs/corpora.yaml"
+    params:
+        corpus=corpus_settings(config),
+        code=code_of("clip_list", reader_code),
+    script:
+        "../../scripts/clip_list.py"
 
 
 # Mean and standard deviation over all clips, with which waveforms are standardised.
 rule waveform_statistics:
     input:
         audio_files,
-        table=f"{RESULTS}/clips.parquet",
+        listed=CLIP_LIST,
     output:
-        f"{RESULTS}/features/waveforms-{{key}}.json",
+        f"{FEATURES}/waveforms-{{key}}.json",
     log:
-        f"{RESULTS}/logs/features/waveforms-{{key}}.log",
+        f"{FEATURES}/logs/waveforms-{{key}}.log",
     conda:
         "../../envs/features.yaml"
     params:
@@ -35,7 +55,7 @@ rule signal_features:
         faults=temp(f"{SHARD}/faults.csv"),
         source=temp(f"{SHARD}/source.json"),
     log:
-        f"{RESULTS}/logs/features/{{kind}}-{{key}}/{{shard}}-of-{{shards}}.log",
+        f"{STORE}/logs/{{shard}}-of-{{shards}}.log",
     benchmark:
         f"{STORE}/benchmarks/{{shard}}-of-{{shards}}.tsv"
     wildcard_constraints:
@@ -74,7 +94,7 @@ rule gather_shards:
         faults=f"{STORE}/faults.csv",
         source=f"{STORE}/source.json",
     log:
-        f"{RESULTS}/logs/features/{{kind}}-{{key}}/gather.log",
+        f"{STORE}/logs/gather.log",
     wildcard_constraints:
         kind="|".join(KINDS),
     conda:
@@ -94,7 +114,7 @@ rule gender_probabilities:
     output:
         f"{STORE}/probabilities.csv",
     log:
-        f"{RESULTS}/logs/features/{{kind}}-{{key}}/probabilities.log",
+        f"{STORE}/logs/probabilities.log",
     conda:
         "../../envs/features.yaml"
     params:
@@ -107,11 +127,11 @@ rule gender_probabilities:
 rule precomputed_features:
     input:
         unpack(own_features),
-        table=f"{RESULTS}/clips.parquet",
+        listed=CLIP_LIST,
     output:
-        clips=f"{RESULTS}/features/precomputed-{{key}}/clips.csv",
+        clips=f"{FEATURES}/precomputed-{{key}}/clips.csv",
     log:
-        f"{RESULTS}/logs/features/precomputed-{{key}}.log",
+        f"{FEATURES}/precomputed-{{key}}/logs/clips.log",
     conda:
         "../../envs/features.yaml"
     params:

@@ -1,5 +1,5 @@
 # What feature stores are made from. Their folders are named by what changes their content.
-STORE = f"{RESULTS}/features/{{kind}}-{{key}}"
+STORE = f"{FEATURES}/{{kind}}-{{key}}"
 SHARD = f"{STORE}/shards/{{shard}}-of-{{shards}}"
 KINDS = list(extensions("ENCODER"))
 SIGNALS = [kind for kind in KINDS if not loads_model(kind)]
@@ -24,9 +24,9 @@ def encoder_modules(wildcards):
 
 
 def shard_inputs(wildcards):
-    """Audio and clip table; the model and the waveform statistics, if the kind needs them."""
+    """Audio and clips; the model and the waveform statistics, if the kind needs them."""
     section = section_of(config, f"{wildcards.kind}-{wildcards.key}")
-    files = {"audio": audio_files(wildcards), "table": f"{RESULTS}/clips.parquet"}
+    files = {"audio": audio_files(wildcards), "listed": CLIP_LIST}
     return files | encoder_files(section)
 
 

@@ -17,8 +17,7 @@ FIGURES += ["tsne"] if KMEANS_CELLS else []
 FIGURE_FILES = [
     f"{RESULTS}/figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png")
 ]
-FIGURE_K = config["tables"]["table1_k"]
-FIGURE_K = FIGURE_K if FIGURE_K in config["grid"]["k"] else max(config["grid"]["k"])
+FIGURE_K = config["tables"]["table1_k"] or max(config["grid"]["k"])
 
 
 rule tsne_embedding:

@@ -7,7 +7,7 @@ def page_inputs(_):
     files |= {"figures": [file for file in STUDY_FIGURES if file.endswith(".svg")]}
     if config["study"] == "minmaxgap":
         return files | {"clips": f"{RESULTS}/meldst.parquet", "model": RECORDS["llm"]}
-    folds = sorted({1, *config["grid"]["folds"]})  # Table A3 is about the first
+    folds = config["grid"]["folds"]
     splits = [f"{RESULTS}/splits/fold{fold}.parquet" for fold in folds]
     groups = [f"{RESULTS}/{cell}.json" for cell in GROUP_CELLS]
     clips = f"{RESULTS}/clips.parquet"

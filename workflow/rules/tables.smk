@@ -1,18 +1,22 @@
 # The paper's tables from the metrics of all runs, and beside them the published numbers.
 TABLES = config["tables"]
 TABLE1_CELLS = [
-    c for c in CELLS if not grid.has_k_axis(c.source) or c.k == TABLES["table1_k"]
-]
-TABLE2_CELLS = [
     c
     for c in CELLS
-    if c.method == "erm" or (c.source == "kmeans" and c.k in TABLES["table2_k"])
+    if not grid.has_k_axis(c.source) or TABLES["table1_k"] in (None, c.k)
+]
+TABLE2_KS = TABLES["table2_k"] or config["grid"]["k"]
+TABLE2_CELLS = [
+    c for c in CELLS if c.method == "erm" or (c.source == "kmeans" and c.k in TABLE2_KS)
 ]
 # Tables with published numbers, and the columns that tell their rows apart.
 KEYS = {"tableA3": ["emotion", "gender"], "tableA4": ["fold", "split"]}
 if TABLE1_CELLS:
-    KEYS["table1"] = ["method", "source"]
-if TABLE2_CELLS:
+    KEYS["table1"] = ["method", "source", "k"]
+if (
+    any(c.source == "kmeans" for c in TABLE2_CELLS)
+    and TABLES["table2_attributes"] != []
+):
     KEYS["table2"] = ["method", "k"]
 # The published numbers are of CREMA-D biased by gender.
 COMPARABLE = CORPUS["kind"] == "cremad" and config["bias"]["attribute"] == "gender"
@@ -60,6 +64,8 @@ rule table2:
     conda:
         "../../envs/tables.yaml"
     params:
+        attributes=TABLES["table2_attributes"],
+        biased=config["bias"]["attribute"],
         variants=config["metrics"],
         statistics=config["statistics"],
         k=TABLES["table2_k"],
@@ -72,7 +78,7 @@ rule table2:
 
 rule tableA3:
     input:
-        f"{RESULTS}/splits/fold1.parquet",
+        f"{RESULTS}/splits/fold{FIGURE_FOLD}.parquet",
     output:
         multiext(f"{RESULTS}/tableA3", ".csv", ".md", ".tex"),
     log:

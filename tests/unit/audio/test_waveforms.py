@@ -70,7 +70,7 @@ def no_samples(rate: int) -> Callable[[Path], None]:
 
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:%064x\nsize 72862\n" % 1
-LFS = (f"pointer of {len(POINTER)} bytes", "git lfs pull", "snakemake download_cremad")
+LFS = (f"pointer of {len(POINTER)} bytes", "git lfs pull")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ LFS = (f"pointer of {len(POINTER)} bytes", "git lfs pull", "snakemake download_c
         ("a.wav", no_samples(44100), ("0.0000 s", "0.025 s")),
         ("a.wav", replace_by(POINTER), LFS),
         ("a.flac", replace_by(POINTER), LFS),
-        ("a.wav", Path.unlink, ("no such", "'corpus.audio'")),
+        ("a.wav", Path.unlink, ("no such audio file",)),
         ("a.wav", replace_by(b"no audio " * 99), ("not readable",)),
     ],
 )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from fairser.audit.decisions import Decisions, read_decisions
 from fairser.audit.inputs import AuditInput
 from fairser.core.errors import InputError
+from fairser.corpora.clips import MULTI, SINGLE
 from fairser.evaluation.evaluate import evaluate
 from fairser.evaluation.metrics import class_counts, performance
 from unit.audit.builders import CLASSES, made_up, sources_of
@@ -35,11 +36,16 @@ def by_class(names: pl.Series, role: str) -> pl.DataFrame:
     return pl.DataFrame({f"{role}_{c}": (names == c).cast(int) for c in CLASSES})
 
 
+def shares_of(names: pl.Series) -> pl.DataFrame:
+    """Label values of clips that most raters gave a class, so that they may have several."""
+    return 0.1 + 0.7 * by_class(names, "label")
+
+
 @pytest.mark.parametrize("ending", ["csv", "tsv", "parquet"])
 def test_one_label_and_one_prediction(tmp_path: Path, ending: str) -> None:
     table = made_up()[0].select("clip", "speaker", "label", "prediction")
     found = read(tmp_path, table, ending)
-    assert (found.classes, found.single, found.thresholds) == (CLASSES, True, {})
+    assert (found.classes, found.task, found.thresholds) == (CLASSES, SINGLE, {})
     assert [CLASSES[c] for c in found.truth.argmax(1)] == table["label"].to_list()
     assert [CLASSES[c] for c in found.predicted.argmax(1)] == table["prediction"].to_list()
     assert (found.truth.sum(1) == 1).all() and (found.predicted.sum(1) == 1).all()
@@ -66,7 +72,7 @@ def test_forms_of_one_label_per_clip_are_the_same(tmp_path: Path, form: str, end
     found = read(tmp_path, forms()[form], ending)
     plain = read(tmp_path, made_up()[0].select("clip", "speaker", "label", "prediction"))
     assert found.classes == plain.classes
-    assert found.single
+    assert found.task == SINGLE
     np.testing.assert_array_equal(found.truth, plain.truth)
     np.testing.assert_array_equal(found.predicted, plain.predicted)
 
@@ -74,29 +80,30 @@ def test_forms_of_one_label_per_clip_are_the_same(tmp_path: Path, form: str, end
 def test_labels_by_class(tmp_path: Path) -> None:
     table = made_up()[0]
     shares = table.select("^prediction_.*$").to_numpy()
-    several = table.select("clip", "speaker").hstack(by_class(table["label"], "label"))
+    several = table.select("clip", "speaker").hstack(shares_of(table["label"]))
     several = several.hstack(table.select("^prediction_.*$"))
     found = read(tmp_path, several)
-    assert not found.single
+    assert found.task == MULTI
     assert found.thresholds == {"labels": 1 / 3, "predictions": 1 / 3}
     np.testing.assert_array_equal(found.predicted, shares > 1 / 3)
     assert (found.truth.sum(1) == 1).all()
-    strict = read(tmp_path, several, threshold=0.7, label_threshold=0.0)
+    strict = read(tmp_path, several, threshold=0.7, label_threshold=0.05)
     np.testing.assert_array_equal(strict.predicted, shares > 0.7)
-    assert strict.thresholds == {"labels": 0.0, "predictions": 0.7}
+    assert strict.truth.all()
+    assert strict.thresholds == {"labels": 0.05, "predictions": 0.7}
 
 
 def test_several_labels_and_one_prediction(tmp_path: Path) -> None:
     table = made_up()[0]
-    several = table.select("clip", "prediction").hstack(by_class(table["label"], "label"))
+    several = table.select("clip", "prediction").hstack(shares_of(table["label"]))
     found = read(tmp_path, several)
-    assert not found.single
+    assert found.task == MULTI
     assert [CLASSES[c] for c in found.predicted.argmax(1)] == table["prediction"].to_list()
 
 
 def test_values_that_are_no_shares_are_noted(tmp_path: Path) -> None:
     table = made_up()[0]
-    labels = table.select("clip").hstack(by_class(table["label"], "label"))
+    labels = table.select("clip").hstack(shares_of(table["label"]))
     high = labels.hstack(pl.DataFrame({f"prediction_{c}": [0.4] * table.height for c in CLASSES}))
     assert "--threshold 0.5" in " ".join(read(tmp_path, high).notes)
     assert read(tmp_path, high).predicted.all()
@@ -128,10 +135,10 @@ def test_a_run_of_the_workflow_has_its_own_metrics(tmp_path: Path, table: str) -
     frame = clips.frame
     if table == "clips.parquet":
         frame = pl.concat([frame, frame.with_columns(fold=pl.lit(2, pl.Int64), split=pl.lit("x"))])
-    frame.write_parquet(tmp_path / table)
+    clips.replace(frame).write(tmp_path / table)
     found = read_decisions(AuditInput([tmp_path / "predictions.parquet"], [tmp_path / table]))
     expected = evaluate(predictions, clips)
-    measured = performance(class_counts(found.truth, found.predicted))
+    measured = performance(class_counts(found.truth, found.predicted), found.task)
     assert measured == {n: expected[n] for n in ("f1", "acc")}
     assert found.clips["gender"].to_list() == ["f", "m"] * 20
     assert "split test" in found.notes[0] and "10 other rows" in found.notes[0]

@@ -139,7 +139,6 @@ MANY_ROWS = "".join(f"c{n},{n},{'xy'[n % 2]},x\n" for n in range(30))
             "no attribute 'rase'",
         ),
         (MANY_ROWS, MANY, {"attributes": ["height"]}, "'height' has 30 values.*ranges"),
-        ("a,,x,x\nb,1,y,y\n", "clip,gender\na,f\nb,m\n", {}, "row 2: clip 'a' has no speaker"),
     ],
 )
 def test_bad_input(
@@ -147,6 +146,18 @@ def test_bad_input(
 ) -> None:
     with pytest.raises(InputError, match=message):
         groups_of(sources_of(tmp_path, HEAD + rows, groups, **options))
+
+
+def test_clips_whose_speaker_nobody_knows(tmp_path: Path) -> None:
+    """Each is a speaker of its own, as in the clip table; without any name, clips are drawn."""
+    rows = "a,,x,x\nb,?,y,y\nc,1,x,x\nd,1,y,y\ne,unknown x.wav,y,y\n"
+    groups = "clip,gender\na,f\nb,m\nc,f\nd,f\ne,m\n"
+    _, units, notes = groups_of(sources_of(tmp_path, HEAD + rows, groups))
+    assert (units.count, units.speakers) == (4, True)
+    assert units.index[2] == units.index[3] and len(set(units.index)) == 4
+    assert notes[0].startswith("3 clips without a known speaker")
+    _, units, notes = groups_of(sources_of(tmp_path, HEAD + rows.replace(",1,", ",,"), groups))
+    assert (units.count, units.speakers, notes) == (5, False, [])
 
 
 def test_numbers_are_left_out_where_nobody_asked_for_them(tmp_path: Path) -> None:

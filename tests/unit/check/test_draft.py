@@ -35,6 +35,16 @@ def test_named_groups_are_columns(tmp_path: Path) -> None:
     assert list(found[0]) == ["file", "speaker", "text", "emotion"]
 
 
+def test_a_pattern_is_of_names_or_with_a_slash_of_paths(tmp_path: Path) -> None:
+    root = folder(tmp_path, "day 1/03a01Fa.flac", "day 2/16b02Wb.flac")
+    for pattern in ("^(?P<speaker>..)", r"day \d/(?P<speaker>..)", r"^[^/]*/(?P<speaker>..)"):
+        found = rows(draft_manifest(root, pattern))
+        assert [row["speaker"] for row in found] == ["03", "16"]
+        assert [row["file"] for row in found] == ["day 1/03a01Fa.flac", "day 2/16b02Wb.flac"]
+    found = rows(draft_manifest(root, "^(?P<session>day .)/(?P<speaker>..)"))
+    assert [row["session"] for row in found] == ["day 1", "day 2"]
+
+
 def test_names_with_commas_are_quoted(tmp_path: Path) -> None:
     assert rows(draft_manifest(folder(tmp_path, "a, b/1.wav")))[0]["speaker"] == "a, b"
 
@@ -45,6 +55,7 @@ def test_names_with_commas_are_quoted(tmp_path: Path) -> None:
         (["a.txt"], None, ("no audio", ".wav")),
         (["a.wav"], "(", ("--pattern '('", "regular expression")),
         (["01.wav", "x.wav"], r"(?P<speaker>\d\d)", ("'x.wav'", "does not match")),
+        (["day1/a.wav"], r"^day(?P<speaker>\d)", ("'day1/a.wav'", "put a '/' into it")),
     ],
 )
 def test_bad_drafts(

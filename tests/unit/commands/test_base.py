@@ -35,7 +35,7 @@ def test_configuration_files_are_merged(tmp_path: Path) -> None:
     mine.write_text(yaml.safe_dump({"results": "elsewhere", "grid": {"k": [3]}}))
     config = read_config([str(ROOT / "config.yaml"), str(mine)])
     assert (config["results"], config["grid"]["k"]) == ("elsewhere", [3])
-    assert config["grid"]["folds"] == [1, 2, 3, 4, 5]
+    assert config["grid"]["seeds"] == [0]
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,20 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fairser.audit.inputs import AuditInput
+from fairser.audit.tables import make_audit
 from fairser.commands import predict
 from fairser.commands.base import BAD_INPUT, FOUND
 from fairser.commands.predict import main
+from fairser.core.files import read_json
+from fairser.corpora.names import MULTI, SINGLE
+from fairser.evaluation.metrics import COUNTS
 from unit.builders import CLASSES
 from unit.encoders.tiny import write_wavlm
 from unit.run_builder import make_run
 from workflow.runner import ROOT
 
-HEAD = ["clip", *CLASSES, "decided"]
+HEAD = ["clip", *CLASSES, "prediction"]
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +74,45 @@ def test_a_file_of_rows_and_unusable_clips(
     assert all("not readable as audio" in line for line in last)
     assert [row[0] for row in table(out.read_text())] == ["clip", str(audio / "c000.wav")]
     assert list(out.parent.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("task", [MULTI, SINGLE])
+def test_an_audit_reads_the_rows_as_they_are(task: str, tmp_path: Path) -> None:
+    """With the split of the fold as labels it counts what the run's record counts."""
+    run = make_run(tmp_path, corpus={"kind": "demo", "task": task})
+    out, labels = tmp_path / "out.csv", tmp_path / "results/splits/fold1.parquet"
+    assert main(["--run", str(run), "--out", str(out), str(tmp_path / "audio")]) == 0
+    audit = make_audit(AuditInput([out], [labels]), 10)
+    metrics = read_json(run / "metrics.json")
+    assert audit.decisions.task == metrics["task"] == task
+    (whole,) = audit.performance.filter(pl.col("attribute").is_null()).to_dicts()
+    assert whole["clips"] == metrics["clips"] == 6
+    for name in ("uar", "f1", "accuracy") if task == SINGLE else ("f1", "acc"):
+        assert whole[name] == pytest.approx(metrics[name])
+    expected = metrics["attributes"]["gender"]["rates"]
+    assert audit.rates.height == len(CLASSES) * 2
+    for row in audit.rates.to_dicts():
+        found = expected[row["class"]][row["group"]]
+        assert row == row | {name: found[name] for name in COUNTS}
+
+
+@pytest.mark.parametrize("out", ["-", "out.csv"])
+def test_nothing_but_unusable_clips(
+    out: str,
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nothing was predicted: the status of bad input, and no file."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("bad.wav", "worse.wav"):
+        Path(name).write_bytes(b"no audio")
+    assert main(["--run", str(run), "--out", out, "."]) == BAD_INPUT
+    told = capsys.readouterr()
+    assert told.out == (f"{','.join(HEAD)}\n" if out == "-" else "")
+    assert "Error: 2 of 2 clips can't be used:\n  bad.wav: " in told.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.wav", "worse.wav"]
 
 
 def test_progress_is_shown(run: Path, audio: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from fairser.config.configuration import (
+    check_folder,
     check_inputs,
-    check_results,
     label_files,
     made_folder,
     make_results,
@@ -26,7 +26,11 @@ def message(config: dict) -> str:
     [
         (
             {"trian": {}},
-            ["'trian' is no key", "Did you mean 'train'?", "Allowed: results, plugins, corpus"],
+            [
+                "'trian' is no key",
+                "Did you mean 'train'?",
+                "Allowed: results, features, plugins, corpus",
+            ],
         ),
         ({"grid": {"method": ["erm"]}}, ["'grid.method' is no key", "mean 'methods'?", "folds"]),
         ({"grid": {"methods": ["gdor"]}}, ["'grid.methods' is 'gdor'", "mean 'gdro'?", "pgdro"]),
@@ -100,13 +104,11 @@ def test_label_files_of_a_made_corpus_need_not_be_there(tmp_path: Path) -> None:
     ]
 
 
-def test_files_and_folds_that_are_not_there(tmp_path: Path) -> None:
+def test_files_that_are_not_there(tmp_path: Path) -> None:
     own = {"labels": str(tmp_path), "audio": str(tmp_path)}
     for fold in (1, 2):
         (tmp_path / f"labels_consensus_{fold}.csv").touch()
-    check_inputs(resolve({"corpus": own, "grid": {"folds": [1, 2]}}))
-    with pytest.raises(InputError, match=r"names fold 6; the labels have the folds 1, 2"):
-        check_inputs(resolve({"corpus": own, "grid": {"folds": [1, 6]}}))
+    check_inputs(resolve({"corpus": own}))
     with pytest.raises(InputError, match=r"'corpus\.demographics' is 'no\.csv', which does not"):
         check_inputs(resolve({"corpus": own | {"demographics": "no.csv"}}))
     with pytest.raises(InputError, match=r"'pseudo\.probabilities' is 'p\.csv', which does not"):
@@ -116,13 +118,13 @@ def test_files_and_folds_that_are_not_there(tmp_path: Path) -> None:
 
 def test_results_folder(tmp_path: Path) -> None:
     new = tmp_path / "a" / "b"
-    check_results(new)
+    check_folder("results", new)
     assert not new.exists()
     make_results(new)
     assert list(new.iterdir()) == []
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="file' is a file"):
-        check_results(tmp_path / "file" / "below")
+    with pytest.raises(InputError, match=r"'features' is '.*file' is a file"):
+        check_folder("features", tmp_path / "file" / "below")
     with pytest.raises(InputError, match="can't be written to"):
         make_results(tmp_path / "file")
 

@@ -64,7 +64,7 @@ def test_the_configuration_knows_its_settings(folder: Path) -> None:
     declare(folder, "powered", f'METHOD = {{"groups": "any", "settings": {SETTING}}}\n')
     given = {"plugins": [str(folder)], "grid": {"methods": ["powered"], "k": [2]}}
     config = resolve(given | {"methods": {"powered": {"power": "3"}}})
-    assert config["methods"]["powered"] == {"power": 3.0}
+    assert config["methods"]["powered"] == {"power": 3.0, "sampler": "shuffle"}
     assert {c.source for c in configurations(config)} == {"annotated", "pseudo", "kmeans"}
     with pytest.raises(InputError, match=r"methods\.powered\.pwer.*power"):
         resolve(given | {"methods": {"powered": {"pwer": 3}}})
@@ -72,16 +72,26 @@ def test_the_configuration_knows_its_settings(folder: Path) -> None:
 
 def test_settings_are_taken_over(folder: Path) -> None:
     declare(folder, "mine", f'METHOD = {{"extends": "gdro", "settings": {SETTING}}}\n')
-    assert extension("METHOD", "mine").defaults() == {
-        "eta": 0.01,
-        "groups": "attribute",
-        "power": 2.0,
-    }
-    assert extension("METHOD", "gadro").defaults() == {
-        "eta": 0.01,
-        "groups": "attribute",
-        "adjustment": 4.0,
-    }
+    base = {"eta": 0.01, "groups": "attribute", "adjustment": 0.0, "adjust": "present"}
+    assert extension("METHOD", "mine").defaults() == base | {"power": 2.0}
+    own = {"adjustment": 4.0, "sampler": "shuffle"}
+    assert extension("METHOD", "gadro").defaults() == base | own
+
+
+def test_methods_with_groups_have_a_sampler(folder: Path) -> None:
+    declare(folder, "even", "METHOD = {'groups': 'any', 'sampler': 'balanced'}")
+    declare(folder, "other", f"METHOD = {{'groups': 'probabilities', 'settings': {SETTING}}}")
+    known = extensions("METHOD")
+    samplers = {name: one["settings"].get("sampler") for name, one in known.items()}
+    without = [name for name, one in samplers.items() if not one]
+    assert without == ["erm", "random", "lff", "disent"]
+    defaults = {name: one["default"] for name, one in samplers.items() if one}
+    assert defaults.pop("even") == "balanced"
+    assert set(defaults) >= {"rw", "ds", "gdro", "gadro", "pgdro", "minmaxgap", "other"}
+    assert set(defaults.values()) == {"shuffle"}
+    config = {"plugins": [str(folder)], "methods": {"rw": {"sampler": "even"}}}
+    with pytest.raises(InputError, match=r"'methods.rw.sampler' is 'even'; .*shuffle, balanced"):
+        resolve(config)
 
 
 def test_a_file_without_a_declaration_is_no_extension(folder: Path) -> None:
@@ -108,6 +118,9 @@ def test_a_file_without_a_declaration_is_no_extension(folder: Path) -> None:
         ("mine", "SOURCE = {'k': 'some'}", "'some'"),
         ("mine", "SOURCE = {'k': 'attributes'}", "a setting 'attributes'"),
         ("mine", "METHOD = {'groups': 'some'}", "allowed: none, any, probabilities"),
+        ("mine", "METHOD = {'groups': 'any', 'sampler': 'even'}", "allowed: shuffle, balanced"),
+        ("mine", "METHOD = {'sampler': 'balanced'}", "needs 'groups'"),
+        ("mine", "METHOD = {'settings': {'sampler': {}}}", "one of all methods with groups"),
         ("mine", "ENCODER = {'sections': ['encoder', 'decoder']}", "'decoder'"),
     ],
 )

@@ -1,16 +1,19 @@
 """The cells of the grid: which exist, and where they lie."""
 
+import re
 from collections import Counter
 
 import pytest
 
 from fairser.config.configuration import resolve
+from fairser.config.folds import fill_folds
 from fairser.config.grid import Cell, cells, configurations
 from fairser.core.errors import InputError
 
 
 def test_the_papers_grid_has_33_configurations_of_five_folds() -> None:
     config = resolve({})
+    fill_folds(config)
     found = configurations(config)
     assert len(found) == len(set(found)) == 33
     assert Counter(c.method for c in found) == {
@@ -43,7 +46,22 @@ def test_crossed_annotations_have_as_many_groups_as_their_values() -> None:
     assert {c.k for c in configurations(config) if c.source == "annotated"} == {6}
 
 
-def test_a_grid_without_cells_says_what_its_methods_use() -> None:
-    config = resolve({"grid": {"methods": ["rw", "pgdro"], "sources": ["none"]}})
-    with pytest.raises(InputError, match=r"rw uses annotated, pseudo, kmeans; pgdro uses pseudo"):
-        configurations(config)
+@pytest.mark.parametrize(
+    ("methods", "sources", "told"),
+    [
+        (["erm", "rw"], ["annotated"], ["erm, which can use none .* Add none to"]),
+        (["random", "lff", "rw"], ["kmeans"], ["random, .* Add none to", "lff, .* Add none to"]),
+        (["erm", "rw"], ["none"], ["rw, which .* Add annotated or pseudo or kmeans to"]),
+        (["erm", "pgdro"], ["none", "kmeans"], ["pgdro, .*none, kmeans.* Add pseudo to"]),
+    ],
+)
+def test_a_method_that_can_use_no_source(
+    methods: list[str], sources: list[str], told: list[str]
+) -> None:
+    """It is named: without a word the grid would lack it, and the tables what it is compared to."""
+    with pytest.raises(InputError) as caught:
+        resolve({"grid": {"methods": methods, "sources": sources}})
+    lines = [line for line in str(caught.value).splitlines() if "'grid.methods' names" in line]
+    assert len(lines) == len(told)
+    for line, pattern in zip(lines, told, strict=True):
+        assert re.search(f"'grid.methods' names {pattern}", line)

@@ -1,5 +1,6 @@
 """Names of stores: changed by what changes their content, and by nothing else."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from fairser.config.configuration import resolve
 from fairser.config.schema import Config
 from fairser.config.store_names import (
     SECTIONS,
+    clip_list_name,
     is_standardised,
     section_of,
     store_name,
@@ -60,9 +62,8 @@ def renamed(config: dict[str, Any], key: str, value: Any) -> set[str]:
 )
 def test_another_corpus_renames_everything(config: dict, key: str, value: str) -> None:
     assert renamed(config, key, value) == ALL
-    assert waveform_statistics_name(resolve(config)) != waveform_statistics_name(
-        change(config, key, value)
-    )
+    for name in (waveform_statistics_name, clip_list_name):
+        assert name(resolve(config)) != name(change(config, key, value))
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -123,6 +124,9 @@ def test_waves_of_signals_rename_nothing() -> None:
         ("embedding.standardise", False),
         ("corpus.demographics", "speakers.csv"),
         ("corpus.classes", ["angry", "sad"]),
+        ("corpus.folds", 7),
+        ("corpus.task", "single_label"),
+        ("bias.attribute", "race"),
         ("bias.ratio", 5),
         ("grid.seeds", [1]),
         ("lora.rank", 4),
@@ -130,15 +134,53 @@ def test_waves_of_signals_rename_nothing() -> None:
 )
 def test_what_changes_no_feature_renames_nothing(config: dict, key: str, value: Any) -> None:
     assert renamed(config, key, value) == set()
-    assert waveform_statistics_name(resolve(config)) == waveform_statistics_name(
-        change(config, key, value)
-    )
+    for name in (waveform_statistics_name, clip_list_name):
+        assert name(resolve(config)) == name(change(config, key, value))
 
 
 @pytest.mark.parametrize("section", ["encoder", "embedding"])
 @pytest.mark.parametrize("name", ["features", "clips"])
 def test_files_of_the_users_own_rename_their_store(section: str, name: str) -> None:
     assert renamed(OWN, f"{section}.{name}", "other") == {section}
+
+
+def names(config: dict[str, Any]) -> set[str]:
+    """All names in the folder of features."""
+    resolved = resolve(config)
+    stores = {store_name(resolved, section) for section in SECTIONS}
+    return stores | {waveform_statistics_name(resolved), clip_list_name(resolved)}
+
+
+@pytest.mark.parametrize("config", [MODELS, SIGNALS, OWN], ids=["models", "signals", "own"])
+def test_a_relative_path_is_another_file_in_another_place(
+    config: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless the folder of features goes with it: a project may move."""
+    found = {}
+    for place in ("here", "there"):
+        (tmp_path / place).mkdir()
+        monkeypatch.chdir(tmp_path / place)
+        found[place] = [
+            names({**config, "features": features})
+            for features in ("resources/features", str(tmp_path / "shared"))
+        ]
+    assert found["here"][0] == found["there"][0]
+    assert found["here"][1] & found["there"][1] == set()
+
+
+def test_a_model_in_a_relative_folder_is_another_one_in_another_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = {"kind": "emosuperb", "labels": "/corpus/labels", "audio": "/corpus/wavs"}
+    config = {"corpus": corpus, "features": str(tmp_path)}
+    hub, folder = [], []
+    for place in ("here", "there"):
+        (tmp_path / place / "model").mkdir(parents=True)
+        monkeypatch.chdir(tmp_path / place)
+        hub.append(names(config))
+        folder.append(names({**config, "encoder": {"model": "model"}}))
+    assert hub[0] == hub[1]
+    assert len(folder[0] - folder[1]) == 1
 
 
 def test_name_of_the_statistics_of_the_waves() -> None:

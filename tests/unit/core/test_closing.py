@@ -32,9 +32,11 @@ def row(
     f1: float | None = 0.6,
     gap: float | None = 0.4,
     p: float | None = None,
+    k: int | None = None,
 ) -> dict[str, str]:
     """A row of Table 1 as csv reads it: texts, empty where there is no number."""
-    numbers = {"f1": f1, "tpr_gap": gap, "f1_p": None, "tpr_gap_p": p}
+    numbers = {"k": k, "f1": f1, "tpr_gap": gap, "f1_p": None, "tpr_gap_p": p}
+    numbers |= {"tpr_gap_chance": 0.05, "tpr_gap_chance_high": 0.08, "note": None}
     for name in NAMES:
         value = numbers[name]
         numbers |= {f"{name}_low": value and value - 0.1, f"{name}_high": value and value + 0.1}
@@ -45,13 +47,14 @@ def row(
 def test_erm_stands_beside_the_smallest_gap() -> None:
     rows = [
         row("ERM"),
-        row("DS", "pseudo", 0.58, 0.2, p=0.004),
+        row("DS", "kmeans", 0.58, 0.2, p=0.004, k=8),
         row("RW", "pseudo", gap=0.3, p=0.5),
         row("Random", gap=0.01),  # the table does not test it
     ]
     text = "\n".join(headline(rows, "gender"))
-    assert "ERM: tpr_gap 0.400 [0.300, 0.500], f1 0.600 [0.500, 0.700]" in text
-    assert "DS with pseudo groups: tpr_gap 0.200* [0.100, 0.300], f1 0.580" in text
+    chance = "(by chance 0.050 to 0.080)"
+    assert f"ERM: tpr_gap 0.400 [0.300, 0.500] {chance}, f1 0.600 [0.500, 0.700]" in text
+    assert f"DS with kmeans 8 groups: tpr_gap 0.200* [0.100, 0.300] {chance}, f1 0.580" in text
     assert "gender" in text
     assert "2 other rows" in text
     assert not any(name in text for name in ("RW", "Random"))
@@ -88,7 +91,8 @@ def test_what_was_made_and_where_it_is(tmp_path: Path) -> None:
     assert text == (
         "\nDone in 2 min. Made: 2 runs, 1 table, 1 figure.\n"
         "Gap between groups of gender, ERM's:\n"
-        "  ERM: tpr_gap 0.400 [0.300, 0.500], f1 0.600 [0.500, 0.700]\n"
+        "  ERM: tpr_gap 0.400 [0.300, 0.500] (by chance 0.050 to 0.080), "
+        "f1 0.600 [0.500, 0.700]\n"
         f"  runs: {tmp_path}/runs\n"
         f"  tables: {tmp_path}/*.csv\n"
         f"  figures: {tmp_path}/figures/*.svg\n"

@@ -2,9 +2,12 @@
 
 import logging
 import os
+import random
 import re
+import signal
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from io import StringIO
@@ -74,6 +77,42 @@ def test_interrupt_ends_the_process(log: Path) -> None:
     with pytest.raises(SystemExit) as ended, job(log):
         raise KeyboardInterrupt
     assert ended.value.code == INTERRUPTED
+
+
+INTERRUPTED_JOB = """
+import sys
+snakemake = sys.argv  # as in a script that Snakemake runs
+from fairser.core.jobs import job
+print("ready", flush=True)
+import csv, decimal, fractions, http.client, statistics, xml.dom.minidom
+with job(snakemake[1]):
+    import numpy
+    while True:
+        sorted(range(1000))
+"""
+
+
+def test_interrupts_that_come_twice(tmp_path: Path) -> None:
+    """While the script imports, or at work: one end, without a traceback."""
+    pauses = random.Random(0)
+    for number in range(8):
+        log = tmp_path / f"{number}.log"
+        process = subprocess.Popen(
+            [sys.executable, "-c", INTERRUPTED_JOB, log],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": str(Path(jobs.__file__).parents[2])},
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+        assert process.stdout and process.stdout.readline() == "ready\n"
+        for pause in (pauses.uniform(0, 0.15), pauses.expovariate(1 / 0.001)):
+            time.sleep(pause)
+            process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=30)[1]
+        assert process.returncode == INTERRUPTED
+        assert "Traceback" not in told
+        assert not log.exists() or "Error: interrupted." in read(log)
 
 
 @pytest.mark.parametrize("steps", [[], [1], [1, 1, 1], [2, 1]])

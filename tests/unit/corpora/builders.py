@@ -62,14 +62,13 @@ def read_labels(
     drop: tuple[str, ...] = (),
 ) -> ClipTable:
     """The clip table of label files."""
-    return emosuperb.read(
-        {"labels": labels, "demographics": demographics, "classes": classes}, drop
-    )
+    corpus = {"labels": labels, "demographics": demographics, "classes": classes}
+    return emosuperb.read({**corpus, "speaker": None}, drop)
 
 
 def read_manifest(path: Path, **settings: Any) -> ClipTable:
     """The clip table of a manifest, with the default settings of ``corpus`` for all others."""
-    defaults = dict.fromkeys(("demographics", "classes", "attributes"))
+    defaults = dict.fromkeys(("demographics", "classes", "attributes", "speaker"))
     return manifest.read(
         {**defaults, "manifest": path, "folds": 5, "stratify": "gender", **settings}
     )
@@ -92,7 +91,11 @@ def make_table(
 ) -> ClipTable:
     """A clip table from numbers of clips: per fold {split: {(majority class, group): number}}."""
     rows = [
-        {"clip": f"{split}_{name}_{group}_{i:03}", "file": f"{i}.wav", "speaker": split}
+        {
+            "clip": f"{split}_{name}_{group}_{i:03}",
+            "file": f"{i}.wav",
+            "speaker": f"{split}_{group}",
+        }
         | {"fold": fold, "split": split, "row": "table"}
         | {c: 1 / len(classes) if name is None else float(c == name) for c in classes}
         | {attribute: group}

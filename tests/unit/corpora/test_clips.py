@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from fairser.core.errors import InputError
 from fairser.corpora.clips import ClipTable, build, numeric, select_classes
 from fairser.corpora.names import clip_name
+from unit.builders import clip_table
 from unit.corpora.builders import assert_refused
 
 CLASSES = ["angry", "happy", "sad"]
@@ -133,3 +136,23 @@ def test_value_that_is_no_number(value: str) -> None:
     frame = pl.DataFrame({"angry": ["1", value], "row": ["a.csv, row 2", "a.csv, row 3"]})
     told = ("a.csv, row 3", "'angry'", f"'{value}'", "from 0 to 1")
     assert_refused(told, numeric, frame, ["angry"])
+
+
+def test_the_task_follows_from_the_labels_and_is_kept(tmp_path: Path) -> None:
+    splits = ["train", "development", "test", "test"]
+    shares = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, 0.5, 0]])
+    tables = {
+        "single_label": clip_table(shares[:3], splits[:3]),
+        "multi_label": clip_table(shares, splits),
+    }
+    for task, table in tables.items():
+        assert table.task == task
+        table.fold(1).write(tmp_path / "clips.parquet")
+        assert ClipTable.read(tmp_path / "clips.parquet").task == task
+        assert table.with_task(None, "x").task == task
+        assert table.with_task("multi_label", "x").task == "multi_label"
+    with pytest.raises(InputError, match=r"^labels\.csv: .*c003"):
+        tables["multi_label"].with_task("single_label", "labels.csv")
+    clear = clip_table(np.where(shares == 0.5, [0.6, 0.4, 0], shares), splits)
+    assert clear.task == "multi_label"
+    assert clear.with_task("single_label", "labels.csv").task == "single_label"

@@ -1,7 +1,7 @@
-"""The bootstrap over speakers against a slow one; estimates, p-values and Holm by hand."""
+"""The bootstrap over speakers against a slow one, and chance levels against all permutations."""
 
 import json
-from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,18 +11,10 @@ import pytest
 from sklearn.metrics import f1_score
 
 from fairser.corpora.clips import ClipTable
-from fairser.evaluation.bootstrap import (
-    Bootstrap,
-    Estimate,
-    Gap,
-    RunCounts,
-    estimate,
-    holm,
-    p_value,
-    read_counts,
-)
+from fairser.evaluation.bootstrap import Bootstrap, Gap, RunCounts, by_test_set, pooled, read_counts
 from fairser.evaluation.evaluate import evaluate, speaker_counts
 from fairser.evaluation.metrics import RATES, metric_names, positive
+from fairser.evaluation.resampling import draw, strata
 from unit.builders import CLASSES, clip_table
 
 NAN = float("nan")
@@ -65,6 +57,10 @@ def run_of(seed: int, fold: int = 1, method: str = "erm") -> RunCounts:
     return RunCounts(method, "none", 1, fold, 0, speaker_counts(predictions, table))
 
 
+def values_of(bootstrap: Bootstrap, run: RunCounts) -> dict[str, np.ndarray]:
+    return {name: sample.values for name, sample in bootstrap.samples(run).items()}
+
+
 def slow(table: ClipTable, predictions: pl.DataFrame, times: dict[str, int]) -> dict[str, float]:
     """All metrics of the test clips, each repeated as often as its speaker was drawn."""
     truth = table.frame.filter(split="test")
@@ -98,7 +94,7 @@ def slow(table: ClipTable, predictions: pl.DataFrame, times: dict[str, int]) -> 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_first_values_are_the_metrics_of_the_run(seed: int) -> None:
-    values = Bootstrap(5, 0, GAPS).values(run_of(seed))
+    values = values_of(Bootstrap(5, 0, GAPS), run_of(seed))
     metrics = evaluate(fold_of(seed)[1], fold_of(seed)[0])
     assert (values["f1"][0], values["acc"][0]) == pytest.approx((metrics["f1"], metrics["acc"]))
     for name, gap in GAPS.items():
@@ -109,37 +105,31 @@ def test_first_values_are_the_metrics_of_the_run(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_resamples_are_those_of_repeated_clips(seed: int) -> None:
-    bootstrap = Bootstrap(RESAMPLES, 3, GAPS)
-    values = bootstrap.values(run_of(seed))
+    values = values_of(Bootstrap(RESAMPLES, 3, GAPS), run_of(seed))
     speakers = [f"s{number:02d}" for number in range(12)]
-    weights = bootstrap.weights(1, 12)
-    for number, drawn in enumerate(weights.astype(int)):
-        expected = slow(*fold_of(seed), dict(zip(speakers, drawn.tolist(), strict=True)))
-        found = {name: values[name][number] for name in expected}
-        assert found == pytest.approx(expected, abs=1e-12, nan_ok=True)
-
-
-def test_resamples_draw_as_many_speakers_as_there_are() -> None:
-    weights = Bootstrap(500, 0, {}).weights(1, 12)
-    assert weights.shape == (501, 12)
-    assert (weights[0] == 1).all()
-    assert (weights.sum(axis=1) == 12).all()
-    assert (weights == weights.astype(int)).all() and weights.min() == 0
-    # The number of draws of a speaker is binomial (12, 1/12): mean 1, variance 11/12.
-    np.testing.assert_allclose(weights[1:].mean(axis=0), 1, atol=0.2)
-    assert weights[1:].var() == pytest.approx(11 / 12, abs=0.06)
+    for attribute in (None, *ATTRIBUTES):
+        _, table = run_of(seed).by_group(attribute)
+        known = run_of(seed).counts.drop_nulls(attribute or "speaker")["speaker"]
+        generator = np.random.default_rng([3, 1, *f"{attribute or ''} ".encode()])
+        times = np.concatenate(list(draw(generator, strata(table), RESAMPLES)))
+        for number, row in enumerate(times, start=1):
+            drawn = dict.fromkeys(speakers, 0) | dict(
+                zip(known.unique().sort(), row.tolist(), strict=True)
+            )
+            expected = slow(*fold_of(seed), drawn)
+            mine = [n for n in expected if n.startswith(attribute or ("f1", "acc"))]
+            found = {name: values[name][number] for name in mine}
+            assert found == pytest.approx({n: expected[n] for n in mine}, abs=1e-12, nan_ok=True)
 
 
 def test_runs_of_a_fold_get_the_same_resamples_and_folds_others() -> None:
     gaps = {"tpr_gap": Gap("gender", "tpr", "pairwise")}
     bootstrap = Bootstrap(RESAMPLES, 0, gaps)
-    first = bootstrap.values(run_of(0))
-    bootstrap.values(run_of(1, method="rw"))
-    bootstrap.values(run_of(1, fold=2))
-    same = bootstrap.values(run_of(0, method="ds"))
-    other = bootstrap.values(run_of(0, fold=2))
-    fresh = Bootstrap(RESAMPLES, 0, gaps).values(run_of(0))
-    seeded = Bootstrap(RESAMPLES, 1, gaps).values(run_of(0))
+    first = values_of(bootstrap, run_of(0))
+    same = values_of(bootstrap, run_of(0, method="ds"))
+    other = values_of(bootstrap, run_of(0, fold=2))
+    fresh = values_of(Bootstrap(RESAMPLES, 0, gaps), run_of(0))
+    seeded = values_of(Bootstrap(RESAMPLES, 1, gaps), run_of(0))
     for name in "f1", "acc", "tpr_gap":
         np.testing.assert_array_equal(first[name], same[name])
         np.testing.assert_array_equal(first[name], fresh[name])
@@ -148,24 +138,38 @@ def test_runs_of_a_fold_get_the_same_resamples_and_folds_others() -> None:
         assert not np.array_equal(first[name], seeded[name])
 
 
-def test_a_gap_is_nan_where_a_group_vanishes() -> None:
+def test_no_resample_loses_a_group() -> None:
     run = run_of(0)
     women = {"s00": "f"}  # one speaker alone
     gender = pl.col("speaker").replace_strict(women, default="m")
-    lonely = RunCounts("erm", "none", 1, 1, 0, run.counts.with_columns(gender.alias("gender")))
-    bootstrap = Bootstrap(RESAMPLES, 0, {"gap": Gap("gender", "ppr", "pairwise")})
-    drawn = bootstrap.weights(1, 12)[:, 0]
-    values = bootstrap.values(lonely)
-    assert 0 < (drawn == 0).sum() < RESAMPLES
-    assert np.isnan(values["gap"]).tolist() == (drawn == 0).tolist()
-    assert np.isfinite(values["f1"]).all()
+    lonely = replace(run, counts=run.counts.with_columns(gender.alias("gender")))
+    sample = Bootstrap(RESAMPLES, 0, {"gap": Gap("gender", "ppr", "pairwise")}).samples(lonely)
+    assert np.isfinite(sample["gap"].values).all()
+    assert sample["gap"].speakers == {"f": 1, "m": 11}
+    assert sample["f1"].speakers == {"": 12}
+
+
+def test_chance_is_that_of_shuffled_groups() -> None:
+    """The mean over all twelve ways to choose the one woman, by hand."""
+    run = run_of(0)
+    speakers = sorted(run.counts["speaker"].unique())
+    exact = []
+    gaps = {"gap": Gap("gender", "ppr", "pairwise")}
+    for name in speakers:
+        gender = pl.when(pl.col("speaker") == name).then(pl.lit("f")).otherwise(pl.lit("m"))
+        one = replace(run, counts=run.counts.with_columns(gender.alias("gender")))
+        exact.append(Bootstrap(2, 0, gaps).samples(one)["gap"].values[0])
+    chance = Bootstrap(3000, 0, gaps).samples(one)["gap"].chance
+    assert len({round(v, 9) for v in chance}) <= 12
+    assert set(np.round(chance, 9)) == set(np.round(exact, 9))
+    assert chance.mean() == pytest.approx(np.mean(exact), abs=4 * np.std(exact) / np.sqrt(3000))
 
 
 def test_an_attribute_without_values_has_no_gap() -> None:
     run = run_of(0)
     counts = run.counts.with_columns(pl.lit(None, pl.String).alias("race"))
     gaps = {"race": Gap("race", "tpr", "pairwise"), "age": Gap("age", "tpr", "pairwise")}
-    values = Bootstrap(5, 0, gaps).values(RunCounts("erm", "none", 1, 1, 0, counts))
+    values = values_of(Bootstrap(5, 0, gaps), replace(run, counts=counts))
     assert np.isnan(values["race"]).all() and np.isnan(values["age"]).all()
     assert values["race"].shape == values["age"].shape == (6,)
 
@@ -175,7 +179,7 @@ def test_the_order_of_the_rows_changes_nothing() -> None:
     shuffled = RunCounts(
         "erm", "none", 1, 1, 0, run.counts.sample(fraction=1, shuffle=True, seed=1)
     )
-    one, two = (Bootstrap(10, 0, GAPS).values(found) for found in (run, shuffled))
+    one, two = (values_of(Bootstrap(10, 0, GAPS), found) for found in (run, shuffled))
     for name in one:
         np.testing.assert_allclose(one[name], two[name], rtol=0, atol=1e-14)
 
@@ -184,140 +188,24 @@ def test_values_are_the_same_to_the_last_bit() -> None:
     counts = run_of(0).counts
     fifth = (pl.col("speaker").str.tail(1).cast(pl.Int64) % 5).cast(pl.String)
     run = RunCounts("erm", "none", 1, 1, 0, counts.with_columns(fifth.alias("race")))
-    first = Bootstrap(50, 0, GAPS).values(run)
+    first = values_of(Bootstrap(50, 0, GAPS), run)
     for _ in range(10):
-        again = Bootstrap(50, 0, GAPS).values(run)
+        again = values_of(Bootstrap(50, 0, GAPS), run)
         assert [name for name in GAPS if first[name].tobytes() != again[name].tobytes()] == []
-
-
-def cell(fold: int, seed: int = 0, method: str = "rw") -> RunCounts:
-    return RunCounts(method, "none", 1, fold, seed, pl.DataFrame())
-
-
-def given(*runs: tuple[RunCounts, list[float]]) -> Estimate:
-    """The estimate of runs with these values, the first as measured."""
-    return estimate([run for run, _ in runs], {run: np.array(v) for run, v in runs})
-
-
-def test_estimate_over_folds() -> None:
-    found = given((cell(1), [0.5, 1, 4]), (cell(2), [0.6, 3, 5]), (cell(3), [0.7, 2, 9]))
-    assert (found.value, found.std) == (pytest.approx(0.6), pytest.approx(0.1))
-    assert np.isnan(found.seed_std)
-    assert found.resampled.tolist() == pytest.approx([2, 6])
-
-
-@pytest.mark.parametrize(
-    ("values", "mean", "std"),
-    [
-        ([0.5], 0.5, NAN),
-        ([0.5, NAN], 0.5, NAN),
-        ([0.5, NAN, 0.7], 0.6, np.sqrt(0.02)),
-        ([NAN, NAN], NAN, NAN),
-    ],
-)
-def test_folds_without_a_value_are_left_out(values: list[float], mean: float, std: float) -> None:
-    found = given(*((cell(fold), [value, value]) for fold, value in enumerate(values)))
-    assert (found.value, found.std) == pytest.approx((mean, std), nan_ok=True)
-    assert found.resampled.tolist() == pytest.approx([mean], nan_ok=True)
-
-
-def test_a_resample_leaves_out_the_folds_that_lack_it() -> None:
-    found = given((cell(1), [1, NAN, 2, NAN]), (cell(2), [3, 5, 4, NAN]))
-    assert found.resampled.tolist() == pytest.approx([5, 3, NAN], nan_ok=True)
-
-
-def test_seeds_are_averaged_within_a_fold_first() -> None:
-    # Fold means .2 and .7, spread .5 / sqrt 2. Over seeds .2 / sqrt 2 and .4 / sqrt 2: mean
-    # square (.02 + .08) / 2.
-    runs = [cell(1, 0), cell(1, 1), cell(2, 0), cell(2, 1)]
-    found = given(*zip(runs, [[0.1, 0], [0.3, 1], [0.5, 2], [0.9, 6]], strict=True))
-    expected = (0.45, 0.5 / np.sqrt(2), np.sqrt(0.05))
-    assert (found.value, found.std, found.seed_std) == pytest.approx(expected)
-    assert found.resampled.tolist() == [2.25]
-
-
-def test_a_fold_with_more_seeds_weighs_no_more() -> None:
-    found = given((cell(1, 0), [0.0, 0]), (cell(1, 1), [0.2, 2]), (cell(2), [0.5, 4]))
-    assert (found.value, found.resampled.tolist()) == (pytest.approx(0.3), [2.5])
-    assert found.seed_std == pytest.approx(0.2 / np.sqrt(2))
-
-
-def test_methods_of_a_row_are_averaged_within_fold_and_seed() -> None:
-    # Seed means of fold 1: .2 and .6 over methods; fold 2: .9. Seeds differ by .4.
-    runs = [cell(1, s, m) for s in (0, 1) for m in ("rw", "ds")] + [cell(2, 0, "rw")]
-    found = given(*zip(runs, [[0.1, 1], [0.3, 3], [0.5, 5], [0.7, 7], [0.9, 9]], strict=True))
-    assert (found.value, found.resampled.tolist()) == (pytest.approx(0.65), [6.5])
-    assert found.seed_std == pytest.approx(0.4 / np.sqrt(2))
-
-
-def test_a_fold_without_a_value_does_not_take_the_spread_over_seeds_away() -> None:
-    # As a test fold with one group: its gap is NaN under every seed.
-    runs = [cell(1, 0), cell(1, 1), cell(2, 0), cell(2, 1)]
-    found = given(*zip(runs, [[0.1, 0], [0.3, 1], [NAN, 2], [NAN, 3]], strict=True))
-    assert found.value == pytest.approx(0.2)
-    assert found.seed_std == pytest.approx(0.2 / np.sqrt(2))
-
-
-def resampled(values: Sequence[float]) -> Estimate:
-    return Estimate(0.0, NAN, NAN, np.array(values))
-
-
-@pytest.mark.parametrize(
-    ("differences", "expected"),
-    [
-        ([1, 2, 3, 4, 5, 6, 7, 8, 9], 2 * (0 + 1) / 10),
-        ([-1, 2, 3, 4, 5, 6, 7, 8, 9], 2 * (1 + 1) / 10),
-        ([-1, -2, 3, 4, NAN, 6, 7, 8, 9, NAN], 2 * (2 + 1) / 9),
-        ([-1, 1, -1, 1], 1),  # 2 * 3 / 5, at most 1
-        ([0, 0, 0], 1),
-        ([0, 1, 2, 3, 4, 5, 6, 7, 8], 2 * (1 + 1) / 10),  # no difference is of both signs
-        ([NAN, NAN], NAN),
-        ([], NAN),
-    ],
-)
-def test_p_value_by_count(differences: list[float], expected: float) -> None:
-    reference = np.linspace(3, 5, len(differences))
-    ours, erm = resampled(reference + differences), resampled(reference)
-    assert p_value(ours, erm) == pytest.approx(expected, nan_ok=True)
-    assert p_value(erm, ours) == pytest.approx(expected, nan_ok=True)
-
-
-def test_p_values_are_uniform_without_a_difference() -> None:
-    """A mean difference of 30 speakers that is 0 in truth, 1,000 times."""
-    random = np.random.default_rng(0)
-    weights = random.multinomial(30, np.full(30, 1 / 30), size=300) / 30
-    zero = resampled(np.zeros(300))
-    found = [p_value(resampled(weights @ random.normal(size=30)), zero) for _ in range(1000)]
-    for level in 0.05, 0.2, 0.5, 0.8:  # three standard errors of a share: .047 at most
-        assert np.mean(np.array(found) <= level) == pytest.approx(level, abs=0.05)
-
-
-def test_holm_by_hand() -> None:
-    # Sorted .01, .02, .03, .04 times 4, 3, 2, 1: .04, .06, .06, .04, then never below before.
-    assert holm([0.02, 0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.06, 0.04, 0.06])
-    assert holm([0.5, NAN, 0.6]) == pytest.approx([1, NAN, 1], nan_ok=True)
-    assert holm([0.01, NAN]) == pytest.approx([0.01, NAN], nan_ok=True)
-    assert holm([]) == []
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_holm_rejects_what_the_step_down_procedure_rejects(seed: int) -> None:
-    random = np.random.default_rng(seed)
-    p = np.round(random.random(12) ** 4, 3)  # with ties
-    found = holm(p.tolist())
-    for level in 0.01, 0.05, 0.2, 0.5:
-        rejected = np.zeros(12, bool)
-        for step, index in enumerate(np.argsort(p, kind="stable")):
-            if p[index] > level / (12 - step):
-                break
-            rejected[index] = True
-        assert [value <= level for value in found] == rejected.tolist()
 
 
 def test_counts_are_read_with_their_cells(tmp_path: Path) -> None:
     paths = []
     for seed in (0, 1):
-        run = {"method": "rw", "source": "kmeans", "k": 4, "fold": 2, "seed": seed, "f1": 0.5}
+        run = {
+            "task": "multi_label",
+            "method": "rw",
+            "source": "kmeans",
+            "k": 4,
+            "fold": 2,
+            "seed": seed,
+            "f1": 0.5,
+        }
         paths.append((tmp_path / f"{seed}.json", tmp_path / f"{seed}.parquet"))
         paths[-1][0].write_text(json.dumps(run))
         run_of(seed).counts.write_parquet(paths[-1][1])
@@ -327,3 +215,29 @@ def test_counts_are_read_with_their_cells(tmp_path: Path) -> None:
         ("rw", "kmeans", 4, 2, 1),
     ]
     assert all(run.counts.equals(run_of(seed).counts) for seed, run in enumerate(found))
+
+
+def test_pooled_runs_hold_the_clips_of_all_folds() -> None:
+    runs = [run_of(fold, fold, method) for fold in (1, 2) for method in ("erm", "rw")]
+    found = pooled(runs)
+    assert list(found) != runs or set(found) == set(runs)
+    assert found[runs[0]] is found[runs[2]] and found[runs[0]] is not found[runs[1]]
+    for run, whole in found.items():
+        assert (whole.method, whole.fold) == (run.method, 0)
+    clips = sum(run.counts["clips"].sum() for run in (runs[0], runs[2]))
+    assert found[runs[0]].counts["clips"].sum() == clips
+
+
+def test_named_test_sets_are_runs_of_their_own(tmp_path: Path) -> None:
+    run = {"task": "multi_label", "method": "erm", "source": "none", "k": 1, "fold": 1, "seed": 0}
+    (tmp_path / "metrics.json").write_text(json.dumps(run))
+    named = pl.when(pl.col("speaker") < "s06").then(pl.lit("test1")).otherwise(pl.lit("test2"))
+    counts = run_of(0).counts.with_columns(named.alias("test_set"))
+    counts.write_parquet(tmp_path / "counts.parquet")
+    read = read_counts([str(tmp_path / "metrics.json")], [str(tmp_path / "counts.parquet")])
+    found = by_test_set(read)
+    assert len(read) == 1 and by_test_set([run_of(0)])[0].test_set is None
+    assert {run.test_set for run in found} == {"test1", "test2"}
+    for part in found:
+        assert part.counts["clips"].sum() == counts.filter(test_set=part.test_set)["clips"].sum()
+        assert "test_set" not in part.counts.columns

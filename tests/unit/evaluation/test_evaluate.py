@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from fairser.core.errors import InputError
-from fairser.corpora.clips import ClipTable
+from fairser.corpora.clips import MULTI, SINGLE, ClipTable
 from fairser.evaluation.evaluate import evaluate, speaker_counts
 from fairser.evaluation.metrics import class_gaps, performance, rms
 from unit.builders import clip_table
@@ -47,6 +47,18 @@ def test_metrics_of_test_by_hand(predictions: pl.DataFrame) -> None:
     ppr = gender["gaps"]["ppr"]
     assert ppr["pairwise"]["by_class"] == {"calm": 0.5, "tense": 0.5}
     assert ppr["max_deviation"]["rms"] == pytest.approx(1 / 3)
+
+
+def test_one_label_per_clip_by_hand() -> None:
+    hot = (LABELS.max(axis=1, keepdims=True) == LABELS).astype(float)
+    table = clip_table(hot, SPLITS, classes=("calm", "tense"), gender=["f", "f", "m", None, *"mmf"])
+    assert table.task == SINGLE
+    metrics = evaluate(PREDICTIONS, table)
+    # Calm, calm, tense, calm are predicted as calm, tense, calm, calm.
+    confusion = {"calm": {"calm": 2, "tense": 1}, "tense": {"calm": 1, "tense": 0}}
+    assert metrics["confusion"] == confusion
+    assert (metrics["accuracy"], metrics["uar"]) == (0.5, pytest.approx(1 / 3))
+    assert "acc" not in metrics and "confusion" not in evaluate(PREDICTIONS, TABLE)
 
 
 def test_other_split_and_a_class_that_does_not_occur() -> None:
@@ -128,7 +140,7 @@ def test_every_metric_follows_from_the_counts() -> None:
         sums = part.group_by("class", maintain_order=True).agg(pl.col(names).sum())
         return sums.select(names).to_numpy().astype(float)
 
-    f1, acc = performance(total(found)).values()
+    f1, acc = performance(total(found), MULTI).values()
     assert (f1, acc) == pytest.approx((metrics["f1"], metrics["acc"]))
     groups = np.stack([total(found.filter(gender=name)) for name in ("f", "m")])
     gaps = metrics["attributes"]["gender"]["gaps"]["ppr"]

@@ -17,14 +17,16 @@ from fairlearn.metrics import (
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.metrics import f1_score, hamming_loss
+from sklearn.metrics import accuracy_score, f1_score, hamming_loss, recall_score
 
 from fairser.config.extensions import use
 from fairser.core.errors import InputError
+from fairser.corpora.clips import MULTI, SINGLE
 from fairser.evaluation.metrics import (
     RATES,
     class_counts,
     class_gaps,
+    decide,
     fairness,
     or_none,
     performance,
@@ -67,7 +69,7 @@ def multi_label(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, list[str | Non
 
 
 def measured(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float | None]:
-    found = performance(class_counts(truth, predicted))
+    found = performance(class_counts(truth, predicted), MULTI)
     return {name: or_none(value) for name, value in found.items()}
 
 
@@ -239,7 +241,27 @@ def test_a_metric_of_another_shape_is_refused(
     try:
         counts = np.ones((5, 2, 3, 4))
         with pytest.raises(InputError, match=rf"odd_{kind}\.py.*'odd'") as caught:
-            performance(counts[:, 0]) if kind == "performance" else class_gaps(counts, "ppr")
+            performance(counts[:, 0], MULTI) if kind == "performance" else class_gaps(counts, "ppr")
         assert shape in str(caught.value)
     finally:
         use([])
+
+
+@given(st.integers(1, 40), st.integers(2, 5), st.integers(0, 2**32 - 1))
+@settings(max_examples=40)
+def test_one_label_per_clip_is_that_of_scikit_learn(clips: int, classes: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    truth, shares = draw.integers(0, classes, clips), draw.dirichlet(np.ones(classes), clips)
+    predicted = shares.argmax(axis=1)
+    decided = decide(shares, SINGLE)
+    assert (decided.sum(axis=1) == 1).all()
+    found = performance(class_counts(np.eye(classes, dtype=bool)[truth], decided), SINGLE)
+    assert list(found) == ["uar", "f1", "accuracy"]
+    there = sorted({*truth})
+    seen = sorted({*truth, *predicted})
+    expected = {
+        "uar": recall_score(truth, predicted, labels=there, average="macro", zero_division=0),
+        "f1": f1_score(truth, predicted, labels=seen, average="macro", zero_division=0),
+        "accuracy": accuracy_score(truth, predicted),
+    }
+    assert found == pytest.approx(expected)

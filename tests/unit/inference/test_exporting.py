@@ -12,10 +12,13 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
+from safetensors.numpy import save_file
 
 from fairser.commands.predict import parser
 from fairser.core.errors import InputError
-from fairser.core.files import read_json, sha256, write_json
+from fairser.core.files import LFS_POINTER, read_json, sha256, write_json
+from fairser.corpora.names import SINGLE
+from fairser.extraction.store import open_store
 from fairser.inference.exporting import export, requirements
 from fairser.inference.predicting import Predictor, load
 from fairser.inference.saved_model import read_saved_model
@@ -24,7 +27,7 @@ from unit.builders import CLASSES, write_store
 from unit.corpora.builders import assert_refused
 from unit.encoders.tiny import write_wavlm
 from unit.hub_server import HubServer, Repository
-from unit.run_builder import make_run
+from unit.run_builder import KIND, make_run
 from workflow.runner import ROOT
 
 # Libraries of the workflow that no prediction from audio needs.
@@ -50,6 +53,13 @@ def adapted(wavlm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that trained adapters of WavLM."""
     folder = tmp_path_factory.mktemp("lora")
     return make_run(folder, model=wavlm, encoder={"finetune": "lora"})
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on labels of one class per clip."""
+    corpus = {"kind": "demo", "task": SINGLE}
+    return make_run(tmp_path_factory.mktemp("single"), corpus=corpus)
 
 
 @pytest.fixture
@@ -89,12 +99,12 @@ def assert_same_rows(printed: str, run: Path) -> None:
     """The csv has what the run's predictions say of its clips."""
     frame = pl.read_parquet(run / "predictions.parquet").sort("clip")
     found = pl.read_csv(printed.encode()).sort("clip")
-    assert found.columns == ["clip", *CLASSES, "decided"]
+    assert found.columns == ["clip", *CLASSES, "prediction"]
     assert [Path(name).stem for name in found["clip"]] == frame["clip"].to_list()
     expected = frame.select(CLASSES).to_numpy()
     np.testing.assert_allclose(found.select(CLASSES).to_numpy(), expected, rtol=0, atol=1e-5)
     names = [";".join(np.array(CLASSES)[row]) for row in expected > 1 / 3]
-    assert found["decided"].to_list() == names
+    assert found["prediction"].to_list() == names
 
 
 def assert_same_predictions(predictor: Predictor, run: Path) -> None:
@@ -123,6 +133,41 @@ def test_it_predicts_elsewhere_without_the_workflow(run: Path, tmp_path: Path) -
     done = predict(moved / "package", tmp_path, *clips(run), blocked=blocked)
     assert done.returncode == 0, done.stderr
     assert_same_rows(done.stdout, run)
+
+
+def test_a_model_of_one_label_per_clip(single: Path, tmp_path: Path) -> None:
+    """It predicts the most probable class, by the run and by its package; no threshold counts."""
+    export(single, tmp_path / "package")
+    saved = read_saved_model(tmp_path / "package")[0]
+    assert (saved.task, saved.threshold) == (SINGLE, None)
+    assert saved == read_saved_model(single)[0]
+    config = read_json(tmp_path / "package" / "config.json")
+    write_json(tmp_path / "package" / "config.json", config | {"threshold": 0.0})
+    done = predict(tmp_path / "package", tmp_path, *clips(single), blocked=(*BLOCKED, *MODELS))
+    assert done.returncode == 0, done.stderr
+    frame = pl.read_parquet(single / "predictions.parquet")
+    expected = frame.select(CLASSES).to_numpy()
+    assert ((expected > 1 / 3).sum(axis=1) != 1).any()  # so that a threshold would show
+    found = pl.read_csv(done.stdout.encode())
+    assert found["prediction"].to_list() == [CLASSES[c] for c in expected.argmax(axis=1)]
+    truth = [CLASSES[KIND[int(name[1:])]] for name in frame["clip"]]
+    test = frame["split"] == "test"
+    pairs = list(zip(pl.Series(truth).filter(test), found["prediction"].filter(test), strict=True))
+    card = (tmp_path / "package" / "README.md").read_text()
+    matrix = rows(card, "### Clips by class and predicted class")
+    assert [row[0] for row in matrix] == list(CLASSES)
+    assert [list(map(int, row[1:])) for row in matrix] == [
+        [pairs.count((label, called)) for called in CLASSES] for label in CLASSES
+    ]
+    recall = [pairs.count((c, c)) / sum(label == c for label, _ in pairs) for c in CLASSES]
+    uar, accuracy = np.mean(recall), np.mean([label == called for label, called in pairs])
+    scores = dict(rows(card, "## Evaluation"))
+    assert "Hamming accuracy" not in scores
+    assert scores["UAR"].startswith(f"{uar:.3f} [")
+    assert scores["Accuracy"].startswith(f"{accuracy:.3f} [")
+    (result,) = front(card)["model-index"][0]["results"]
+    assert [metric["type"] for metric in result["metrics"]] == ["recall", "f1", "accuracy"]
+    assert result["metrics"][0]["value"] == pytest.approx(uar)
 
 
 def test_its_help_names_no_run(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,6 +353,34 @@ def test_only_runs_are_exported(package: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "again").exists()
 
 
+WORKFLOW = ("snakemake", "corpus.", "encoder.", "configuration", "results/", "docs/", "scripts/")
+
+
+def test_its_messages_speak_of_what_it_has(package: Path, run: Path, tmp_path: Path) -> None:
+    """Of files that can't be used, of features, and of itself; not of the workflow."""
+    texts = {"empty": b"", "text": b"no audio", "lfs": LFS_POINTER + b"v1\n"}
+    for name, content in texts.items():
+        (tmp_path / f"{name}.wav").write_bytes(content)
+    files = [tmp_path / f"{name}.wav" for name in (*texts, "gone")]
+    found = load(package).predict(files)
+    messages = [one.fault or "" for one in found]
+    given = tmp_path / "f.safetensors"
+    for lost in (given, tmp_path / "clips.csv"):
+        with pytest.raises(InputError) as error:
+            open_store(given, tmp_path / "clips.csv")
+        assert str(lost) in str(error.value)
+        messages.append(str(error.value))
+        save_file({"features": np.zeros((1, 1, 1), np.float32)}, given)
+    for name in ("model.safetensors", "config.json"):
+        (package / name).unlink()
+        with pytest.raises(InputError) as error:
+            load(package)
+        assert name in str(error.value) and "Copy the package again" in str(error.value)
+        messages.append(str(error.value))
+    assert all(messages)
+    assert not [(w, text) for text in messages for w in WORKFLOW if w in text]
+
+
 # A package that is not what it was.
 
 
@@ -320,9 +393,10 @@ def test_tampered_weights_are_refused(package: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 2}, "'format' is 2"),
+        ({"format": 1}, "'format' is 1"),
         ({"sampling_rate": 8000}, "'sampling_rate' is 8000"),
         ({"classes": None}, "config.json"),
+        ({"task": "ranking"}, "no task 'ranking'"),
         ({"weights": {}}, "KeyError('sha256')"),
         ({"method": "erm.evil"}, "no method 'erm.evil'"),
         ({"encoder": {"kind": "os"}}, "encoder 'os'"),
@@ -339,7 +413,7 @@ def test_a_changed_configuration(package: Path, change: dict[str, Any], message:
 def test_a_threshold_of_ones_own(package: Path, run: Path) -> None:
     """Which is what it stands in config.json for."""
     write_json(package / "config.json", read_json(package / "config.json") | {"threshold": 0.0})
-    assert next(load(package).predict(clips(run))).decided == CLASSES
+    assert next(load(package).predict(clips(run))).predicted == CLASSES
 
 
 # The model card.

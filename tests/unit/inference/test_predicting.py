@@ -60,7 +60,7 @@ def assert_same_predictions(predictor: Predictor, run: Path, atol: float) -> Non
     np.testing.assert_allclose(shares, expected, rtol=0, atol=atol)
     assert np.ptp(expected) > 0.1  # of different clips, so that a mix-up would show
     for one, row in zip(found, positive(shares), strict=True):
-        assert one.decided == tuple(np.array(CLASSES)[row])
+        assert one.predicted == tuple(np.array(CLASSES)[row])
 
 
 @pytest.mark.parametrize("method", ["erm", "lff", "disent"])
@@ -146,7 +146,7 @@ def test_files_that_cannot_be_used(run: Path, tmp_path: Path) -> None:
         assert one.clip == str(path)
         assert str(path) in (one.fault or "")
         assert reason in (one.fault or "")
-        assert (one.probabilities, one.decided) == ({}, ())
+        assert (one.probabilities, one.predicted) == ({}, ())
 
 
 def test_a_clip_too_short_for_its_encoder(wavlm: Path, tmp_path: Path) -> None:

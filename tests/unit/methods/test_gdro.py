@@ -23,10 +23,14 @@ def run(method: GDRO, batches: list[list[int]]) -> tuple[list[float], np.ndarray
 
 
 def reference(
-    shares: np.ndarray, eta: float, adjustment: np.ndarray, batches: list[list[int]]
+    shares: np.ndarray,
+    eta: float,
+    adjustment: np.ndarray,
+    batches: list[list[int]],
+    adjust: str = "present",
 ) -> tuple[list[float], np.ndarray]:
     """The same by the formula, group by group, without logarithms."""
-    q = np.full(shares.shape[1], 1 / shares.shape[1])
+    q = shares.any(axis=0) / shares.any(axis=0).sum()
     losses = []
     for rows in batches:
         means = np.zeros(len(q))
@@ -34,6 +38,7 @@ def reference(
             size = shares[rows, g].sum()
             if size > 0:
                 means[g] = (shares[rows, g] * LOSSES[rows]).sum() / size
+            if size > 0 or adjust == "all":
                 q[g] *= np.exp(eta * (means[g] + adjustment[g]))
         q /= q.sum()
         losses.append(float((q * means).sum()))
@@ -55,15 +60,16 @@ KINDS: dict[str, tuple[type[GDRO], np.ndarray, Callable[[np.ndarray], np.ndarray
 
 
 @pytest.mark.parametrize("eta", [0.01, 1.0])
+@pytest.mark.parametrize("adjust", ["present", "all"])
 @pytest.mark.parametrize("groups", ["attribute", "class_attribute"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_steps_are_those_of_a_plain_loop(kind: str, groups: str, eta: float) -> None:
+def test_steps_are_those_of_a_plain_loop(kind: str, groups: str, adjust: str, eta: float) -> None:
     cls, shares, adjustment = KINDS[kind]
     shares = by_class(shares) if groups == "class_attribute" else shares
     data = fold(CLASSES, GROUPS, SOFT)
-    method = cls(data, torch.Generator(), eta=eta, groups=groups)
+    method = cls(data, torch.Generator(), eta=eta, groups=groups, adjust=adjust)
     losses, q = run(method, BATCHES)
-    expected, weights = reference(shares, eta, adjustment(shares.sum(axis=0)), BATCHES)
+    expected, weights = reference(shares, eta, adjustment(shares.sum(axis=0)), BATCHES, adjust)
     assert losses == pytest.approx(expected, rel=1e-5)
     np.testing.assert_allclose(q, weights, rtol=1e-5)
     assert len(set(np.round(q, 6))) > 1  # the weights did move
@@ -96,10 +102,57 @@ def test_gadro_by_hand() -> None:
 
 def test_gadro_counts_train_alone_and_without_its_adjustment_is_gdro() -> None:
     data = fold([*CLASSES, 0, 0], [*GROUPS, 1, 1], train=[0, 1, 2])
-    assert GADRO(data, torch.Generator()).adjustment().tolist() == pytest.approx([4 / 2**0.5, 4])
+    assert GADRO(data, torch.Generator()).adjustment.tolist() == pytest.approx([4 / 2**0.5, 4])
     plain = GADRO(fold(CLASSES, GROUPS), torch.Generator(), adjustment=0.0)
     gdro = GDRO(fold(CLASSES, GROUPS), torch.Generator())
     assert run(plain, BATCHES)[0] == run(gdro, BATCHES)[0]
+
+
+def test_an_adjustment_of_all_groups_by_hand() -> None:
+    # Only group 1, L_1 = 2. Present: 1 : e^.06. All: group 0 has e^(.01 * 4 / sqrt(2)) as well.
+    data, shares = fold(CLASSES, GROUPS), []
+    for adjust in "present", "all":
+        losses, q = run(GADRO(data, torch.Generator(), adjust=adjust), [[1]])
+        assert losses == pytest.approx([2 * q[1]])
+        shares.append(q[1] / q[0])
+    assert shares == pytest.approx([np.exp(0.06), np.exp(0.06 - 0.04 / np.sqrt(2))])
+
+
+@pytest.mark.parametrize("adjust", ["present", "all"])
+def test_groups_without_train_clips_have_no_weight(adjust: str) -> None:
+    # Group 1 has a clip outside of train; without it group 2 is group 1.
+    found = []
+    for groups in [0, 1, 2], [0, 0, 1]:
+        method = GADRO(fold(CLASSES, groups, train=[0, 2]), torch.Generator(), adjust=adjust)
+        found.append(run(method, [[0, 2], [2], [0]]))
+    assert found[0][0] == pytest.approx(found[1][0])
+    assert found[0][1].tolist() == pytest.approx([found[1][1][0], 0, found[1][1][1]])
+    assert found[0][1][1] == 0
+
+
+@pytest.mark.parametrize("cls", [GDRO, GADRO])
+def test_with_all_groups_in_each_batch_all_and_present_are_one(cls: type[GDRO]) -> None:
+    data, batches = fold(CLASSES, GROUPS), [[0, 1, 2], [1, 2], [0, 1]]
+    (one, q), (other, weights) = (
+        run(cls(data, torch.Generator(), adjust=adjust), batches) for adjust in ("present", "all")
+    )
+    assert one == other
+    assert q.tolist() == weights.tolist()
+
+
+def test_without_an_adjustment_absent_groups_keep_their_weight() -> None:
+    data = fold(CLASSES, GROUPS)
+    (one, q), (other, weights) = (
+        run(GDRO(data, torch.Generator(), adjust=adjust), BATCHES) for adjust in ("present", "all")
+    )
+    assert one == other
+    assert q.tolist() == weights.tolist()
+
+
+def test_gdro_with_the_adjustment_is_gadro() -> None:
+    data = fold(CLASSES, GROUPS)
+    gdro, gadro = GDRO(data, torch.Generator(), adjustment=C), GADRO(data, torch.Generator())
+    assert run(gdro, BATCHES)[0] == run(gadro, BATCHES)[0]
 
 
 def test_pgdro_by_hand() -> None:

@@ -1,6 +1,7 @@
 """The configuration beside its defaults."""
 
 from fairser.config.configuration import resolve
+from fairser.config.folds import fill_folds
 from fairser.config.schema import load_schema
 from fairser.report.overview import configuration_page
 from fairser.report.settings import keys, said
@@ -19,8 +20,14 @@ def test_only_what_differs_is_changed() -> None:
     assert changed(config) == {
         "train.epochs": (3, 50),
         "corpus.kind": ("demo", "cremad"),
-        "grid.folds": ([2], [1, 2, 3, 4, 5]),
+        "grid.folds": ([2], None),
     }
+
+
+def test_all_folds_of_the_corpus_are_no_change() -> None:
+    config = resolve({"corpus": {"kind": "demo"}})
+    fill_folds(config)
+    assert [key.name for key in keys(config) if key.changed] == ["corpus.kind"]
 
 
 def test_paths_of_the_users_own_are_changed() -> None:

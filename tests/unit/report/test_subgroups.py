@@ -33,6 +33,7 @@ def metrics(method: str, source: str, k: int, fold: int, seed: int) -> dict[str,
         "method": method,
         "source": source,
         "k": k,
+        "task": "multi_label",
         "fold": fold,
         "seed": seed,
         "best_epoch": fold,
@@ -72,7 +73,7 @@ def table(folder: Path, heads: list[dict[str, Any]], columns: list[str]) -> str:
         for name in columns:
             row |= {name: 0.5, f"{name}_std": 0.1, f"{name}_low": 0.4, f"{name}_high": 0.6}
             row[f"{name}_p"] = None
-        rows.append(row | {"folds": 2, "seeds": 2})
+        rows.append(row | {"folds": 2, "seeds": 2, "note": "Few speakers."})
     path = folder / "table.csv"
     pl.DataFrame(rows, infer_schema_length=None).write_csv(path)
     return str(path)
@@ -88,13 +89,13 @@ def behind(page: Page, **head: Any) -> dict[str, set[str]]:
 
 
 def test_the_runs_behind_table_1(grid: Subgroups, tmp_path: Path) -> None:
-    heads = [("ERM", "none"), ("RW", "kmeans"), ("Overall", "kmeans"), ("Gain", "kmeans")]
+    heads = [("ERM", "none", None), *((n, "kmeans", 16) for n in ("RW", "Overall", "Gain"))]
     columns = ["f1", "acc", "tpr_gap", "dp_gap"]
-    path = table(tmp_path, [{"method": m, "source": s} for m, s in heads], columns)
+    path = table(tmp_path, [{"method": m, "source": s, "k": k} for m, s, k in heads], columns)
     page = grid.table1_page(path, None)
     four = {f"{name} kmeans 16" for name in ("DS", "RW", "GDRO", "GADRO")}
     assert behind(page, method="ERM") == ({"ERM"}, 4)
-    assert behind(page, method="RW") == ({"RW kmeans 16"}, 4)  # K as in Table 1
+    assert behind(page, method="RW") == ({"RW kmeans 16"}, 4)
     assert behind(page, method="Overall") == (four, 16)
     assert behind(page, method="Gain") == (four | {"ERM"}, 20)
     row = page.rows[1]
@@ -102,6 +103,7 @@ def test_the_runs_behind_table_1(grid: Subgroups, tmp_path: Path) -> None:
     assert row.values["tpr_gap"] == pytest.approx([0.117, 0.127, 0.217, 0.227])
     assert [row.summary for row in page.rows] == [False, False, True, True]
     assert page.rows[3].cells["f1"].scale == {}  # a gain is on no scale with the rest
+    assert page.legend.count("Few speakers.") == 1
 
 
 def test_the_runs_behind_table_2(grid: Subgroups, tmp_path: Path) -> None:
@@ -124,7 +126,7 @@ def test_what_a_run_tells_of_itself(grid: Subgroups) -> None:
     sections = dict(page.records.sections[i] for i in record.sections)
     assert ("commit", "c1") in sections["Code and machine"]
     changed = sections["Configuration where it differs from the default"]
-    assert ("grid.folds", "1, 2 (default 1, 2, 3, 4, 5)") in changed
+    assert ("grid.folds", "1, 2 (default null)") in changed
     # Versions only where they differ from the run's.
     assert sections["Features"] == [("settings kind", "fbank"), ("versions python", "3.12")]
     assert sections["Groups"] == [("settings kind", "kmeans"), ("commit", "c2")]

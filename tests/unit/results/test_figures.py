@@ -12,12 +12,14 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 from fairser.evaluation.bootstrap import Bootstrap, RunCounts
 from fairser.evaluation.evaluate import speaker_counts
-from fairser.evaluation.metrics import fairness, positive
+from fairser.evaluation.metrics import decide, fairness
 from fairser.results import figures, labels, style, tables, tsne
-from fairser.results.summaries import chosen, class_rates, front, summaries
+from fairser.results.summaries import CONFIGURATION, chosen, class_rates, front, summaries
 from fairser.results.tables import table1, table_gaps
 from unit.builders import CLASSES, clip_table, feature_store
 
@@ -93,11 +95,19 @@ def assert_inside(figure: Figure) -> None:
         assert one is other or not one.overlaps(other)
 
 
-def assert_apart(axes: Axes) -> None:
-    """No two names of points cover one another."""
-    boxes = [text.get_window_extent() for text in axes.texts]
+def text_boxes(axes: Axes) -> list[Bbox]:
+    """Of the texts alone, without lines to their points."""
+    axes.figure.draw_without_rendering()
+    return [Text.get_window_extent(text) for text in axes.texts]
+
+
+def assert_apart(axes: Axes, points: np.ndarray) -> None:
+    """No two texts cover one another, and none covers the middle of a marker."""
+    boxes = text_boxes(axes)
     for one, other in product(boxes, boxes):
         assert one is other or not one.overlaps(other)
+    for one, point in product(boxes, axes.transData.transform(points)):
+        assert not one.contains(*point)
 
 
 def test_summaries_are_the_numbers_of_the_table() -> None:
@@ -134,7 +144,11 @@ def test_lines_hold_the_numbers_of_the_table() -> None:
     assert_inside(figure)
     assert legend_names(figure) == [["ERM", "DS", "RW", "GDRO", "GADRO"]]
     titles = [axes.get_title() for axes in panels(figure)]
-    assert titles == ["Macro F1", "Accuracy", *(style.metric_name(name, GAPS) for name in GAPS)]
+    assert titles == [
+        "Macro F1",
+        "Hamming accuracy",
+        *(style.metric_name(name, GAPS) for name in GAPS),
+    ]
     for axes, name in zip(panels(figure), ("f1", "acc", "tpr_gap", "dp_gap"), strict=True):
         ticks = [tick.get_text() for tick in axes.get_xticklabels()]
         assert ticks == ["2", "4", "8", "16", "32", "annotated"]
@@ -204,7 +218,7 @@ def test_tradeoff_draws_every_configuration_and_names_the_front() -> None:
     assert_inside(figure)
     methods, sources = legend_names(figure)
     assert methods == ["ERM", "LfF", "DisEnt", "PGDRO", "DS", "RW", "GDRO", "GADRO"]
-    assert sources == ["none", "annotated", "pseudo", "kmeans"]
+    assert sources == ["none", "annotated", "pseudo", "kmeans (number: K)"]
     drawn = numbers.filter(pl.col("method") != "random")
     random_row = numbers.filter(pl.col("method") == "random")
     for axes, name in zip(panels(figure), gaps, strict=True):
@@ -213,8 +227,13 @@ def test_tradeoff_draws_every_configuration_and_names_the_front() -> None:
         best = drawn[front(drawn["f1"].to_list(), drawn[name].to_list())]
         assert axes.lines[-1].get_xdata() == pytest.approx(best[name].to_list())
         names = [tables.configuration_name(*row) for row in best[:, :3].iter_rows()]
-        assert [text.get_text() for text in axes.texts] == names
-        assert_apart(axes)
+        clustered = drawn.filter(pl.col("source") == "kmeans").join(
+            best, on=CONFIGURATION, how="anti"
+        )
+        ks = {(row[name], row["f1"]): str(row["k"]) for row in clustered.to_dicts()}
+        assert [text.get_text() for text in axes.texts[: best.height]] == names
+        assert {text.xy: text.get_text() for text in axes.texts[best.height :]} == ks
+        assert_apart(axes, points)
         assert f"gap {random_row[name][0]:.3f}" in axes.get_title(loc="right")
 
 
@@ -235,7 +254,23 @@ def test_labels_of_a_crowd_stay_apart() -> None:
     points[1] = points[0]
     axes.scatter(*zip(*points, strict=True))
     labels.place_labels(axes, points, [f"DS kmeans {i}" for i in range(12)], points)
-    assert_apart(axes)
+    assert_apart(axes, np.array(points))
+
+
+def test_a_label_is_beside_its_point_or_has_a_line_to_it() -> None:
+    figure = style.new_figure(4)
+    axes = figure.subplots()
+    steps = [0, *range(-6, 0), *range(1, 7)]
+    points = [(0.5 + 0.01 * i, 0.5 + 0.01 * j) for i, j in product(steps, steps)]
+    alone = [(0.1, 0.1)]
+    axes.scatter(*zip(*points, *alone, strict=True))
+    for point in (points[:1], alone):
+        (label,) = labels.place_labels(axes, point, ["DS kmeans 16"], [*points, *alone])
+        box, (at,) = text_boxes(axes)[-1], axes.transData.transform(point)
+        near = np.clip(at, box.min, box.max) - at
+        assert (np.hypot(*near) > 20) == (label.arrow_patch is not None) == (point != alone)
+    (label,) = labels.place_labels(axes, [(0.9, 0.9)], ["3"])
+    assert label.get_position() == (0, 0)
 
 
 def test_bars_are_the_rates() -> None:
@@ -250,7 +285,8 @@ def test_bars_are_the_rates() -> None:
     predictions = names.with_columns(pl.Series(c, scores[:, i]) for i, c in enumerate(CLASSES))
     run = RunCounts("erm", "none", 1, 1, 0, speaker_counts(predictions, data))
     rates = class_rates([run], "race")
-    expected = fairness(positive(truth[2:]), positive(scores[2:]), race[2:], CLASSES)["rates"]
+    decisions = [decide(values[2:], data.task) for values in (truth, scores)]
+    expected = fairness(*decisions, race[2:], CLASSES)["rates"]
     assert rates.height == 9
     for name, group, rate in rates.select("class", "group", "tpr").iter_rows():
         assert rate == expected[name][group]["tpr"]
@@ -335,7 +371,7 @@ def test_tsne_keeps_unlike_clips_apart(tmp_path: Path) -> None:
     assert "gender" in titles[0] and "K = 12" in titles[1]
     assert legend_names(figure) == [["male (57)", "female (3)"]]
     assert [text.get_text() for text in figure.axes[1].texts] == [str(i) for i in range(12)]
-    assert_apart(figure.axes[1])
+    assert_apart(figure.axes[1], np.empty((0, 2)))
     for attribute in ("race", "nothing"):  # known of no clip; not in the corpus
         assert len(panels(figures.tsne_figure(points, data, clusters, attribute))) == 1
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,11 @@ from polars.testing import assert_frame_equal
 
 from fairser.config.extensions import extensions, use
 from fairser.core.errors import InputError
-from fairser.evaluation.bootstrap import (
-    Bootstrap,
-    Estimate,
-    Gap,
-    RunCounts,
-    estimate,
-    holm,
-    p_value,
-)
+from fairser.evaluation.bootstrap import Bootstrap, Gap, RunCounts, Sample
+from fairser.evaluation.estimates import Estimate, estimate, holm, p_value
 from fairser.results import tables
-from fairser.results.tables import readable, table1, table2, table_gaps
+from fairser.results.estimate_tables import legend, readable
+from fairser.results.tables import table1, table2, table2_attributes, table_gaps
 
 REFERENCE = Path(tables.__file__).parents[2] / "reference"
 PUBLISHED = [pl.read_csv(REFERENCE / f"table{number}.csv") for number in (1, 2)]
@@ -34,25 +29,36 @@ COLUMNS2 = PAPER2.columns[2:]
 RESAMPLES = 400
 
 
+PEOPLE = pl.DataFrame(
+    {"speaker": [f"s{number:02d}" for number in range(20)]}
+    | {name: ["a", "b"] * 10 for name in ("gender", "race", "age")}
+)
+
+
 class Given(Bootstrap):
     """A bootstrap whose values are told: by run, then as measured and by resample."""
 
     def __init__(self, columns: Sequence[str]) -> None:
-        super().__init__(RESAMPLES, 0, {name: Gap("", "", "") for name in columns[2:]})
+        gaps = {n: Gap(n.split("_")[0] if n.count("_") > 1 else "gender", "", "") for n in columns}
+        super().__init__(RESAMPLES, 0, {name: gaps[name] for name in columns[2:]})
         self.columns = columns
-        self.given: dict[RunCounts, dict[str, np.ndarray]] = {}
+        self.given: dict[RunCounts, dict[str, Sample]] = {}
         self.random = np.random.default_rng(0)
 
-    def values(self, run: RunCounts) -> dict[str, np.ndarray]:
+    def samples(self, run: RunCounts) -> dict[str, Sample]:
         return self.given[run]
 
     def run(self, numbers: Sequence[float], fold: int = 1, seed: int = 0, **cell: Any) -> RunCounts:
-        """A run with these values as measured, and resamples near them."""
+        """A run with these values as measured, resamples near them, and chance at .1 and .2."""
         cell = {"source": "none", "k": 1} | cell
-        run = RunCounts(**cell, fold=fold, seed=seed, counts=pl.DataFrame())
+        run = RunCounts(**cell, fold=fold, seed=seed, counts=PEOPLE)
         near = self.random.normal(0, 0.01, (len(numbers), RESAMPLES))
         found = np.column_stack([numbers, np.array(numbers)[:, None] + near])
-        self.given[run] = dict(zip(self.columns, found, strict=True))
+        chance = np.array([0.1, 0.2] * (RESAMPLES // 2))
+        self.given[run] = {
+            name: Sample(values, {"a": 10, "b": 10}, chance)
+            for name, values in zip(self.columns, found, strict=True)
+        }
         return run
 
 
@@ -62,7 +68,7 @@ def grid(bootstrap: Given, folds: Sequence[float] = (-0.01, 0, 0.01)) -> list[Ru
     The runs of other numbers of clusters than 16 are far off.
     """
     runs = []
-    for method, source, *values in PAPER1.filter(pl.col("method") != "Overall").rows():
+    for method, source, *values in PAPER1.filter(pl.col("method") != "Overall").drop("k").rows():
         for k in [2, 4, 8, 16, 32] if source == "kmeans" else [GROUPS[source]]:
             for fold, offset in enumerate(folds, start=1):
                 numbers = np.array(values) + offset + (0 if k == GROUPS[source] else 0.3)
@@ -71,6 +77,12 @@ def grid(bootstrap: Given, folds: Sequence[float] = (-0.01, 0, 0.01)) -> list[Ru
     assert len(runs) == 33 * len(folds)
     random.Random(0).shuffle(runs)
     return runs
+
+
+COUNTED = [
+    *("speaker", "gender", "accent", "age", "race", "test_set", "class"),
+    *("clips", "positives", "predicted", "hits"),
+]
 
 
 def row(table: pl.DataFrame, *head: Any) -> dict[str, Any]:
@@ -84,9 +96,9 @@ def test_table1_is_that_of_the_paper() -> None:
     bootstrap = Given(COLUMNS1)
     table = table1(grid(bootstrap), bootstrap, 16)
     assert table.columns[: PAPER1.width] == PAPER1.columns
-    gains = [("Gain", source) for source in ("annotated", "pseudo", "kmeans")]
-    heads = table.select("method", "source").rows()
-    assert heads == PAPER1.select("method", "source").rows() + gains
+    gains = [("Gain", "annotated", None), ("Gain", "pseudo", None), ("Gain", "kmeans", 16)]
+    heads = table.select("method", "source", "k").rows()
+    assert heads == PAPER1.select("method", "source", "k").rows() + gains
     # The paper's Overall is rounded from unrounded numbers.
     ours = table[: PAPER1.height].select(PAPER1.columns)
     assert_frame_equal(ours, PAPER1, abs_tol=0.0011)
@@ -139,6 +151,17 @@ def test_rows_without_runs_are_left_out() -> None:
     assert table.select("method", "source").rows() == expected.select("method", "source").rows()
 
 
+def test_table1_shows_every_run_by_default() -> None:
+    bootstrap = Given(COLUMNS1)
+    table = table1(grid(bootstrap), bootstrap, None)
+    # 16 rows more of the four methods, and four more of Overall and of Gain.
+    assert table.height == 23 + 16 + 8
+    clustered = table.filter(source="kmeans", method="DS")
+    assert clustered["k"].to_list() == [2, 4, 8, 16, 32]
+    assert clustered["f1"].to_list() == pytest.approx([0.861] * 3 + [0.561, 0.861])
+    assert table.filter(source="annotated")["k"].null_count() == 6
+
+
 @pytest.mark.parametrize("k", [2, 32])
 def test_table1_shows_the_clusters_of_one_k(k: int) -> None:
     bootstrap = Given(COLUMNS1)
@@ -165,7 +188,8 @@ def test_a_grid_without_erm_has_neither_gains_nor_tests() -> None:
     table = table1(runs, bootstrap, 16)
     assert table.filter(pl.col("method") == "Gain").height == 3
     gain = row(table, "Gain", "pseudo")
-    assert {v for k, v in gain.items() if k not in ("method", "source", "folds", "seeds")} == {None}
+    head = ("method", "source", "folds", "seeds", "note")
+    assert {value for name, value in gain.items() if name not in head} == {None}
     assert table["f1_p"].null_count() == table.height
     assert row(table, "Overall", "pseudo")["f1"] == pytest.approx(0.6225)
 
@@ -218,7 +242,7 @@ def test_p_values_are_those_against_erm_corrected_over_the_methods() -> None:
 
     def found(method: str, source: str) -> Estimate:
         part = [r for r in runs if (r.method, r.source, r.k) == (method, source, GROUPS[source])]
-        return estimate(part, {run: bootstrap.values(run)["f1"] for run in part})
+        return estimate(part, {run: bootstrap.samples(run)["f1"] for run in part})
 
     tested = PAPER1.filter(~pl.col("method").is_in(["ERM", "Random", "Overall"]))
     heads = tested.select("method", "source").rows()
@@ -284,6 +308,104 @@ def test_gaps_of_a_table_carry_the_attribute_where_there_are_several() -> None:
     assert several["age_dp_gap"] == Gap("age", "ppr", "max_deviation")
 
 
+def test_table2_has_the_attributes_that_the_corpus_has() -> None:
+    both = {name: ["a", "b"] for name in COUNTED} | {"language": ["a", None]}
+    run = RunCounts("erm", "none", 1, 1, 0, pl.DataFrame(both))
+    assert table2_attributes([run], None, "gender") == ["race", "age", "accent"]
+    assert table2_attributes([run], None, "accent") == ["race", "age", "gender"]
+    assert table2_attributes([run], ["age"], "gender") == ["age"]
+    assert table2([run], Bootstrap(100, 0, {}), None).height == 0
+
+
+def test_a_gap_within_chance_is_marked() -> None:
+    bootstrap = Given(COLUMNS1)
+    runs = [bootstrap.run([0.5, 0.5, gap, gap], method="erm") for gap in (0.2,)]
+    runs += [bootstrap.run([0.5, 0.5, 0.21, 0.1], method="random")]
+    table = table1(runs, bootstrap, None)
+    assert table["tpr_gap_chance"].to_list() == pytest.approx([0.15] * 2)
+    assert table["tpr_gap_chance_high"].to_list() == pytest.approx([0.2] * 2)
+    assert not [name for name in table.columns if name.startswith("f1_chance")]
+    cells = readable(table)
+    assert [text.count("°") for text in cells["tpr_gap"]] == [1, 0]
+    assert [text.count("°") for text in cells["dp_gap"]] == [1, 1]
+
+
+def counted(fold: int, gender: str, method: str = "erm") -> RunCounts:
+    """A run whose test speakers have genders such as ``ffm``; of women half the clips are right."""
+    rows = [
+        {"speaker": f"{fold}-{number}", "gender": one, "class": name}
+        | {"clips": 8, "positives": 4, "predicted": 4, "hits": 2 if one == "f" else 4}
+        for number, one in enumerate(gender)
+        for name in ("calm", "tense")
+    ]
+    return RunCounts(method, "none", 1, fold, 0, pl.DataFrame(rows))
+
+
+GENDER = {"tpr_gap": Gap("gender", "tpr", "pairwise")}
+
+
+def table_of(runs: list[RunCounts], over: str | None = None) -> pl.DataFrame:
+    return table1(runs, Bootstrap(200, 0, GENDER, over), None)
+
+
+def test_folds_that_lack_a_group_are_pooled() -> None:
+    """One speaker in each fold, as in leave-one-speaker-out."""
+    folds = [counted(fold, "fm"[fold % 2], m) for fold in range(1, 13) for m in ("erm", "rw")]
+    table = table_of(folds)
+    assert table["tpr_gap"].to_list() == pytest.approx([0.5, 0.5])
+    assert table["tpr_gap_std"].null_count() == 2
+    assert table["tpr_gap_low"].null_count() == 0
+    assert table["folds"].to_list() == [12, 12]
+    assert "12 folds" in table["note"][0] and table["note"][0] in legend(table)
+    means = table_of(folds, "folds")
+    assert means["tpr_gap"].null_count() == 2
+    assert means["f1"].null_count() == 0 and means["f1_low"].null_count() == 2
+
+
+def test_few_speakers_have_no_interval_and_no_star() -> None:
+    runs = [counted(fold, "ffffmmmmmm", m) for fold in (1, 2) for m in ("erm", "rw")]
+    means = table_of(runs, "folds")
+    for name in ("tpr_gap_low", "tpr_gap_high", "tpr_gap_p"):
+        assert means[name].null_count() == 2
+    assert means["tpr_gap"].to_list() == pytest.approx([0.5, 0.5])
+    assert means["f1_low"].null_count() == 0
+    assert "f has 4 speakers in folds 1 and 2" in means["note"][0]
+    pooled = table_of(runs)
+    assert pooled["tpr_gap_low"].null_count() == 0
+    assert table_of(runs[:2])["tpr_gap_low"].null_count() == 2  # one fold: nothing to pool
+
+
+def test_enough_speakers_need_no_pooling_and_no_note() -> None:
+    runs = [counted(fold, "fffffmmmmm", m) for fold in (1, 2) for m in ("erm", "rw")]
+    table = table_of(runs)
+    assert table["tpr_gap_std"].null_count() == 0
+    assert table["note"].null_count() == 2
+    assert table_of(runs, "pooled")["tpr_gap_std"].null_count() == 2
+
+
+def test_without_erm_the_table_says_that_nothing_is_compared() -> None:
+    table = table_of([counted(1, "fffffmmmmm", "rw")])
+    assert table["tpr_gap_p"].null_count() == 1
+    assert "ERM" in table["note"][0]
+
+
+def test_test_sets_are_rows_of_their_own() -> None:
+    runs = []
+    for method in ("erm", "rw"):
+        run = counted(1, "ffffffmmmmmm", method)
+        parts = [
+            run.counts.with_columns(test_set=pl.lit(name), hits=pl.col("hits") // worse)
+            for name, worse in (("test1", 1), ("test2", 2))
+        ]
+        runs.append(replace(run, counts=pl.concat(parts)))
+    table = table_of(runs)
+    assert table.select("test_set", "method").rows() == [
+        (name, method) for name in ("test1", "test2") for method in ("ERM", "RW")
+    ]
+    assert table["tpr_gap"].to_list() == pytest.approx([0.5, 0.5, 0.25, 0.25])
+    assert table["tpr_gap_p"].to_list() == [None, 1, None, 1]
+
+
 def test_readable_cells() -> None:
     numbers = {
         "f1": [0.65149, 0.5, 0.25, None],
@@ -303,14 +425,16 @@ def test_a_readable_table_has_the_columns_of_the_paper() -> None:
     bootstrap = Given(COLUMNS2)
     table = table2(table2_grid(bootstrap), bootstrap, [16, 32])
     found = readable(table)
-    assert found.columns == [*PAPER2.columns, "folds", "seeds"]
+    shown = [c for c in found.columns if not c.endswith(" by chance")]
+    assert shown == [*PAPER2.columns, "folds", "seeds"]
+    assert set(found["race_tpr_gap by chance"].to_list()[:9]) == {"0.150 to 0.200"}
     assert found["k"].to_list() == table["k"].to_list()
     assert found["f1"][0].startswith("0.651 (0.014) [")
 
 
 def test_a_table_without_a_run_is_refused() -> None:
     with pytest.raises(InputError, match=r"'grid\.methods'.*'tables'"):
-        table2([], Bootstrap(100, 0, {}), [16])
+        table2([], Bootstrap(100, 0, GENDER), [16])
 
 
 def test_a_plugin_with_a_run_for_each_k_is_shown_with_one_of_them(tmp_path: Path) -> None:
@@ -324,3 +448,22 @@ def test_a_plugin_with_a_run_for_each_k_is_shown_with_one_of_them(tmp_path: Path
         assert tables.configuration_name("rw", "bins", 4) == "RW bins 4"
     finally:
         use([])
+
+
+def test_clips_of_nobody_are_no_people() -> None:
+    """As many clips of unknown speakers as one likes give no interval."""
+    runs = []
+    for method in ("erm", "rw"):
+        run = counted(1, "f" * 30 + "m" * 30, method)
+        runs.append(
+            replace(
+                run,
+                counts=run.counts.with_columns(pl.format("unknown {}", "speaker").alias("speaker")),
+            )
+        )
+    table = table_of(runs)
+    assert table["tpr_gap"].to_list() == pytest.approx([0.5, 0.5])
+    for name in ("tpr_gap_low", "tpr_gap_p", "f1_low", "f1_p"):
+        assert table[name].count() == 0
+    assert "60 test clips without a speaker" in table["note"][0]
+    assert "f has 0 speakers" in table["note"][0]

@@ -65,11 +65,13 @@ class Trainer:
             pl.Series("p_male", 1 - share),
         )
 
-    def __call__(self, method: str, checkpoint: Checkpoint | None = None) -> TrainingResult:
+    def __call__(
+        self, method: str, checkpoint: Checkpoint | None = None, **hyper: str
+    ) -> TrainingResult:
         grouping = None if method in UNGROUPED else self.grouping
         if method != "pgdro" and grouping is not None:
             grouping = grouping.select("clip", "split", "group")
-        job = TrainingJob(method, self.table, self.inputs, OPTIONS, 0, grouping)
+        job = TrainingJob(method, self.table, self.inputs, OPTIONS, 0, grouping, hyper)
         return train_and_predict(job, checkpoint)
 
 
@@ -100,9 +102,9 @@ class InterruptedCheckpoint(Checkpoint):
 def interrupted(train: Trainer, path: Path) -> Callable[..., None]:
     """Trains a method through an epoch, the last whose state is not saved."""
 
-    def run(method: str, epoch: int, fingerprint: str = "same") -> None:
+    def run(method: str, epoch: int, fingerprint: str = "same", **hyper: str) -> None:
         with pytest.raises(InterruptionError):
-            train(method, InterruptedCheckpoint(path, fingerprint, epoch))
+            train(method, InterruptedCheckpoint(path, fingerprint, epoch), **hyper)
 
     return run
 
@@ -127,6 +129,23 @@ def test_a_resumed_training_comes_to_the_same(
         assert f"{method}, fold 1, seed 0: resumed at epoch {epoch}\n" in caplog.text
         assert_same_run(resumed, undisturbed)
         path.unlink()
+
+
+@pytest.mark.parametrize(
+    "method", [name for name in METHODS if name not in UNGROUPED and name != "ds"]
+)
+def test_a_resumed_training_draws_the_same_balanced_batches(
+    method: str, train: Trainer, interrupted: Callable[..., None], path: Path
+) -> None:
+    """Not with ds, in which the two groups are balanced already; nothing else differs there."""
+    hyper = {"sampler": "balanced"}
+    if method == "gadro":
+        hyper["adjust"] = "all"
+    undisturbed = train(method, **hyper)
+    assert not undisturbed.history.equals(train(method).history)
+    interrupted(method, 4, **hyper)
+    resumed = train(method, Checkpoint(path, "same", every=0), **hyper)
+    assert_same_run(resumed, undisturbed)
 
 
 def test_some_best_epochs_lie_between_the_first_and_the_last(train: Trainer) -> None:

@@ -139,7 +139,12 @@ def test_inputs_of_a_store_follow_the_settings(given: dict[str, Any], tmp_path: 
     inputs, origin = make_inputs(given["input"] | groups, settings, table, config, 4)
     assert isinstance(inputs, StoreInputs)
     assert (inputs.standardise, inputs.memory_mb) == (False, 5)
-    assert origin == {"device": "cpu", "features": None, "groups": {"kind": "mfcc"}}
+    assert origin == {
+        "task": table.task,
+        "device": "cpu",
+        "features": None,
+        "groups": {"kind": "mfcc"},
+    }
 
 
 def test_written_files_hold_the_run(given: dict[str, Any], tmp_path: Path) -> None:

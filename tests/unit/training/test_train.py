@@ -97,6 +97,42 @@ def test_a_seed_decides_everything(method: str, table: ClipTable, store: Feature
     assert (runs[0].predictions["angry"] != runs[2].predictions["angry"]).all()
 
 
+# What each method has of ERM's initial head, by the prefix of its tensors.
+SHARED = dict.fromkeys(("rw", "ds", "gdro", "gadro", "minmaxgap"), "")
+SHARED |= {"erm": "", "lff": "debiased.", "disent": "intrinsic."}
+
+
+@pytest.mark.parametrize("method", SHARED)
+def test_every_method_starts_from_the_head_of_erm(
+    method: str, table: ClipTable, store: FeatureStore
+) -> None:
+    """DisEnt from its encoder: its classifiers have twice as many inputs as that of ERM."""
+    grouping = table.frame.select("clip", "split", group=pl.lit("all"))
+    grouping = None if method in ("erm", "lff", "disent") else grouping
+    runs = {
+        name: train_and_predict(
+            TrainingJob(name, table, StoreInputs(store, False), TrainOptions(0), 3, groups)
+        )
+        for name, groups in (("erm", None), (method, grouping))
+    }
+    expected = runs["erm"].tensors
+    if method == "disent":
+        expected = {
+            name.removeprefix("encoder."): tensor
+            for name, tensor in expected.items()
+            if name.startswith("encoder.")
+        }
+        assert len(expected) == 3
+    prefix = SHARED[method]
+    found = {
+        name.removeprefix(prefix): tensor
+        for name, tensor in runs[method].tensors.items()
+        if name.startswith(prefix)
+    }
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+
+
 def test_predictions_are_probabilities_of_the_development_and_test_clips(
     table: ClipTable, store: FeatureStore
 ) -> None:

@@ -94,14 +94,14 @@ def _checked(path: Path) -> bytes | BytesIO:
     as its content, with the size that libsndfile reads to the end of the file.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such audio file; fix 'corpus.audio' or fetch the file.")
+        raise InputError(f"{path}: no such audio file; correct its path or fetch it.")
     size = path.stat().st_size
     if size == 0:
         raise InputError(f"{path}: the file is empty (0 bytes); fetch it again.")
     if is_lfs_pointer(path):
         raise InputError(
             f"{path}: a Git LFS pointer of {size} bytes in place of audio. Run `git lfs pull` in "
-            "its repository, or `snakemake download_cremad` for CREMA-D."
+            "its repository."
         )
     start, length = _wav_samples(path, size)
     if length not in STREAMED and start + length > size:

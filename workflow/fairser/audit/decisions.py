@@ -1,7 +1,7 @@
 """From labels and predictions to decisions: the classes each clip has, and those predicted.
 
-With one label per clip, the most probable class is predicted. With labels by class, a clip has a
-class, or is predicted to have it, above a threshold.
+With one label per clip, the most probable class is predicted. With several labels per clip, a clip
+has a class, or is predicted to have it, above a threshold.
 """
 
 from collections.abc import Sequence
@@ -12,23 +12,29 @@ import numpy as np
 import polars as pl
 
 from fairser.audit.inputs import (
-    LABEL,
-    PREDICTION,
     AuditInput,
     ClipValues,
+    one_label_each,
+    read_labels,
+    read_predictions,
+)
+from fairser.audit.predicted import predicted_classes
+from fairser.audit.reading import (
+    LABEL,
+    PREDICTION,
+    check_columns,
     check_unique,
     listed,
     read_clips,
-    read_labels,
-    read_predictions,
+    recorded_task,
 )
 from fairser.core.csv_files import require_columns
 from fairser.core.errors import InputError, nearest
 from fairser.core.words import counted
-from fairser.evaluation.metrics import Labels, positive
+from fairser.corpora.clips import MULTI, SINGLE
+from fairser.evaluation.metrics import Labels, decide, positive
 
 TEST = "test"
-SUM_TOLERANCE = 0.02  # by which the probabilities of a clip may miss 1
 SHOWN = 3  # clips or speakers that a note names
 
 
@@ -38,7 +44,7 @@ class Decisions:
 
     clips: pl.DataFrame  # a row each: ``clip``, ``row``, perhaps ``speaker``, possible attributes
     classes: tuple[str, ...]
-    single: bool  # whether every clip has one label
+    task: str
     truth: Labels  # [N, C]
     predicted: Labels  # [N, C]
     thresholds: dict[str, float]  # of labels and predictions; empty for one label per clip
@@ -47,42 +53,41 @@ class Decisions:
 
 def read_decisions(given: AuditInput) -> Decisions:
     """Read labels and predictions, match them by clip and decide on the classes."""
+    for role, name in given.columns.items():
+        files = {LABEL: given.with_labels, PREDICTION: given.predictions}.get(role, given.files)
+        check_columns(files, role, name)
     notes: list[str] = []
-    frame = _of_split(read_clips(given.predictions), given.split, given.predictions[0], notes)
+    frame = read_clips(given.predictions, given.columns)
+    if "split" in frame.columns or not given.labels:
+        frame = _of_split(frame, given.split, given.predictions[0], notes)
     check_unique(frame, "clip", "keep one prediction for each clip")
-    labels = read_labels(frame, given)
-    predictions = read_predictions(frame, labels, given)
+    labels = read_labels(frame, given, notes)
+    task = _task(labels, given, notes)
+    predictions = read_predictions(frame, labels, given, task == SINGLE)
     classes = _classes(labels, predictions, given.classes)
+    if given.labels:
+        if "split" not in frame.columns:
+            labels, predictions = _of_labelled_split(labels, predictions, given.split, notes)
+        labels = one_label_each(labels, given)
     labels, predictions = _match(labels, predictions, notes)
-    single = not labels.by_class
-    chosen = {"labels": given.label_threshold, "predictions": given.threshold}
-    if single and set(chosen.values()) != {None}:
-        raise InputError(
-            "A threshold is for labels by class. These clips have one label each, so the most "
-            "probable class is the prediction; leave the threshold out."
-        )
-    truth = labels.array(classes)
+    truth, thresholds = labels.array(classes), {}
     if len(classes) < 2:
         raise InputError(
             f"{labels.path}: there is only one class ({classes[0]}), but an audit needs two. Name "
             "all classes with --classes."
         )
-    thresholds = {}
-    if not single:
+    if task == SINGLE:
+        truth = decide(truth, task)
+    else:
+        chosen = {"labels": given.label_threshold, "predictions": given.threshold}
         thresholds = {k: 1 / len(classes) if t is None else t for k, t in chosen.items()}
         truth = positive(truth, thresholds["labels"])
-    values = predictions.array(classes)
-    if not predictions.by_class:
-        predicted = values
-    elif single:
-        predicted = _most_probable(values, notes)
-    else:
-        predicted = _above(values, given.threshold, notes)
+    predicted = predicted_classes(predictions, classes, task, given.threshold, notes)
     clips = predictions.frame
     if given.labels:  # they win over the predictions in what both files have
         own = labels.frame.drop("clip", "row", *labels.columns)
         clips = clips.drop(own.columns, strict=False).hstack(own)
-    return Decisions(clips, tuple(classes), single, truth, predicted, thresholds, notes)
+    return Decisions(clips, tuple(classes), task, truth, predicted, thresholds, notes)
 
 
 def _of_split(frame: pl.DataFrame, split: str | None, path: Path, notes: list[str]) -> pl.DataFrame:
@@ -104,6 +109,53 @@ def _of_split(frame: pl.DataFrame, split: str | None, path: Path, notes: list[st
     return kept
 
 
+def _of_labelled_split(
+    labels: ClipValues, predictions: ClipValues, split: str | None, notes: list[str]
+) -> tuple[ClipValues, ClipValues]:
+    """Labels and predictions of the split to audit, which a file of labels names."""
+    there = labels.frame.join(predictions.frame, on="clip", how="semi", maintain_order="left")
+    if "fold" in there.columns and there["fold"].n_unique() > 1:
+        one = "the labels of one fold, such as results/splits/fold1.parquet"
+        if split is not None:
+            raise InputError(
+                f"{labels.path}: a clip has a split for each fold, so --split has no meaning. Name "
+                f"{one}."
+            )
+        notes.append(
+            "The labels have several folds, so all clips are audited, also those that the model "
+            f"was trained on. For the test clips alone, name {one}."
+        )
+        return labels, predictions
+    kept = _of_split(there, split, labels.path, notes) if there.height else there
+    others = there.join(kept, on="clip", how="anti")
+    labels, predictions = (
+        replace(one, frame=one.frame.join(others, on="clip", how="anti", maintain_order="left"))
+        for one in (labels, predictions)
+    )
+    return labels, predictions
+
+
+def _task(labels: ClipValues, given: AuditInput, notes: list[str]) -> str:
+    """The task: that of a clip table, else ``single_label`` where every clip has one class."""
+    chosen = (given.label_threshold, given.threshold) != (None, None)
+    task = SINGLE if labels.named else recorded_task(given.with_labels)
+    if task == SINGLE and chosen:
+        raise InputError(
+            "A threshold is for several labels per clip. These clips have one label each, so the "
+            "most probable class is the prediction; leave the threshold out."
+        )
+    if task is None and not chosen:
+        values = labels.array(given.classes or labels.names)
+        if np.isin(values, (0, 1)).all() and (values.sum(axis=1) == 1).all():
+            notes.append(
+                "Every clip has the value 1 for one class and 0 for all others. So it has one "
+                "label, and the most probable class is the prediction; a --threshold decides on "
+                "each class by itself."
+            )
+            task = SINGLE
+    return task or MULTI
+
+
 def _classes(labels: ClipValues, predictions: ClipValues, named: Sequence[str]) -> list[str]:
     """The classes, which labels and predictions must agree on unless they are named."""
     if named:
@@ -113,8 +165,8 @@ def _classes(labels: ClipValues, predictions: ClipValues, named: Sequence[str]) 
     pairs = [(predictions, labels)]
     if labels.by_class:
         pairs.append((labels, predictions))
-    elif predictions.names != predictions.columns:
-        pairs = []  # a class may be without clips where the column says that it is one
+    elif predictions.sums_to_one or predictions.names != list(predictions.by_class.values()):
+        pairs = []  # a class may be without clips where its column can be nothing else
     for side, other in pairs:
         lone = [name for name in side.names if name not in other.names]
         if lone:
@@ -138,7 +190,7 @@ def _match(
         raise InputError(
             f"No clip has both a label and a prediction. A clip with a prediction is {examples[0]} "
             f"({predictions.path}), one with a label {examples[1]} ({labels.path}). Use the same "
-            "names of clips in both."
+            "names of clips in both, or name the column that has them by --clip."
         )
     for one, other, lacks in ((given, there, LABEL), (there, given, PREDICTION)):
         lost = one.join(other, on="clip", how="anti", maintain_order="left")["clip"]
@@ -147,25 +199,3 @@ def _match(
             notes.append(f"Left out: {which} ({listed(lost, SHOWN)}).")
     there = both.select("clip").join(there, on="clip", maintain_order="left")
     return replace(labels, frame=there), replace(predictions, frame=both)
-
-
-def _most_probable(values: np.ndarray, notes: list[str]) -> Labels:
-    """The class with the largest value of each clip [N, C]."""
-    ties = int(((values == values.max(axis=1, keepdims=True)).sum(axis=1) > 1).sum())
-    if ties:
-        clips = counted(ties, "clip")
-        notes.append(f"Ties: {clips} with several most probable classes; the first is used.")
-    return np.eye(values.shape[1], dtype=bool)[values.argmax(axis=1)]
-
-
-def _above(values: np.ndarray, threshold: float | None, notes: list[str]) -> Labels:
-    """The classes above the threshold [N, C]."""
-    shares = np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE
-    decided = np.isin(values, (0, 1)).all()
-    if threshold is None and not decided and shares.mean() < 0.5:
-        notes.append(
-            "The predicted values of most clips do not sum to 1, so they look like a separate "
-            f"probability for each class. The threshold was 1/{values.shape[1]}; for 0.5, add "
-            "--threshold 0.5."
-        )
-    return positive(values, threshold)

@@ -1,13 +1,10 @@
 """From decisions and groups to numbers: as measured, by resample, and by chance.
 
-All numbers follow from counts by unit (speaker), group and class, which add up. A resample draws
-as many units as there are, with replacement; a permutation shuffles the groups among them. Both
-are vectors of weights, so all of them together are a matrix product.
+All numbers follow from counts by unit (speaker), group and class, which add up.
+:mod:`fairser.evaluation.resampling` draws the units and shuffles the groups.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +12,9 @@ from numpy.typing import NDArray
 from fairser.audit.decisions import Decisions
 from fairser.audit.grouping import Attribute, Units
 from fairser.core.text import SIGNIFICANT
-from fairser.evaluation.bootstrap import draw_weights
-from fairser.evaluation.metrics import (
-    Floats,
-    acc,
-    class_mean,
-    divide,
-    f1,
-    group_counts,
-    rates,
-)
+from fairser.evaluation.metrics import Floats, group_counts
+from fairser.evaluation.resampling import FEWEST, Support, resample, shuffle
 
-CHUNK = 8_000_000  # numbers in a part of the weights: 64 MB
-FEWEST = 5  # units: with fewer there is no interval and no test
 POWER = 0.8
 ALL = "all clips"
 
@@ -37,21 +24,24 @@ class GroupCounts:
     """Counts of one attribute's clips, positives, predicted and hits.
 
     ``table`` has them by unit, group and class [S, G, C, 4]; ``resampled`` by group and class, as
-    measured and by resample [1 + R, G, C, 4].
+    measured and by resample [1 + R, G, C, 4]; ``shuffled`` by permutation [R, G, C, 4]. ``known``
+    says which units count as people [S].
     """
 
     attribute: Attribute
     table: Floats
     resampled: Floats
+    shuffled: Floats
+    known: NDArray[np.bool_]
 
     @property
     def sizes(self) -> NDArray[np.int64]:
         """Units of each group [G]."""
-        return (self.table[:, :, 0, 0] > 0).sum(axis=0)
+        return (self.table[self.known, :, 0, 0] > 0).sum(axis=0)
 
     def units(self, rate: str) -> NDArray[np.int64]:
         """Units [G, C] that have clips which the rate counts: positives for ``tpr`` and so on."""
-        clips, true = self.table[..., 0], self.table[..., 1]
+        clips, true = self.table[self.known, ..., 0], self.table[self.known, ..., 1]
         asked = {"tpr": true, "ppr": clips, "fpr": clips - true, "f1": clips}[rate]
         return (asked > 0).sum(axis=0)
 
@@ -61,68 +51,24 @@ def count(
 ) -> list[GroupCounts]:
     """Counts over all clips (one group, :data:`ALL`), then by attribute.
 
-    Each of the R resamples draws ``units``, the same ones for all attributes.
+    R is the number of resamples, and of permutations.
     """
     everyone = Attribute("", (ALL,), np.zeros(len(decisions.truth), np.int64))
-    every = [everyone, *attributes]
-    tables = []
-    for one in every:
+    found = []
+    for number, one in enumerate([everyone, *attributes]):
         groups = len(one.groups)
         cell = np.where(one.index < 0, -1, units.index * groups + one.index)
         table = group_counts(decisions.truth, decisions.predicted, cell, units.count * groups)
-        tables.append(table.reshape(units.count, groups, *table.shape[1:]))
-    whole = np.concatenate(tables, axis=1)
-    generator = np.random.default_rng([seed, 0])
-    drawn = (draw_weights(generator, units.count, n) for n in _parts(resamples, units.count))
-    resampled = np.concatenate([whole.sum(axis=0, keepdims=True), _weighted(drawn, whole)])
-    ends = np.cumsum([len(one.groups) for one in every])[:-1]
-    return list(map(GroupCounts, every, tables, np.split(resampled, ends, axis=1)))
-
-
-def permute(table: Floats, permutations: int, seed: list[int]) -> Floats:
-    """Counts [R, G, C, 4] of groups that are shuffled among the units.
-
-    Every group keeps its number of units, every unit its clips. Units without a known group are
-    left out. All counts are NaN where a unit has clips in two groups: groups of clips can't be
-    shuffled among speakers.
-
-    ``table`` has the counts [S, G, C, 4] by unit and group.
-    """
-    member = table[:, :, 0, 0] > 0
-    if (member.sum(axis=1) > 1).any():
-        return np.full((permutations, *table.shape[1:]), np.nan)
-    known = member.any(axis=1)
-    group = member[known].argmax(axis=1)
-    numbers = np.arange(table.shape[1])[:, None]
-    generator = np.random.default_rng(seed)
-    shuffled = (
-        generator.permuted(np.tile(group, (n, 1)), axis=1)[:, None, :] == numbers
-        for n in _parts(permutations, len(group) * len(numbers))
-    )
-    return _weighted(shuffled, table[known].sum(axis=1))
-
-
-def _parts(total: int, width: int) -> list[int]:
-    """Sizes of parts of so many rows of a width that each stay below :data:`CHUNK` numbers."""
-    size = max(1, CHUNK // width)
-    return [min(size, total - start) for start in range(0, total, size)]
-
-
-def _weighted(weights: Iterable[NDArray[Any]], table: Floats) -> Floats:
-    """Sums [R, ..., C, 4] of counts [S, ..., C, 4] with weights [R, ..., S] in parts."""
-    return np.concatenate([np.tensordot(w.astype(np.float64), table, axes=1) for w in weights])
-
-
-def performance(counts: Floats, single: bool) -> dict[str, Floats]:
-    """F1, Hamming accuracy and, for one label per clip, accuracy and UAR of counts [..., C, 4].
-
-    UAR is the unweighted average recall: the mean over the classes of their recall.
-    """
-    found = {"f1": f1(counts), "acc": acc(counts)}
-    if single:
-        found["accuracy"] = divide(counts[..., 3].sum(axis=-1), counts[..., 0, 0])
-        found["uar"] = class_mean(rates(counts)["tpr"])
+        table = table.reshape(units.count, groups, *table.shape[1:])
+        generator = np.random.default_rng([seed, number])
+        drawn = [function(table, resamples, generator) for function in (resample, shuffle)]
+        found.append(GroupCounts(one, table, drawn[0], drawn[1], units.known))
     return found
+
+
+def support(units: int) -> Support:
+    """The support of a number that rests on so many units."""
+    return Support(units, units - 1)
 
 
 def chance_p(measured: float, permuted: Floats) -> float:
@@ -151,7 +97,7 @@ def standard_error(both: Floats, units: tuple[int, int]) -> float:
     if smaller < FEWEST or len(found) < 2:
         return float("nan")
     difference = found[:, 0] - found[:, 1]
-    variance = difference.var(ddof=1) * smaller / (smaller - 1)
+    variance = difference.var(ddof=1) * support(smaller).variance_factor
     spread = found.var(axis=0, ddof=1)
     for mine, other in ((0, 1), (1, 0)):
         if np.ptp(found[:, mine]) == 0:
@@ -162,25 +108,10 @@ def standard_error(both: Floats, units: tuple[int, int]) -> float:
     return float(np.sqrt(variance))
 
 
-def difference_p(difference: float, error: float, units: int) -> float:
-    """Two-sided p-value of a difference of rates: Student's t, n - 1 degrees of freedom.
-
-    A share of the resamples could not go below 1 / R, which is too large for a correction for
-    hundreds of differences; with few speakers it is also too small.
-
-    ``error`` is the standard error of the difference, ``units`` are the n of the smaller group.
-    """
-    from scipy.special import stdtr
-
-    if error == 0:
-        return 1.0 if difference == 0 else float("nan")
-    return float(2 * stdtr(units - 1, -abs(difference) / error))
-
-
 def smallest_detected(error: float, units: int, tests: int) -> float:
     """The difference that Holm's first step of so many tests detects with :data:`POWER`.
 
-    ``error`` and ``units`` are those of :func:`difference_p`.
+    ``error`` and ``units`` are those of :func:`standard_error`; of two groups, the smaller one's.
     """
     from scipy.special import stdtrit
 

@@ -8,13 +8,20 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fairser.audit.decisions import SHOWN, Decisions
-from fairser.audit.inputs import AuditInput, is_free, listed, one_row_each, read_tables
+from fairser.audit.inputs import AuditInput, is_free
+from fairser.audit.matching import with_names_of
+from fairser.audit.reading import listed, one_row_each, read_tables
 from fairser.audit.wording import CROSS
 from fairser.core.csv_files import require_columns
 from fairser.core.errors import InputError, nearest
 from fairser.core.words import counted
-from fairser.corpora.demographics import attribute_name, order_groups, tidy
-from fairser.corpora.faults import AT_ONCE
+from fairser.corpora.demographics import (
+    UNKNOWN_SPEAKER,
+    attribute_name,
+    is_known,
+    order_groups,
+    tidy,
+)
 
 MOST_GROUPS = 20  # of an attribute: more are no groups but names or measurements
 WAY_OUT = (
@@ -44,12 +51,14 @@ class Attribute:
 class Units:
     """What is drawn in a resample: the speakers or, without a column of speakers, the clips.
 
-    ``index`` has the number of each clip's unit [N]; speakers are numbered by name.
+    ``index`` has the number of each clip's unit [N]; speakers are numbered by name. ``known`` says
+    which units [S] count as people: clips without a speaker may be of anyone.
     """
 
     index: NDArray[np.int64]
     count: int
     speakers: bool
+    known: NDArray[np.bool_]
 
     @property
     def name(self) -> str:
@@ -67,7 +76,8 @@ def read_groups(
     clips, names = _attributes(clips.select(*keys, *used), used, given.predictions[0])
     chosen = names
     if given.groups:
-        clips, chosen = _join(clips, given.groups, decisions, notes)
+        groups = read_tables([given.groups], given.columns)
+        clips, chosen = _join(clips, groups, given.groups, decisions, notes)
         names = list(dict.fromkeys([*names, *chosen]))
     for name in given.wanted:
         if name not in names:
@@ -75,7 +85,7 @@ def read_groups(
                 f"There is no attribute '{name}'.{nearest(name, names)} The attributes are: "
                 f"{listed(names) or 'none'}. {WAY_OUT}"
             )
-    units = _units(clips)
+    units = _units(clips, notes)
     values = {name: clips[name] for name in given.attributes or chosen}
     for parts in given.crossings:
         crossed = pl.concat_str(parts, separator=CROSS, ignore_nulls=False)
@@ -116,10 +126,9 @@ def _attributes(
 
 
 def _join(
-    clips: pl.DataFrame, path: Path, decisions: Decisions, notes: list[str]
+    clips: pl.DataFrame, groups: pl.DataFrame, path: Path, decisions: Decisions, notes: list[str]
 ) -> tuple[pl.DataFrame, list[str]]:
     """Clips with the attributes of a groups file, and the names of these attributes."""
-    groups = read_tables([path])
     key = "clip" if "clip" in groups.columns else "speaker"
     why = "which says whose attributes a row has (nor 'clip')"
     require_columns(path, groups.columns, [key], why)
@@ -129,6 +138,8 @@ def _join(
             f"{path} has attributes by speaker, but neither predictions nor labels have a column "
             f"'speaker'.{hint} Add it, or give attributes by clip."
         )
+    if key == "clip":
+        groups = with_names_of(clips["clip"], groups, path, notes)
     columns = [n for n in groups.columns if is_free(n) and n not in decisions.classes]
     new = "speaker" in groups.columns and "speaker" not in clips.columns
     keys = [key, "speaker"] if new else [key]
@@ -162,12 +173,23 @@ def _grouped(name: str, values: pl.Series) -> Attribute:
     return Attribute(name, tuple(groups), index.to_numpy())
 
 
-def _units(clips: pl.DataFrame) -> Units:
+def _units(clips: pl.DataFrame, notes: list[str]) -> Units:
+    """What is drawn; a clip whose speaker nobody knows is drawn alone."""
+    clip = np.arange(clips.height)
+    alone = Units(clip, clips.height, speakers=False, known=clip >= 0)
     if "speaker" not in clips.columns:
-        return Units(np.arange(clips.height), clips.height, speakers=False)
-    AT_ONCE.note(
-        clips.filter(pl.col("speaker").fill_null("") == ""),
-        "clip '{clip}' has no speaker; give every clip one, or leave the column out.",
-    )
-    index = clips["speaker"].rank("dense").cast(pl.Int64).to_numpy() - 1
-    return Units(index, int(index.max()) + 1, speakers=True)
+        return alone
+    known = is_known(pl.col("speaker"))
+    named = pl.when(known).then("speaker").otherwise(pl.lit(UNKNOWN_SPEAKER) + pl.col("clip"))
+    speaker = clips.select(named.alias("speaker")).to_series()
+    names = speaker.unique().sort()
+    nobody = names.str.starts_with(UNKNOWN_SPEAKER)
+    if nobody.all():
+        return alone
+    if nobody.any():
+        notes.append(
+            f"{counted(int(nobody.sum()), 'clip')} without a known speaker: each is drawn alone, "
+            "and none counts as a speaker."
+        )
+    index = speaker.rank("dense").cast(pl.Int64).to_numpy() - 1
+    return Units(index, len(names), speakers=True, known=~nobody.to_numpy())

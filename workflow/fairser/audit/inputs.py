@@ -1,4 +1,4 @@
-"""The files of an audit: csv, tsv or parquet, with labels and predictions in one of three forms.
+"""What an audit reads: labels and predictions, each in one of three forms.
 
 - one class per clip: the columns ``label`` and ``prediction``;
 - a column per class, ``label_CLASS`` and ``prediction_CLASS``, with 0 and 1, shares or
@@ -6,27 +6,28 @@
 - a column per class under the bare name of the class, as in the files of this workflow.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from fairser.core.csv_files import read_csv, require_columns
+from fairser.audit.matching import with_names_of
+from fairser.audit.reading import LABEL, NAMES, PREDICTION, listed, one_row_each, read_clips
+from fairser.core.csv_files import require_columns
 from fairser.core.errors import InputError, nearest
-from fairser.core.words import joined, shortened
-from fairser.corpora.clips import clip_names
-from fairser.corpora.demographics import KNOWN, RESERVED, SPEAKER_COLUMNS, attribute_name
+from fairser.corpora.demographics import KNOWN, RESERVED, attribute_name
 from fairser.corpora.faults import AT_ONCE
 
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
-LABEL, PREDICTION = "label", "prediction"
+EMOTION = "emotion"  # the label of a manifest
 ROUNDING = 1e-6  # by which float32 may leave the range from 0 to 1
-NAMES = ("clip", "speaker", "split", LABEL, PREDICTION)  # columns that are text in any file
+SUM_TOLERANCE = 0.02  # by which the probabilities of a clip may miss 1
 OTHER_FORMS = {
-    LABEL: "nor one per class (label_CLASS); or name a file with labels by --labels",
-    PREDICTION: "nor one per class (prediction_CLASS, or the name of the class)",
+    LABEL: "nor one per class (label_CLASS); name the column by --label, or a file with labels by "
+    "--labels",
+    PREDICTION: "nor one per class (prediction_CLASS, or the name of the class); name the column "
+    "by --prediction",
 }
 
 
@@ -37,10 +38,11 @@ class AuditInput:
     predictions: Sequence[Path]  # of different clips, such as those of the folds
     labels: Sequence[Path] = ()  # by clip; without them the predictions hold the labels
     groups: Path | None = None  # attributes by speaker or by clip
+    columns: Mapping[str, str] = field(default_factory=dict)  # by clip, speaker, label, prediction
     classes: Sequence[str] = ()  # by default those of the files
     threshold: float | None = None  # a class is predicted above it; None is 1 / C
     label_threshold: float | None = None  # the same for labels
-    split: str | None = None  # to audit where the predictions have several; None is ``test``
+    split: str | None = None  # to audit where the clips have several; None is ``test``
     attributes: Sequence[str] = ()  # by default those of ``groups`` or that corpora usually have
     crossings: Sequence[Sequence[str]] = ()  # attributes to cross, each at least two
     smallest: int = 1  # speakers that a group needs; clips of smaller ones count as unknown
@@ -48,6 +50,11 @@ class AuditInput:
     @property
     def files(self) -> list[Path]:
         return [*self.predictions, *self.labels, *([self.groups] if self.groups else [])]
+
+    @property
+    def with_labels(self) -> Sequence[Path]:
+        """The files that hold the labels."""
+        return self.labels or self.predictions
 
     @property
     def wanted(self) -> list[str]:
@@ -64,23 +71,49 @@ class AuditInput:
 class ClipValues:
     """Labels or predictions (``role``) in a frame with a row per clip.
 
-    ``by_class`` has the column of each class; it is empty where the column ``role`` names the
-    class.
+    ``named`` is true where the column ``role`` names the class of each clip. ``by_class`` has the
+    column of each class, if there are such columns.
     """
 
     role: str
     path: Path
     frame: pl.DataFrame
+    named: bool
     by_class: dict[str, str]
 
     @property
     def columns(self) -> list[str]:
-        return list(self.by_class.values()) or [self.role]
+        return [self.role] if self.named else list(self.by_class.values())
 
     @property
     def names(self) -> list[str]:
-        """Classes that occur, in the order of the columns or by name."""
+        """The classes, in the order of their columns, or those that occur, by name."""
         return list(self.by_class) or self.frame[self.role].unique().sort().to_list()
+
+    @property
+    def numbers(self) -> pl.DataFrame:
+        """The columns of the classes as numbers; what is none is null."""
+        columns = list(self.by_class.values())
+        # Float32 stays float32: a share of 1/3 in it is above the float64 of 1/3.
+        kinds = {self.frame.schema[name] for name in columns}
+        kind = pl.Float32 if kinds == {pl.Float32} else pl.Float64
+        return self.frame.select(pl.col(columns).cast(kind, strict=False))
+
+    @property
+    def sums_to_one(self) -> bool:
+        """Whether the values of all clips do, as the probabilities of one model do."""
+        if not self.by_class:
+            return False
+        total = self.numbers.select(pl.sum_horizontal(pl.all(), ignore_nulls=False)).to_series()
+        return bool(((total - 1).abs() <= SUM_TOLERANCE).fill_null(False).all())
+
+    @property
+    def rounding(self) -> float:
+        """Half a unit of the last decimal of the numbers of a text file; 0 for other files."""
+        columns = [n for n in self.by_class.values() if self.frame.schema[n] == pl.String]
+        decimals = pl.col(columns).str.extract(r"\.(\d+)").str.len_chars().max()
+        found = max([n or 0 for n in self.frame.select(decimals).row(0)] if columns else [0])
+        return 0.5 * 10.0**-found if found else 0.0
 
     def known(self) -> "ClipValues":
         """Without the clips whose values are empty."""
@@ -89,7 +122,7 @@ class ClipValues:
 
     def array(self, classes: Sequence[str]) -> np.ndarray:
         """Whether each row names a class, or its shares or probabilities [N, C]."""
-        if not self.by_class:
+        if self.named:
             wrong = self.frame.filter(~pl.col(self.role).is_in(classes))
             AT_ONCE.note(
                 wrong.select("row", name=self.role),
@@ -107,10 +140,7 @@ class ClipValues:
                 f"{nearest(lost[0], self.names)} There are: {listed(self.names)}."
             )
         columns = [self.by_class[name] for name in classes]
-        # Float32 stays float32: a share of 1/3 in it is above the float64 of 1/3.
-        kinds = {self.frame.schema[name] for name in columns}
-        kind = pl.Float32 if kinds == {pl.Float32} else pl.Float64
-        numbers = self.frame.select(pl.col(columns).cast(kind, strict=False))
+        numbers = self.numbers.select(columns)
         for name in columns:
             fine = numbers[name].is_between(-ROUNDING, 1 + ROUNDING).fill_null(False)
             AT_ONCE.note(
@@ -128,56 +158,56 @@ def is_free(column: str) -> bool:
     return not taken and not column.startswith((f"{LABEL}_", f"{PREDICTION}_"))
 
 
-def read_tables(paths: Sequence[Path]) -> pl.DataFrame:
-    """The rows of all files, such as those of the folds.
+def read_labels(predictions: pl.DataFrame, given: AuditInput, notes: list[str]) -> ClipValues:
+    """The labels, from the frame of the predictions or from files of their own.
 
-    Text has no blanks around it and no null (a missing value is empty), ``row`` locates each row
-    for messages, ``SpkrID`` or ``ActorID`` becomes ``speaker``, and clips have no ending of an
-    audio file.
+    A file of labels may be a manifest: ``emotion`` is the label there. Its clips get the names that
+    the predictions give them. It may have several rows for a clip.
     """
-    frames = [_read(path) for path in paths]
-    for path, frame in zip(paths, frames, strict=True):
-        if other := set(frame.columns) ^ set(frames[0].columns):
-            raise InputError(
-                f"{path} and {paths[0]} have different columns ({listed(sorted(other))}). Files "
-                "of one audit need the same columns."
-            )
-    return pl.concat([f.select(frames[0].columns) for f in frames], how="vertical_relaxed")
-
-
-def read_clips(paths: Sequence[Path]) -> pl.DataFrame:
-    """The rows of tables that have the column ``clip``."""
-    frame = read_tables(paths)
-    require_columns(paths[0], frame.columns, ["clip"], "the name of each row's clip")
-    return frame
-
-
-def read_labels(predictions: pl.DataFrame, given: AuditInput) -> ClipValues:
-    """The labels, from the frame of the predictions or from files of their own."""
     if not given.labels:
         return _values(predictions, LABEL, given.predictions[0], {}).known()
-    frame = read_clips(given.labels)
-    found = _values(frame, LABEL, given.labels[0], _bare(frame, given))
-    kept = [n for n in frame.columns if n == "speaker" or given.may_be_attribute(n)]
-    frame = one_row_each(frame.select("clip", *found.columns, *kept, "row"), "clip")
-    return replace(found, frame=frame).known()
+    path = given.labels[0]
+    frame = read_clips(given.labels, given.columns)
+    if LABEL not in frame.columns:
+        frame = frame.rename({EMOTION: LABEL}, strict=False)
+    frame = with_names_of(predictions["clip"], frame, path, notes)
+    return _values(frame, LABEL, path, _bare(frame, given)).known()
 
 
-def read_predictions(frame: pl.DataFrame, labels: ClipValues, given: AuditInput) -> ClipValues:
-    """The predictions of a frame; bare names of classes are known from the labels."""
+def one_label_each(labels: ClipValues, given: AuditInput) -> ClipValues:
+    """The labels of a file of its own with one row per clip, and what else is known of clips."""
+    own = labels.frame.columns
+    kept = [name for name in own if name == "speaker" or given.may_be_attribute(name)]
+    columns = [name for name in (*labels.columns, *kept) if name != "clip"]
+    return replace(labels, frame=one_row_each(labels.frame.select("clip", *columns, "row"), "clip"))
+
+
+def read_predictions(
+    frame: pl.DataFrame, labels: ClipValues, given: AuditInput, single: bool
+) -> ClipValues:
+    """The predictions of a frame; bare names of classes are known from the labels.
+
+    A file may have both a column ``prediction`` and probabilities that sum to 1, as that of
+    ``predict.py``. With one label per clip the column counts if it has one class for each clip;
+    otherwise the probabilities do, unless the user named the column.
+    """
     bare = _bare(frame, given)
     bare = bare if set(bare) & set(labels.names) else {}
-    return _values(frame, PREDICTION, given.predictions[0], bare).known()
+    found = _values(frame, PREDICTION, given.predictions[0], bare)
+    if not found.named or PREDICTION in given.columns or not found.sums_to_one:
+        return replace(found, by_class={} if found.named else found.by_class).known()
+    one_class = bool(frame[PREDICTION].is_in(found.names).all())
+    return replace(found, named=single and one_class).known()
 
 
 def _values(frame: pl.DataFrame, role: str, path: Path, bare: dict[str, str]) -> ClipValues:
-    if role in frame.columns:
-        return ClipValues(role, path, frame, {})
     start = f"{role}_"
     columns = {n.removeprefix(start): n for n in frame.columns if n.startswith(start)} or bare
+    if role in frame.columns:
+        return ClipValues(role, path, frame, True, columns if role == PREDICTION else {})
     if not columns:
         require_columns(path, frame.columns, [role], OTHER_FORMS[role])
-    return ClipValues(role, path, frame, columns)
+    return ClipValues(role, path, frame, False, columns)
 
 
 def _bare(frame: pl.DataFrame, given: AuditInput) -> dict[str, str]:
@@ -186,61 +216,3 @@ def _bare(frame: pl.DataFrame, given: AuditInput) -> dict[str, str]:
         return {name: name for name in given.classes if name in frame.columns}
     free = [n for n in frame.columns if is_free(n) and not given.may_be_attribute(n)]
     return {n: n for n in free if frame[n].cast(pl.Float64, strict=False).count()}
-
-
-def _read(path: Path) -> pl.DataFrame:
-    kind = path.suffix.lower()
-    if not path.is_file():
-        hint = nearest(path.name, sorted(other.name for other in path.parent.glob("*")))
-        raise InputError(f"{path}: no such file.{hint or ' Check the path.'}")
-    if kind in SEPARATORS:
-        frame = read_csv(path, SEPARATORS[kind])
-    elif kind == ".parquet":
-        frame = _read_parquet(path)
-    else:
-        raise InputError(f"{path}: the name must end in .csv, .tsv or .parquet.")
-    names = [name.strip() for name in frame.columns]
-    for name in names:
-        column = name.split("_duplicated_")[0]  # as polars renames the second one
-        if name != column or names.count(name) > 1:
-            raise InputError(f"{path}, row 1: there are two columns '{column}'; keep one.")
-    frame = frame.rename(dict(zip(frame.columns, names, strict=True)))
-    speaker = next((name for name in SPEAKER_COLUMNS if name in names), "speaker")
-    frame = frame.rename({speaker: "speaker"}, strict=False)
-    kinds = (pl.Categorical, pl.Enum, pl.String)
-    text = [n for n, dtype in frame.schema.items() if n in NAMES or dtype in kinds]
-    frame = frame.with_columns(pl.col(text).cast(pl.String).fill_null("").str.strip_chars())
-    return frame.with_columns(clip_names("clip")) if "clip" in names else frame
-
-
-def _read_parquet(path: Path) -> pl.DataFrame:
-    try:
-        frame = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not readable as parquet: {reason}") from error
-    if not frame.height:
-        raise InputError(f"{path}: the file has no rows.")
-    place = pl.lit(f"{path}, row ") + pl.int_range(1, pl.len() + 1).cast(pl.String)
-    return frame.with_columns(place.alias("row"))
-
-
-def check_unique(frame: pl.DataFrame, key: str, what: str) -> None:
-    """Refuse an empty name and a second row of ``key`` (``clip`` or ``speaker``)."""
-    empty = frame.filter(pl.col(key) == "")
-    AT_ONCE.note(empty, "column '{key}' is empty; give every row a value.", key=key)
-    twice = frame.filter(pl.col(key).is_duplicated()).select("row", name=key)
-    AT_ONCE.note(twice, "{key} '{name}' has several rows; {what}.", "name", key=key, what=what)
-
-
-def one_row_each(frame: pl.DataFrame, key: str) -> pl.DataFrame:
-    """A table with one row per ``key``; rows may be repeated but must not contradict."""
-    values = [name for name in frame.columns if name != "row"]
-    once = frame.unique(values, keep="first", maintain_order=True)
-    check_unique(once, key, "they contradict each other, so correct or remove one")
-    return once
-
-
-def listed(names: Iterable[str], most: int = 40) -> str:
-    """Names in a row, the first ones of many."""
-    return joined(shortened(names, most))

@@ -11,11 +11,12 @@ import polars as pl
 from fairser.audit.figures import RATES, differences_figure, rates_figure
 from fairser.audit.inputs import AuditInput
 from fairser.audit.tables import Audit
-from fairser.audit.verdict import METRICS, Verdict, judge
+from fairser.audit.verdict import Verdict, judge
 from fairser.audit.wording import (
     class_words,
     group_words,
     largest_first,
+    metric_titles,
     p_words,
     people,
 )
@@ -151,14 +152,14 @@ def _difference_table(audit: Audit) -> str:
 
 
 def _performance_table(audit: Audit) -> str:
-    metrics = [name for name in METRICS if name in audit.performance.columns]
+    metrics = metric_titles(audit.decisions.task)
     units = list(dict.fromkeys((audit.units.name, "clips")))
     rows = []
     for row in audit.performance.to_dicts():
         name = group_words(row["attribute"], row["group"]) if row["attribute"] else row["group"]
         counts = [str(row[unit]) for unit in units]
         rows.append([name, *counts, *(estimate(row, metric) for metric in metrics)])
-    return markdown(["", *units, *(METRICS[name] for name in metrics)], rows)
+    return markdown(["", *units, *metrics.values()], rows)
 
 
 def _record(audit: Audit, given: AuditInput, verdict: Verdict, names: list[str]) -> dict[str, Any]:
@@ -170,7 +171,7 @@ def _record(audit: Audit, given: AuditInput, verdict: Verdict, names: list[str])
         "notes": audit.notes,
         "settings": {
             "classes": list(decisions.classes),
-            "labels": "one per clip" if decisions.single else "by class",
+            "task": decisions.task,
             "thresholds": decisions.thresholds,
             "split": given.split,
             "smallest": given.smallest,

@@ -12,20 +12,26 @@ import polars as pl
 
 from fairser.audit.decisions import Decisions, read_decisions
 from fairser.audit.estimates import (
-    FEWEST,
     GroupCounts,
     chance_p,
     count,
-    difference_p,
-    performance,
-    permute,
     standard_error,
+    support,
 )
 from fairser.audit.grouping import Attribute, Units, read_groups
 from fairser.audit.inputs import AuditInput
 from fairser.core.text import is_significant
-from fairser.evaluation.bootstrap import holm, interval
-from fairser.evaluation.metrics import COUNTS, RATES, Floats, class_gaps, rates, rms
+from fairser.evaluation.estimates import holm
+from fairser.evaluation.metrics import (
+    COUNTS,
+    RATES,
+    Floats,
+    class_gaps,
+    performance,
+    rates,
+    rms,
+)
+from fairser.evaluation.resampling import LEVEL, interval, t_test
 
 Row = dict[str, Any]
 SHOWN_RATES = (*RATES, "f1")
@@ -57,14 +63,13 @@ def make_audit(given: AuditInput, resamples: int = 1000, seed: int = 0) -> Audit
     decisions = read_decisions(given)
     attributes, units, notes = read_groups(decisions, given)
     everyone, *counts = count(decisions, attributes, units, resamples, seed)
-    chance = [permute(c.table, resamples, [seed, n]) for n, c in enumerate(counts, start=1)]
     return Audit(
         decisions,
         attributes,
         units,
-        _performance([everyone, *counts], decisions.single, units.name),
+        _performance([everyone, *counts], decisions.task, units.name),
         _rates(counts, decisions.classes),
-        _gaps(counts, chance, decisions.classes),
+        _gaps(counts, decisions.classes),
         _differences(counts, decisions.classes),
         decisions.notes + notes,
         resamples,
@@ -75,8 +80,8 @@ def make_audit(given: AuditInput, resamples: int = 1000, seed: int = 0) -> Audit
 def _with_ends(
     name: str, values: Floats, units: int, signed: bool = False, limit: float = 1.0
 ) -> dict[str, float]:
-    """A number [1 + R] and its interval, within the limit; none with fewer than FEWEST units."""
-    ends = interval(float(values[0]), values[1:], signed) if units >= FEWEST else (np.nan, np.nan)
+    """A number [1 + R] and its interval, within the limit."""
+    ends = interval(float(values[0]), values[1:], support(units), signed)
     low, high = np.clip(ends, -limit, limit)
     return {name: float(values[0]), f"{name}_low": float(low), f"{name}_high": float(high)}
 
@@ -85,14 +90,14 @@ def _frame(rows: list[Row]) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None).fill_nan(None)
 
 
-def _performance(counts: list[GroupCounts], single: bool, units: str) -> pl.DataFrame:
+def _performance(counts: list[GroupCounts], task: str, units: str) -> pl.DataFrame:
     rows = []
     for one in counts:
         for g, group in enumerate(one.attribute.groups):
             n = int(one.sizes[g])
             row: Row = {"attribute": one.attribute.name or None, "group": group, units: n}
             row["clips"] = int(one.resampled[0, g, 0, 0])
-            for name, values in performance(one.resampled[:, g], single).items():
+            for name, values in performance(one.resampled[:, g], task).items():
                 row |= _with_ends(name, values, n)
             rows.append(row)
     return _frame(rows)
@@ -114,12 +119,10 @@ def _rates(counts: list[GroupCounts], classes: tuple[str, ...]) -> pl.DataFrame:
     return _frame(rows)
 
 
-def _gaps(
-    counts: list[GroupCounts], chance: list[Floats], classes: tuple[str, ...]
-) -> pl.DataFrame:
+def _gaps(counts: list[GroupCounts], classes: tuple[str, ...]) -> pl.DataFrame:
     rows = []
-    for (one, permuted), rate in product(zip(counts, chance, strict=True), RATES):
-        by_chance = class_gaps(permuted, rate)
+    for one, rate in product(counts, RATES):
+        by_chance = class_gaps(one.shuffled, rate)
         for variant, by_class in class_gaps(one.resampled, rate).items():
             limit = np.inf if variant == "sum_deviation" else 1.0
             measured, expected = (
@@ -129,9 +132,18 @@ def _gaps(
                 row: Row = {"attribute": one.attribute.name, "rate": rate, "variant": variant}
                 row["class"] = label
                 row |= _with_ends("gap", values, min(one.sizes), limit=limit)
-                row["chance"] = np.nan if np.isnan(drawn).all() else float(np.nanmean(drawn))
-                rows.append(row | {"p": chance_p(values[0], drawn)})
+                row |= _chance(drawn)
+                p = chance_p(values[0], drawn) if support(min(one.sizes)).is_enough else np.nan
+                rows.append(row | {"p": p})
     return _frame(rows)
+
+
+def _chance(drawn: Floats) -> dict[str, float]:
+    """Mean and 95 % quantile of a gap by permutation [R]."""
+    found = drawn[~np.isnan(drawn)]
+    if not found.size:
+        return {"chance": np.nan, "chance_high": np.nan}
+    return {"chance": float(found.mean()), "chance_high": float(np.quantile(found, LEVEL))}
 
 
 def _differences(counts: list[GroupCounts], classes: tuple[str, ...]) -> pl.DataFrame:
@@ -146,7 +158,7 @@ def _differences(counts: list[GroupCounts], classes: tuple[str, ...]) -> pl.Data
             row |= {"group_rate": both[0, 0], "other_rate": both[0, 1]}
             row |= _with_ends("difference", both[:, 0] - both[:, 1], min(n), signed=True)
             row |= {"error": error, "units": min(n)}
-            rows.append(row | {"p": difference_p(row["difference"], error, min(n))})
+            rows.append(row | {"p": t_test(row["difference"], error, min(n) - 1)})
     for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row |= {"p_holm": p, "stands_out": is_significant(p)}  # False where there is no p
     return _frame(rows)

@@ -6,11 +6,12 @@ correction for all that were tested.
 """
 
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import polars as pl
 
-from fairser.audit.estimates import FEWEST, smallest_detected
+from fairser.audit.estimates import smallest_detected
 from fairser.audit.grouping import Attribute
 from fairser.audit.tables import Audit
 from fairser.audit.wording import (
@@ -18,6 +19,7 @@ from fairser.audit.wording import (
     class_words,
     group_words,
     largest_first,
+    metric_titles,
     p_words,
     people,
     percent,
@@ -25,16 +27,18 @@ from fairser.audit.wording import (
 )
 from fairser.core.text import SIGNIFICANT, estimate, is_significant
 from fairser.core.words import counted, joined
-from fairser.evaluation.bootstrap import holm
+from fairser.corpora.clips import SINGLE
+from fairser.evaluation.estimates import holm
+from fairser.evaluation.resampling import FEWEST
 from fairser.results.style import words
 
 FEW = 10  # units: below it a group's intervals and p-values are rough
-METRICS = {"accuracy": "accuracy", "uar": "UAR", "f1": "macro F1", "acc": "Hamming accuracy"}
 
 NO_SPEAKERS = (
-    "WARNING: no file has a column 'speaker', so each clip is treated as if it had a speaker of "
-    "its own. Clips of one speaker are alike, so all intervals are too narrow and all p-values too "
-    "small. Add the column, or give attributes with the speaker of each clip in --groups."
+    "WARNING: no file says in a column 'speaker' who speaks, so each clip is treated as if it had "
+    "a speaker of its own. Clips of one speaker are alike, so all intervals are too narrow and all "
+    "p-values too small. Name the column by --speaker, add it, or give attributes with the speaker "
+    "of each clip in --groups."
 )
 
 
@@ -72,15 +76,11 @@ def judge(audit: Audit) -> Verdict:
 
 def _headline(audit: Audit) -> str:
     row = audit.performance.row(0, named=True)
-    labels = "one label per clip" if audit.decisions.single else "several labels per clip"
+    task = audit.decisions.task
+    labels = "one label per clip" if task == SINGLE else "several labels per clip"
     of = f" of {counted(row['speakers'], 'speaker')}" if audit.units.speakers else ""
-    # With one label per clip, Hamming accuracy says nothing that accuracy does not.
-    hidden = "acc" if audit.decisions.single else ""
-    scores = [
-        f"{title} {estimate(row, name)}"
-        for name, title in METRICS.items()
-        if name != hidden and row.get(name) is not None
-    ]
+    titles = metric_titles(task)
+    scores = [f"{title} {estimate(row, name)}" for name, title in titles.items()]
     return (
         f"{counted(row['clips'], 'clip')}{of}, {len(audit.decisions.classes)} classes, {labels}: "
         f"{', '.join(scores)}. Brackets hold 95 % intervals."
@@ -154,9 +154,10 @@ def _gap(attribute: Attribute, gap: dict[str, Any], corrected: str) -> str:
             f"{first} Chance alone gives some gap, too. How large it is can't be computed here, "
             f"because {what} changes within speakers."
         )
+    tested = "" if isnan(gap["p"]) else f" ({p_words(gap['p'])}{corrected})"
     return (
         f"{first} If {what} made no difference, chance alone would give about "
-        f"{points(gap['chance'])} ({p_words(gap['p'])}{corrected})."
+        f"{points(gap['chance'])}{tested}."
     )
 
 

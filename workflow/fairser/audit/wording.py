@@ -1,14 +1,22 @@
-"""Names of groups and classes, percentages and p-values as a sentence has them."""
+"""Names of metrics, groups and classes, percentages and p-values as a sentence has them."""
 
 import polars as pl
 
+from fairser.config.extensions import extensions
 from fairser.core.text import interval, number
+from fairser.evaluation.metrics import metric_names
 from fairser.results.style import words
 
 CROSS = " x "  # between the parts of a crossing, as in the groups of training
 NOUNS = {"female": "women", "male": "men"}
 ADJECTIVES = ("age", "race", "ethnicity")
 AGES = {"middle": "middle-aged"}
+
+
+def metric_titles(task: str) -> dict[str, str]:
+    """Titles of the metrics of performance of a task, by name and in order."""
+    known = extensions("METRICS")
+    return {name: known[name]["title"] for name in metric_names("performance", task)}
 
 
 def people(attribute: str, group: str) -> str:

@@ -8,9 +8,11 @@ import polars as pl
 from fairser.check import clips, plan, sounds
 from fairser.check.report import Report
 from fairser.config.configuration import check_inputs, made_folder, reader_settings
+from fairser.config.folds import fill_folds
 from fairser.config.llm import DEMO
 from fairser.core.words import counted, joined, shortened
 from fairser.corpora.clips import ClipTable
+from fairser.corpora.emosuperb import speaker_note
 from fairser.corpora.genders import GENDERS, unknown_speakers
 from fairser.corpora.manifest import listed_files
 from fairser.corpora.meldst import read_meldst, statistics
@@ -54,15 +56,28 @@ def _describe(config: Config, decode: bool, report: Report) -> str | None:
     report.add("corpus", f"{corpus['kind']}: {path}")
     with report.faults.gather():
         check_inputs(config)
+        fill_folds(config)
     table = None
-    if Path(path).exists():
+    if all(Path(name).exists() for name in (path, corpus["demographics"]) if name):
         with report.faults.gather():
             table = read_corpus(reader_settings(config))
     if table is not None:
-        clips.describe(table, config["grid"]["folds"], report)
+        wanted = config["grid"]["folds"] or table.folds
+        folds = [fold for fold in wanted if fold in table.folds]  # others are among the faults
+        config = {**config, "grid": {**config["grid"], "folds": folds}}
+        if note := _speaker_note(corpus, table):
+            report.add("speakers", note)
+        clips.describe(table, folds, report)
         plan.describe(config, table, decode, report)
     _describe_audio(config, table, decode, report)
     return None
+
+
+def _speaker_note(corpus: Config, table: ClipTable) -> str | None:
+    """How a person is told, where it is not by one column."""
+    if corpus["speaker"]:
+        return f"a speaker is {' x '.join(corpus['speaker'])}"
+    return speaker_note(table.clips()["file"]) if corpus["kind"] == "emosuperb" else None
 
 
 def _describe_audio(config: Config, table: ClipTable | None, decode: bool, report: Report) -> None:

@@ -12,8 +12,9 @@ from fairser.corpora.names import AUDIO_SUFFIXES
 def draft_manifest(folder: str | Path, pattern: str | None = None) -> str:
     """A manifest (csv) of the audio files below a folder; unknown values are empty.
 
-    The named groups of ``pattern``, a regular expression searched in each relative path, become
-    columns. Without one, the first folder of a path is the speaker.
+    The named groups of ``pattern`` become columns. It is a regular expression that is searched in
+    the name of each file or, if it has a ``/``, in its path below the folder. Without one, the
+    first folder of a path is the speaker.
     """
     root = Path(folder)
     paths = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]
@@ -29,9 +30,11 @@ def draft_manifest(folder: str | Path, pattern: str | None = None) -> str:
     columns = dict.fromkeys(["file", "speaker", *expression.groupindex, "emotion"], pl.String)
     rows = []
     for file in files:
-        match = expression.search(file)
+        whole = "/" in expression.pattern
+        match = expression.search(file if whole else Path(file).name)
         if not match and pattern is not None:
-            raise InputError(f"--pattern '{pattern}' does not match '{file}'; fix it.")
+            hint = "" if whole or "/" not in file else ", or put a '/' into it to match paths"
+            raise InputError(f"--pattern '{pattern}' does not match '{file}'; fix it{hint}.")
         named = match.groupdict() if match else {}
         rows.append({"file": file, **{name: text or None for name, text in named.items()}})
     return pl.DataFrame(rows, columns).write_csv()

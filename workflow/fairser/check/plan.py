@@ -9,16 +9,16 @@ from fairser.config import grid
 from fairser.config.configuration import OWN_FILES, check_audio
 from fairser.config.extensions import extensions
 from fairser.config.store_names import models_of
-from fairser.core.errors import InputError
 from fairser.core.words import counted, joined, shortened
 from fairser.corpora.clips import SPLITS, ClipTable
-from fairser.corpora.splits import bias_fold
+from fairser.corpora.splits import DEFAULT_ATTRIBUTE, bias_fold
 from fairser.extraction.store import check_finite, open_store
 from fairser.groups.base import Fold, infer_groups
 from fairser.groups.kmeans import check_clusters
 from fairser.groups.probabilities import read_probabilities
 
 SHOWN = 6  # cells in a message
+BASELINE = "erm"
 
 Config = dict[str, Any]
 
@@ -31,6 +31,11 @@ def describe(config: Config, table: ClipTable, decode: bool, report: Report) -> 
     folds, seeds = len(config["grid"]["folds"]), len(config["grid"]["seeds"])
     per = f"{counted(folds, 'fold')}, {counted(seeds, 'seed')}"
     report.add("runs", f"{len(found) * folds * seeds:,}: {methods}; {per}")
+    if BASELINE not in config["grid"]["methods"]:
+        report.warn(
+            f"'grid.methods' lacks {BASELINE}, to which the tables compare: without it they have "
+            "no gains and no p-values."
+        )
     _describe_sources(config, table, biased, report)
     _describe_features(config, table, decode, report)
 
@@ -46,11 +51,10 @@ def _describe_bias(config: Config, table: ClipTable, report: Report) -> list[Cli
     attribute, ratio = bias["attribute"], bias["ratio"]
     made = []
     for fold in config["grid"]["folds"]:
-        try:
+        with report.faults.gather():
             made.append(bias_fold(table, fold, attribute, ratio, bias["seed"]))
-        except InputError as error:
-            # A fault of the attribute is the same in every fold.
-            report.faults.add(*(e for e in error.faults if e not in report.faults.messages))
+    if ratio is None and attribute == DEFAULT_ATTRIBUTE and attribute not in table.attributes:
+        report.warn(f"The corpus has no {attribute}: the tables show performance and no gaps.")
     if ratio is None:
         report.add("bias", "no clips are drawn; kept are those with a majority class")
     else:

@@ -7,7 +7,6 @@ from fairser.corpora.faults import Faults
 
 WIDTH = 100
 LABEL = 14  # width of the labels of lines
-FEW = 5  # speakers or positive clips; a rate over fewer says little
 
 
 @dataclass

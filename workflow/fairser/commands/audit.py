@@ -9,8 +9,10 @@ predictions.csv has the columns clip, speaker, label, prediction. Probabilities 
 (prediction_CLASS) may replace prediction; where clips have several labels, labels by class
 (label_CLASS) replace label. speakers.csv has the column speaker, or clip, and one per attribute.
 
-A run of this workflow:
+Other names of columns, the output of predict.py with a manifest, and a run of this workflow:
 
+    python scripts/audit.py theirs.csv --clip path --label emotion --prediction predicted_emotion
+    python scripts/audit.py out.csv --labels manifest.csv
     python scripts/audit.py results/runs/erm/none/k1/fold*/seed0/predictions.parquet \\
         --labels results/clips.parquet
 
@@ -29,6 +31,7 @@ SAME_NAMES = (
     *("predictions", "labels", "groups", "classes", "threshold", "label_threshold"),
     *("split", "smallest"),
 )
+ROLES = ("clip", "speaker", "label", "prediction")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,18 +44,21 @@ def parser() -> argparse.ArgumentParser:
     add("predictions", nargs="+", type=Path, metavar="PREDICTIONS", help=text)
     text = "attributes by speaker or by clip (default: those of the other files)"
     add("--groups", help=text, **file)
-    text = "labels by clip, if the predictions have none"
+    text = "labels by clip, if the predictions have none, such as a manifest"
     add("--labels", nargs="+", default=[], help=text, **file)
+    for role in ROLES:
+        text = f"column that is the {role}, in the files that have it (default: {role})"
+        add(f"--{role}", metavar="COLUMN", help=text)
     text = "attributes to compare groups by (default: all of --groups)"
     add("--attributes", help=text, **names)
     text = "attributes to cross, such as gender race; may be given several times"
     add("--cross", action="append", help=text, **names)
     add("--classes", help="all classes (default: those of the files)", **names)
-    text = "with labels by class: a class is predicted above it (default: 1 / classes)"
+    text = "with several labels per clip: a class is predicted above it (default: 1 / classes)"
     add("--threshold", help=text, **share)
-    text = "with labels by class: a clip has a class above it (default: 1 / classes)"
+    text = "with several labels per clip: a clip has a class above it (default: 1 / classes)"
     add("--label-threshold", help=text, **share)
-    text = "clips to audit, if the predictions have a column split (default: test)"
+    text = "clips to audit, if predictions or labels have a column split (default: test)"
     add("--split", metavar="NAME", help=text)
     text = "leave out groups with fewer speakers (default: 1)"
     add("--smallest", type=whole_number(1), default=1, metavar="N", help=text)
@@ -87,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     audited = AuditInput(
         **{name: getattr(given, name) for name in SAME_NAMES},
         attributes=[attribute_name(name) for name in given.attributes if "*" not in name],
+        columns={role: getattr(given, role) for role in ROLES if getattr(given, role)},
         crossings=[[attribute_name(part) for part in name.split("*")] for name in crossed],
     )
     check_folder(given.out)

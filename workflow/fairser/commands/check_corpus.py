@@ -27,8 +27,9 @@ def parser() -> argparse.ArgumentParser:
     text = "print a first manifest of the audio files below a folder instead"
     add("--manifest", metavar="FOLDER", help=text)
     text = (
-        "with --manifest: regular expression for the paths below FOLDER; its named groups become "
-        "columns (default: the first folder of a path is the speaker)"
+        "with --manifest: regular expression for the names of the files or, if it has a '/', for "
+        "their paths below FOLDER; its named groups become columns (default: the first folder of a "
+        "path is the speaker)"
     )
     add("--pattern", help=text)
     return made

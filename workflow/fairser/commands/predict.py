@@ -2,9 +2,10 @@
 
     python scripts/predict.py --run results/runs/erm/none/k1/fold1/seed0 --out out.csv clip.wav
 
-Each row is a file: its path, the probability of each class, and the classes above the threshold (1
-divided by their number) with semicolons between them. Files that can't be used are listed at the
-end, and the exit status is 1.
+Each row is a file: its path, the probability of each class, and the prediction: the most probable
+class or, by a model of several labels per clip, all classes above 1 divided by their number with
+semicolons between them. Files that can't be used are listed at the end; the exit status is then 1,
+or 2 if no file can be used. scripts/audit.py reads the rows as they are.
 """
 
 import argparse
@@ -82,28 +83,34 @@ def _run(given: argparse.Namespace) -> int:
     try:
         with _progress_on_stderr(), _output(given.out) as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["clip", *classes, "decided"])
+            writer.writerow(["clip", *classes, "prediction"])
             # On a terminal, the rows show the progress.
             with nullcontext() if file.isatty() else Progress(total, "clips") as progress:
                 for one in clips:
                     if one.fault is None:
                         values = map(str, one.probabilities.values())
-                        writer.writerow([one.clip, *values, ";".join(one.decided)])
+                        writer.writerow([one.clip, *values, ";".join(one.predicted)])
                     else:
                         faults.append(one.fault)
                     if progress:
                         progress.add(1)
+            if len(faults) == total:  # an error, so that no file is written
+                raise InputError(_listed(faults, total))
     except BrokenPipeError:
         # What reads the rows, such as `head`, has ended; the interpreter must not flush again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FOUND
     if faults:
-        print(f"{len(faults)} of {total} clips can't be used:", file=sys.stderr)
-    for fault in faults:
-        # On one line; bytes that are no UTF-8 as escapes.
-        line = " ".join(fault.encode("utf-8", "backslashreplace").decode().split())
-        print(f"  {line}", file=sys.stderr)
+        print(_listed(faults, total), file=sys.stderr)
     return FOUND if faults else 0
+
+
+def _listed(faults: list[str], total: int) -> str:
+    """The faults, each on a line of its own; bytes that are no UTF-8 become escapes."""
+    lines = [f.encode("utf-8", "backslashreplace").decode().split() for f in faults]
+    return "\n  ".join(
+        [f"{len(faults)} of {total} clips can't be used:", *(" ".join(line) for line in lines)]
+    )
 
 
 def _from_audio(given: argparse.Namespace) -> Predictions:

@@ -1,9 +1,8 @@
 """Two results folders cell by cell: by how much they differ, and whether that is beyond noise.
 
-The noise of the speakers is that of :mod:`fairser.evaluation.bootstrap`. Where both runs of a fold
-tested the same speakers, they get the same resamples, so that the difference is taken speaker by
-speaker; elsewhere the resamples are independent. The noise of training shows where a folder has
-several seeds: a difference must then exceed it, too, so the larger of the two p-values counts.
+Where both runs of a fold tested the same speakers, they get the same resamples, so that the
+difference is taken speaker by speaker; elsewhere the resamples are independent. The noise of
+training shows where a folder has several seeds (:func:`fairser.evaluation.estimates.p_value`).
 Holm corrects over all differences.
 """
 
@@ -11,10 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
-from fairser.comparison.cells import compare_cell, values_of
+from fairser.comparison.cells import compare_cell, samples_of
 from fairser.comparison.stored_runs import (
     CELLS,
     IDENTICAL,
@@ -32,21 +30,20 @@ from fairser.comparison.stored_runs import (
 from fairser.core.errors import InputError, nearest
 from fairser.core.text import interval, is_significant, number
 from fairser.core.words import joined, shortened
-from fairser.evaluation.bootstrap import Gap, holm
+from fairser.evaluation.bootstrap import Gap, pooled
+from fairser.evaluation.estimates import holm
 from fairser.evaluation.metrics import metric_names
 from fairser.llm.measures import COLUMNS as LLM_METRICS
+from fairser.results.coverage import coverage, is_pooled
 from fairser.results.tables import table_gaps
 from fairser.results.writing import markdown, write_table
 
-# Resamples per test: the smallest p-value, 2 / (resamples + 1), must pass the first step of Holm.
-RESAMPLES = 100
 COLUMNS = (
     *("metric", "a", "b", "difference", "low", "high", "p_value", "a_seed_std", "b_seed_std"),
-    *("seed_margin", "p_training", "p_holm", "folds", "a_seeds", "b_seeds", "paired"),
-    "beyond_noise",
+    *("p_holm", "folds", "a_seeds", "b_seeds", "paired", "beyond_noise"),
 )
 LEGEND = "difference: b - a [95 % interval over speakers]; Holm p: corrected over all differences"
-SEEDS = "; margin: half the 95 % interval over trainings, from the spread over seeds"
+POOLED = "Folds have few speakers, so the test clips of all folds are evaluated together."
 SHOWN = 20  # lines of a list; files hold the rest
 
 
@@ -54,9 +51,8 @@ SHOWN = 20  # lines of a list; files hold the rest
 class Comparison:
     """What is known of two folders a and b.
 
-    The table has a row per cell and metric. ``low``, ``high`` and ``p_value`` are over speakers;
-    ``seed_margin`` (half a 95 % interval) and ``p_training`` over trainings, with several seeds;
-    ``p_holm`` is of the larger p-value; ``paired`` counts folds.
+    The table has a row per cell and metric. ``low`` and ``high`` are over speakers, ``p_value`` is
+    that of :func:`fairser.evaluation.estimates.p_value`; ``paired`` counts folds.
     """
 
     keys: tuple[str, ...]  # names of what makes a cell
@@ -85,10 +81,6 @@ class Comparison:
         more = f" ({counts})" if counts else ""
         return f"{beyond} of {total} cells differ beyond noise{more}."
 
-    @property
-    def legend(self) -> str:
-        return LEGEND + (SEEDS if self.table["seed_margin"].count() else "")
-
 
 def compare(
     a: Sequence[StoredRun],
@@ -104,7 +96,7 @@ def compare(
         b: runs of the other.
         attributes: whose gaps are compared; None for all that both folders have. Fewer tests
             detect smaller differences.
-        resamples: of the speakers; at least :data:`RESAMPLES` for each test are drawn.
+        resamples: of the speakers.
         seed: of the draw.
     """
     check_comparable(a, b)
@@ -128,14 +120,24 @@ def compare(
         else:
             result.notes.append(f"{named(cell)}: no fold is in both folders.")
     metrics, gaps = _metrics(a, b, attributes, result.notes)
-    draws = max(resamples, RESAMPLES * len(tested) * len(metrics))
-    paired, independent = (values_of(a[0].study, gaps, draws, seed + i) for i in (0, 1))
+    paired, independent = (samples_of(a[0].study, gaps, resamples, seed + i) for i in (0, 1))
+    attributes = list(dict.fromkeys(gap.attribute for gap in gaps.values()))
+    pool = a[0].study == "subgroups" and is_pooled([*a, *b], attributes, over=None)
     rows = []
     for cell in tested:
-        head = dict(zip(keys, cell, strict=True))
-        rows += [head | row for row in compare_cell(*shared[cell], paired, independent, metrics)]
-    larger = [float(np.fmax(row["p_value"], row["p_training"])) for row in rows]
-    for row, p in zip(rows, holm(larger), strict=True):
+        head, pair = dict(zip(keys, cell, strict=True)), shared[cell]
+        found = compare_cell(*(_pooled(*pair) if pool else pair), paired, independent, metrics)
+        folds = len(folds_of(pair[0]) & folds_of(pair[1]))
+        rows += [
+            head | row | {"folds": folds, "paired": folds * row["paired"] // row["folds"]}
+            for row in found
+        ]
+    if pool:
+        result.notes.append(POOLED)
+    if rows and any(row["p_value"] != row["p_value"] for row in rows):
+        runs = _pooled(*shared[tested[0]])[0] if pool else a
+        result.notes += filter(None, (coverage(runs, n).note() for n in (None, *attributes)))
+    for row, p in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
         row |= {"p_holm": p, "beyond_noise": is_significant(p)}
     columns = (*keys, *COLUMNS)
     if rows:
@@ -145,6 +147,16 @@ def compare(
         result.table = pl.DataFrame(schema=schema)
     result.notes += _notes(result, [shared[cell] for cell in tested])
     return result
+
+
+def _pooled(a: Sequence[StoredRun], b: Sequence[StoredRun]) -> RunPair:
+    """Runs with the test clips of all common folds of a cell, as tables pool them."""
+    common = folds_of(a) & folds_of(b)
+    first, second = (
+        list(dict.fromkeys(pooled(run for run in runs if run.fold in common).values()))
+        for runs in (a, b)
+    )
+    return first, second
 
 
 def _metrics(
@@ -170,7 +182,7 @@ def _metrics(
                 f"They share: {joined(common) or 'none'}."
             )
     gaps = table_gaps(attributes or common, ours)
-    return [*metric_names("performance"), *gaps], gaps
+    return [*metric_names("performance", a[0].task), *gaps], gaps
 
 
 def _notes(found: Comparison, tested: list[RunPair]) -> list[str]:
@@ -182,11 +194,8 @@ def _notes(found: Comparison, tested: list[RunPair]) -> list[str]:
             f"Cells with folds whose test speakers differ between a and b: {apart}. These folds "
             "are compared unpaired, which detects less."
         )
-    if found.table["seed_margin"].count():
-        notes.append(
-            "Several seeds: a difference is beyond noise if it is larger than other speakers and "
-            "other trainings explain; the larger of the two p-values counts."
-        )
+    if len({seed for pair in tested for runs in pair for seed in (run.seed for run in runs)}) > 1:
+        notes.append("Several seeds: the p-values cover other speakers and other trainings.")
     elif tested:
         notes.append(
             "One seed in each folder: the p-values cover other speakers, not other trainings. "
@@ -206,7 +215,7 @@ def text(found: Comparison, a: str, b: str) -> str:
     if beyond.height:
         lines += ["", markdown(readable(beyond.head(SHOWN)).drop("beyond noise")).rstrip()]
         lines += [f"{beyond.height - SHOWN} more"] if beyond.height > SHOWN else []
-        lines += [found.legend]
+        lines += [LEGEND]
     for side, cells in (("a", found.only_a), ("b", found.only_b)):
         if cells:
             lines += ["", f"Only in {side}:", *_list(map(named, cells))]
@@ -216,7 +225,7 @@ def text(found: Comparison, a: str, b: str) -> str:
 def write(found: Comparison, folder: Path) -> list[Path]:
     """Write all differences as compare.csv, .md and .tex; the paths."""
     path = folder / "compare.csv"
-    write_table(path, found.table, readable(found.table), f"{found.verdict} {found.legend}")
+    write_table(path, found.table, readable(found.table), f"{found.verdict} {LEGEND}")
     return [path.with_suffix(kind) for kind in (".csv", ".md", ".tex")]
 
 
@@ -229,8 +238,6 @@ def readable(table: pl.DataFrame) -> pl.DataFrame:
         ends = interval(row["low"], row["high"], signed=True)
         line["difference"] = f"{number(row['difference'], signed=True)} {ends}".strip()
         line["Holm p"] = row["p_holm"]
-        if table["seed_margin"].count():
-            line["margin"] = row["seed_margin"]
         rows.append(line | {"beyond noise": "yes" if row["beyond_noise"] else ""})
     return pl.DataFrame(rows, infer_schema_length=None) if rows else table.select(keys)
 

@@ -12,6 +12,7 @@ import polars as pl
 from fairser.core.errors import InputError
 from fairser.core.files import read_json
 from fairser.core.words import joined
+from fairser.corpora.clips import MULTI
 from fairser.evaluation.bootstrap import RunCounts
 from fairser.evaluation.metrics import COUNTS
 
@@ -24,8 +25,9 @@ CELLS = {
 ORIGINS = ("commit", "device", "features", "groups", "versions", "config", "settings")
 # Keys within these that change no number, or that repeat another key.
 NEUTRAL = (
-    *(f"config.{name}" for name in ("results", "study", "download", "device", "grid", "figures")),
-    *(f"config.{name}" for name in ("tables", "choose_k", "statistics", "metrics", "llm")),
+    *(f"config.{name}" for name in ("results", "features", "study", "download", "device")),
+    *(f"config.{name}" for name in ("grid", "figures", "tables", "choose_k", "statistics")),
+    *(f"config.{name}" for name in ("metrics", "llm")),
     *(f"config.extraction.{name}" for name in ("shards", "threads")),
     *(f"config.train.{name}" for name in ("memory_mb", "checkpoint_seconds")),
     *(f"{part}.{name}" for part in ("features", "groups") for name in ("seconds", "versions")),
@@ -36,7 +38,7 @@ SHOWN_LETTERS = 40  # of a value
 Cell = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class StoredRun(RunCounts):
     """A finished run with its study and cell (:data:`CELLS`), and metrics.json as ``record``.
 
@@ -93,7 +95,8 @@ def _read(path: Path) -> StoredRun:
     if lost := {"speaker", "class", *COUNTS} - set(counts.columns):
         raise InputError(f"{table}: missing columns {joined(sorted(lost))}; {again}.")
     method, source, k = cell if study == "subgroups" else (cell[2], cell[1], cell[3])
-    return StoredRun(method, source, k, *place, counts, path.parent, study, cell, record)
+    run = RunCounts(method, source, k, *place, counts, record.get("task", MULTI))
+    return StoredRun(**vars(run), folder=path.parent, study=study, cell=cell, record=record)
 
 
 def check_comparable(a: Sequence[StoredRun], b: Sequence[StoredRun]) -> None:
@@ -106,6 +109,11 @@ def check_comparable(a: Sequence[StoredRun], b: Sequence[StoredRun]) -> None:
         raise InputError(
             f"The first folder has the classes {first}, the second {second}, so no metric means "
             "the same in both. Compare runs with the same 'corpus.classes'."
+        )
+    if a[0].task != b[0].task:
+        raise InputError(
+            f"The task of the first folder is {a[0].task}, that of the second {b[0].task}, so no "
+            "metric means the same in both. Compare runs with the same 'corpus.task'."
         )
     if not set().union(*(r.speakers for r in a)) & set().union(*(r.speakers for r in b)):
         raise InputError(

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from fairser.config import llm
+from fairser.config import grid, llm
 from fairser.config.extensions import extension, extensions, use
 from fairser.config.schema import PRECOMPUTED, Config, faults, fill
 from fairser.core.errors import InputError, not_there
@@ -13,6 +13,7 @@ from fairser.core.errors import InputError, not_there
 # Corpora that the workflow fetches or makes, each in a folder of its own below this one.
 MADE = "resources"
 MADE_FOLDS = range(1, 6)
+MANIFEST_FOLDS = 5  # that are made for a manifest without folds, unless `corpus.folds` is set
 
 # Files that each section names where its kind is precomputed.
 OWN_FILES = {
@@ -39,6 +40,9 @@ def resolve(config: Config) -> Config:
     lines = faults(resolved)
     if not lines:
         _fill_paths(resolved["corpus"])
+        statistics = resolved["statistics"]
+        kind = extension("CORPUS", resolved["corpus"]["kind"])
+        statistics["over"] = statistics["over"] or kind["over"]
         llm.fill_paths(resolved)
         lines = _contradictions(resolved)
     _refuse(lines)
@@ -72,11 +76,12 @@ def label_files(corpus: Config) -> list[str]:
     folder = Path(corpus["labels"])
     if made_folder(corpus):
         return [str(folder / f"labels_consensus_{fold}.csv") for fold in MADE_FOLDS]
-    return sorted(str(path) for path in folder.glob("labels_consensus_*.csv"))
+    files = folder.glob("labels_consensus_*.csv")
+    return sorted(str(path) for path in files if path.stem.rpartition("_")[2].isdecimal())
 
 
 def check_inputs(config: Config) -> None:
-    """Refuse files, folders and folds that the configuration names but that are not there.
+    """Refuse files and folders that the configuration names but that are not there.
 
     What the workflow makes itself need not be there yet.
     """
@@ -93,8 +98,6 @@ def check_inputs(config: Config) -> None:
         for key, path in paths.items()
         if path is not None and not path.startswith(made) and not Path(path).exists()
     ]
-    if not lines and list_key(corpus) == "labels":
-        lines = _missing_folds(config["grid"]["folds"], label_files(corpus))
     _refuse(lines)
 
 
@@ -111,8 +114,8 @@ def check_audio(corpus: Config) -> None:
         )
 
 
-def check_results(folder: str | Path) -> None:
-    """Refuse a results folder that can't be made or written to; nothing is created.
+def check_folder(key: str, folder: str | Path) -> None:
+    """Refuse a folder that can't be made or written to; nothing is created.
 
     Raises:
         InputError: names the folder or the part of its path that is in the way.
@@ -121,7 +124,7 @@ def check_results(folder: str | Path) -> None:
     existing = next(p for p in (path, *path.absolute().parents) if p.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(
-            f"'results' is '{folder}', but '{existing}' is a file or can't be written to. Name "
+            f"'{key}' is '{folder}', but '{existing}' is a file or can't be written to. Name "
             "another folder or have its permissions changed."
         )
 
@@ -147,17 +150,6 @@ def make_results(folder: str | Path) -> None:
 def _refuse(lines: list[str]) -> None:
     if lines:
         raise InputError("The configuration has faults:\n" + "\n".join(f"  {x}" for x in lines))
-
-
-def _missing_folds(wanted: list[int], files: list[str]) -> list[str]:
-    known = sorted(int(Path(file).stem.rpartition("_")[2]) for file in files)
-    if not known:
-        return ["'corpus.labels' names a folder without labels_consensus_1.csv."]
-    return [
-        f"'grid.folds' names fold {fold}; the labels have the folds {', '.join(map(str, known))}."
-        for fold in wanted
-        if fold not in known
-    ]
 
 
 def _fill_paths(corpus: Config) -> None:
@@ -194,7 +186,20 @@ def _contradictions(config: Config) -> list[str]:
     ]
     if config["encoder"]["finetune"]:
         lines += _finetuning(config)
-    return lines + llm.faults(config)
+    return lines + _lost_clusters(config) + grid.faults(config) + llm.faults(config)
+
+
+def _lost_clusters(config: Config) -> list[str]:
+    """Numbers of clusters that a table asks for and the grid lacks."""
+    tables, known = config["tables"], config["grid"]["k"]
+    given = {"table1_k": [tables["table1_k"]], "table2_k": tables["table2_k"] or []}
+    return [
+        f"'tables.{key}' names {k}, but 'grid.k' has {', '.join(map(str, known))}; name one of "
+        "these, or set it to null to show all."
+        for key, ks in given.items()
+        for k in ks
+        if k is not None and k not in known
+    ]
 
 
 def _finetuning(config: Config) -> list[str]:

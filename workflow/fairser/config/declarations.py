@@ -34,21 +34,31 @@ class Kind:
 # What every declaration may hold; `settings` are properties of a JSON schema.
 COMMON: dict[str, Any] = {"title": "", "description": "", "order": 1000, "extends": None}
 COMMON |= {"settings": {}}
-# `colour` and `fill` (the half of its points that is filled) are how a method is drawn.
-METHOD = {"groups": "none", "finetune": False, "summary": False, "colour": None, "fill": "full"}
+# `sampler` is the default of the setting SAMPLER. `colour` and `fill` (the half of its points that
+# is filled) are how a method is drawn.
+METHOD = {"groups": "none", "sampler": "shuffle", "finetune": False, "summary": False}
+METHOD |= {"colour": None, "fill": "full"}
 SOURCE = {"k": 1, "needs": None, "probabilities": False, "marker": None}
 ENCODER = {"sections": ["encoder"], "files": None, "standardise": True, "finetune": False}
+METRIC = {"kind": "performance", "better": "higher", "task": "any"}
 KINDS = {
     "METHOD": Kind("method", "methods", METHOD),
     "SOURCE": Kind("group source", "groups", SOURCE),
     "ENCODER": Kind("encoder", "encoders", ENCODER),
-    "CORPUS": Kind("corpus", "corpora", {"lists": "manifest", "made": False}),
-    "METRICS": Kind("metric", "evaluation", {"kind": "performance", "better": "higher"}),
+    "CORPUS": Kind("corpus", "corpora", {"lists": "manifest", "made": False, "over": None}),
+    "METRICS": Kind("metric", "evaluation", METRIC),
+}
+# A setting of every method with groups, whose default its declaration says.
+SAMPLERS = ("shuffle", "balanced")
+SAMPLER = {
+    "enum": list(SAMPLERS),
+    "description": "Batches of shuffled clips, or drawn so that all groups are equally likely.",
 }
 K_WORDS = ("grid", "attributes")  # in place of a number of groups
 # What the values of these keys may be; of lists each entry.
 ALLOWED: dict[str, tuple[Any, ...]] = {
     "groups": ("none", "any", "probabilities"),
+    "sampler": SAMPLERS,
     "fill": ("full", "left", "right", "top", "bottom"),
     "needs": (None, "embedding", "pseudo"),
     "files": (None, "transformers", "ecapa"),
@@ -56,6 +66,8 @@ ALLOWED: dict[str, tuple[Any, ...]] = {
     "lists": ("manifest", "labels"),
     "kind": ("performance", "gap"),
     "better": ("higher", "lower"),
+    "over": (None, "folds", "pooled"),
+    "task": ("any", "multi_label", "single_label"),
 }
 
 
@@ -127,10 +139,17 @@ def _checked(file: Path, constant: str, name: str, given: Any) -> dict[str, Any]
                 f"{file}: the '{key}' of {constant} is {value!r}; allowed: "
                 f"{', '.join(map(str, allowed))}."
             )
+    if constant == "METHOD" and "sampler" in given.get("settings", {}):
+        raise InputError(
+            f"{file}: the setting 'sampler' is one of all methods with groups; its default is the "
+            "key 'sampler' of METHOD."
+        )
     for key, part in given.get("settings", {}).items():
         lacking = {"description", "default"} - set(part if isinstance(part, dict) else ())
         if lacking:
             raise InputError(f"{file}: the setting '{key}' lacks {' and '.join(sorted(lacking))}.")
+    if given.get("sampler") == "balanced" and given.get("groups", "none") == "none":
+        raise InputError(f"{file}: the 'sampler' balanced needs 'groups', but they are none.")
     if given.get("k") == "attributes" and "attributes" not in given.get("settings", {}):
         raise InputError(f"{file}: with 'k': 'attributes' it needs a setting 'attributes'.")
     return deepcopy(known) | {"title": name} | given

@@ -29,7 +29,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fairser.config.declarations import KINDS, read_declarations
+from fairser.config.declarations import KINDS, SAMPLER, read_declarations
 from fairser.core.errors import InputError, nearest
 
 PACKAGE = Path(__file__).parents[1]
@@ -182,13 +182,15 @@ def _all(folders: str) -> dict[str, dict[str, Extension]]:
 
 
 def _extended(one: Extension, known: dict[str, Extension]) -> Extension:
-    """With the settings of the extension that it extends, before its own."""
-    base = one["extends"]
-    if base is None:
-        return one
-    if base not in known or known[base]["extends"]:
-        raise InputError(
-            f"{one.file}: it extends '{base}', which is not a {KINDS[one.constant].title}."
-        )
-    settings = {**known[base]["settings"], **one["settings"]}
+    """With the settings of the extension that it extends, before its own, and with those of all
+    methods with groups."""
+    base, settings = one["extends"], one["settings"]
+    if base is not None:
+        if base not in known or known[base]["extends"]:
+            raise InputError(
+                f"{one.file}: it extends '{base}', which is not a {KINDS[one.constant].title}."
+            )
+        settings = known[base]["settings"] | settings
+    if one.constant == "METHOD" and one["groups"] != "none":
+        settings = settings | {"sampler": SAMPLER | {"default": one["sampler"]}}
     return Extension(one.constant, one.name, one.file, one.values | {"settings": settings})

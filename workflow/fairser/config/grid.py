@@ -5,7 +5,6 @@ from math import prod
 
 from fairser.config.extensions import extension, extensions
 from fairser.config.schema import Config
-from fairser.core.errors import InputError
 
 # Values of the usual attributes; of others k says nothing, their number is in the group files.
 VALUES = {"gender": 2, "race": 3, "age": 3, "ethnicity": 2}
@@ -37,26 +36,27 @@ class Cell:
 
 
 def configurations(config: Config) -> list[Configuration]:
-    """The combinations of method, source and k that exist, in the order of the configuration.
-
-    Raises:
-        InputError: no method of the grid can use any of its sources.
-    """
+    """The combinations of method, source and k that exist, in the order of the configuration."""
     grid = config["grid"]
-    found = [
+    return [
         Configuration(method, source, k)
         for method in grid["methods"]
         for source in grid["sources"]
         if uses(method, source)
         for k in group_numbers(config, source)
     ]
-    if not found:
-        pairs = "; ".join(f"{m} uses {', '.join(usable(m))}" for m in grid["methods"])
-        raise InputError(
-            f"The grid is empty: none of 'grid.methods' can use any of 'grid.sources' "
-            f"({', '.join(grid['sources'])}). {pairs}."
-        )
-    return found
+
+
+def faults(config: Config) -> list[str]:
+    """Methods that can use none of the sources: the grid would lack them without a word."""
+    sources = config["grid"]["sources"]
+    return [
+        f"'grid.methods' names {method}, which can use none of 'grid.sources' "
+        f"({', '.join(sources)}). Add {' or '.join(usable(method))} to 'grid.sources', or leave "
+        "the method out."
+        for method in config["grid"]["methods"]
+        if not set(sources) & set(usable(method))
+    ]
 
 
 def uses(method: str, source: str) -> bool:

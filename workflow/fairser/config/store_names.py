@@ -1,19 +1,26 @@
 """What a feature store is made from, and the folder name that follows from it.
 
 The jobs that make a store get exactly these settings, and each of them changes the folder's name.
+All results folders share the folder of the stores (``features``), so names also tell corpora apart.
 """
 
-import hashlib
-import json
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+from fairser.config.configuration import reader_settings
 from fairser.config.extensions import Extension, extension
 from fairser.config.schema import PRECOMPUTED, Config
 from fairser.core.errors import InputError, nearest
+from fairser.core.provenance import fingerprint
 
 POOLING = "mean over frames"
-CORPUS = ("kind", "labels", "manifest", "audio")
+# What a reader gets that changes no clip and no audio file: two results folders may differ in it.
+FREE = ("attributes", "classes", "demographics", "folds", "speaker", "stratify", "task")
+# Folds as for any results folder, where the reader makes some: three are the fewest.
+FIXED = {"folds": 3, "stratify": None}
+CORPUS_PATHS = ("labels", "manifest", "audio")
 SECTIONS = ("encoder", "embedding", "pseudo")
 
 
@@ -39,14 +46,29 @@ def store_settings(config: Config, section: str) -> dict[str, Any]:
 
 
 def store_name(config: Config, section: str) -> str:
-    """Folder of a store: its kind, and a hash of settings and corpus (``fbank-1a2b3c4d``)."""
+    """Folder of a store: its kind, and a hash of settings and corpus (``fbank-1a2b3c4d5e6f``)."""
     settings = store_settings(config, section)
-    return f"{settings['kind']}-{_hash(settings, config)}"
+    for name, path in settings.items():
+        # The name of a model on the hub is no folder.
+        if name in ("features", "clips") or (name == "model" and Path(path).is_dir()):
+            settings[name] = _seen(config, path)
+    return f"{settings['kind']}-{_hash(config, settings)}"
 
 
 def waveform_statistics_name(config: Config) -> str:
     """Name of the file with the statistics that standardise the encoder's waveforms."""
-    return f"waveforms-{_hash({'seconds': config['encoder']['seconds']}, config)}"
+    return f"waveforms-{_hash(config, {'seconds': config['encoder']['seconds']})}"
+
+
+def clip_list_name(config: Config) -> str:
+    """Name of the file that lists the clips of the corpus and their audio files."""
+    return f"clips-{_hash(config)}"
+
+
+def corpus_settings(config: Config) -> dict[str, Any]:
+    """What a reader gets to list the clips, without what changes none (:data:`FREE`)."""
+    given = reader_settings(config).items()
+    return {name: value for name, value in given if name not in FREE} | FIXED
 
 
 def section_of(config: Config, name: str) -> str:
@@ -89,7 +111,20 @@ def _declared(kind: str) -> Extension:
     return extension("ENCODER", kind)
 
 
-def _hash(settings: dict[str, Any], config: Config) -> str:
-    corpus = {f"corpus.{name}": config["corpus"][name] for name in CORPUS}
-    text = json.dumps(settings | corpus, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+def _hash(config: Config, settings: dict[str, Any] | None = None) -> str:
+    """Of a corpus and the settings of what is made from its audio."""
+    corpus = corpus_settings(config)
+    corpus |= {name: _seen(config, corpus[name]) for name in CORPUS_PATHS}
+    files = extension("CORPUS", corpus["kind"]).files(corpus["settings"])
+    own = {name: _seen(config, path) for name, path in files.items()}
+    return fingerprint(settings, {**corpus, "settings": corpus["settings"] | own})
+
+
+def _seen(config: Config, path: str | None) -> str | None:
+    """A path that means one file to all who share the folder of the stores.
+
+    A relative one is given as seen from that folder, so that a project may move as a whole.
+    """
+    if path is None or Path(path).is_absolute():
+        return path
+    return os.path.relpath(path, config["features"])

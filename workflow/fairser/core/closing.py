@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairser.core.text import SIGNIFICANT, estimate
+from fairser.core.text import SIGNIFICANT, chance, estimate
 from fairser.core.words import counted, shortened
 
 SYNTHETIC = "The demo's speech is synthetic: its numbers say nothing about people."
 SHOWN = 5  # causes of a failure
 LINES = 12  # of a cause
 ENTRY = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ ", re.MULTILINE)  # starts an entry of a job's log
-NUMBERS = [name + end for name in ("tpr_gap", "f1") for end in ("", "_low", "_high", "_p")]
+ENDS = ("", "_low", "_high", "_p", "_chance", "_chance_high")
+NUMBERS = [name + end for name in ("tpr_gap", "f1") for end in ENDS]
 NO_ERROR = (
     "Its log holds no error. It may have run out of memory or time, or been cancelled; on a "
     "cluster, see `sacct`."
@@ -71,10 +72,14 @@ def headline(rows: Sequence[dict[str, str]], attribute: str) -> list[str]:
     others = f" and the smallest of {counted(len(tested), 'other row')}" if best else ""
     lines = [f"Gap between groups of {attribute}, ERM's{others}:"]
     for row in erm[:1] + best:
-        numbers = {key: float(row[key]) if row[key] else None for key in NUMBERS}
-        shown = ", ".join(f"{name} {estimate(numbers, name)}" for name in ("tpr_gap", "f1"))
-        source = f" with {row['source']} groups" if row["source"] != "none" else ""
-        lines.append(f"  {row['method']}{source}: {shown}")
+        numbers = {key: float(row[key]) if row.get(key) else None for key in NUMBERS}
+        gap, f1 = (f"{name} {estimate(numbers, name)}" for name in ("tpr_gap", "f1"))
+        level = chance(numbers, "tpr_gap")
+        gap += f" (by chance {level})" if level else ""
+        k = f" {row['k']}" if row["k"] else ""
+        source = f" with {row['source']}{k} groups" if row["source"] != "none" else ""
+        lines.append(f"  {row['method']}{source}: {gap}, {f1}")
+    lines += [f"  {note}" for note in {row["note"]: None for row in rows if row["note"]}]
     if best:
         lines.append(f"  * differs from ERM's (Holm-corrected p < {SIGNIFICANT})")
     return lines

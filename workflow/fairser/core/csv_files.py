@@ -17,7 +17,7 @@ def read_csv(path: str | Path, separators: str = ",") -> pl.DataFrame:
     several ``separators`` the first is the default; others count if the header has one.
     """
     if not Path(path).is_file():
-        raise InputError(f"{path}: no such file. Fix its path in the configuration.")
+        raise InputError(f"{path}: no such file; correct its path.")
     content = Path(path).read_bytes()
     try:
         header = content.decode("utf-8").partition("\n")[0]

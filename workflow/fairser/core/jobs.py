@@ -1,8 +1,11 @@
 """The frame of every job: a log, progress, readable errors."""
 
 import logging
+import math
 import os
+import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -14,8 +17,13 @@ from fairser.core.errors import InputError
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 INTERRUPTED = 130  # exit status of a process that Ctrl-C ended
 LOG_EVERY = 30  # seconds between two lines of progress in a log
+AGAIN = 5  # seconds after which a second Ctrl-C counts
 
 logger = logging.getLogger("fairser")
+
+# Ctrl-C while a script of Snakemake still imports leaves nothing to tidy up.
+if hasattr(sys.modules["__main__"], "snakemake"):
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
 
 
 def prepare_processes() -> None:
@@ -33,25 +41,50 @@ def prepare_processes() -> None:
 
 @contextmanager
 def job(log: str | Path) -> Iterator[None]:
-    """Write log lines and warnings to ``log``; end the process with 1 on an error.
+    """Write log lines and warnings to ``log``; end the process with 1 on an error, 130 on Ctrl-C.
 
     The log and stderr get the message of an :class:`InputError`, or the traceback of a bug.
     """
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        filename=log, filemode="w", level=logging.INFO, format="%(asctime)s %(message)s", force=True
-    )
-    logging.captureWarnings(True)
     try:
+        interrupt_once()
+        Path(log).parent.mkdir(parents=True, exist_ok=True)
+        logging.basicConfig(
+            filename=log,
+            filemode="w",
+            level=logging.INFO,
+            format="%(asctime)s %(message)s",
+            force=True,
+        )
+        logging.captureWarnings(True)
         yield
     except Exception as error:
         known = isinstance(error, InputError)
         message = f"Error: {error}" if known else traceback.format_exc()
         logger.error("%s", message)
         sys.exit(f"\n{message}\n(log: {log})\n")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        if interrupt.args:  # a signal, and Python's own end would not ignore the next one
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         logger.error("Error: interrupted.")
         sys.exit(INTERRUPTED)
+
+
+def interrupt_once() -> None:
+    """Let Ctrl-C raise one KeyboardInterrupt, though terminal and Snakemake both send the signal.
+
+    A second one within seconds would meet the first on its way and end in a traceback.
+    """
+    last = -math.inf
+
+    def handle(number: int, _: object) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last > AGAIN:
+            last = now
+            raise KeyboardInterrupt(number)
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, handle)
 
 
 class Progress:

@@ -4,6 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 SIGNIFICANT = 0.05  # level of every corrected p-value
+WITHIN_CHANCE = "°"  # of a gap that shuffled groups give as well
+# A group of a test set needs as many speakers for an interval or a p-value. A bootstrap over fewer
+# draws too few different samples, and one speaker decides the result.
+FEWEST = 5
 
 
 def is_significant(p: float | None) -> bool:
@@ -35,20 +39,35 @@ def estimate(row: dict[str, Any], name: str, digits: int = 3) -> str:
     """A number of a table's row with its mark, its spread over folds and its interval.
 
     Args:
-        row: holds ``name`` and, where they are known, ``name_p``, ``name_std``, ``name_low`` and
-            ``name_high``.
+        row: holds ``name`` and, where they are known, ``name_p``, ``name_std``, ``name_low``,
+            ``name_high`` and ``name_chance_high``.
         name: of the number; empty text where its value is missing.
         digits: decimals.
     """
     if row[name] is None:
         return ""
     std = row.get(f"{name}_std")
+    chance = WITHIN_CHANCE if is_within_chance(row, name) else ""
     parts = [
-        number(row[name], digits) + mark(row.get(f"{name}_p")),
+        number(row[name], digits) + mark(row.get(f"{name}_p")) + chance,
         f"({number(std, digits)})" if std is not None else "",
         interval(row.get(f"{name}_low"), row.get(f"{name}_high"), digits),
     ]
     return " ".join(filter(None, parts))
+
+
+def chance(row: dict[str, Any], name: str, digits: int = 3) -> str:
+    """The chance level of a gap, such as ``0.054 to 0.081``; empty where there is none."""
+    level, high = row.get(f"{name}_chance"), row.get(f"{name}_chance_high")
+    if level is None or high is None:
+        return ""
+    return f"{number(level, digits)} to {number(high, digits)}"
+
+
+def is_within_chance(row: dict[str, Any], name: str) -> bool:
+    """Whether a gap is no larger than 95 % of those that chance gives."""
+    value, high = row[name], row.get(f"{name}_chance_high")
+    return value is not None and high is not None and value <= high
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> str:

@@ -5,14 +5,18 @@ One row for each clip and fold, in parquet, with the columns in this order:
 ========================  =======================================================================
 ``clip``                  name of the clip, unique within a fold
 ``file``                  audio file, relative to the corpus' audio folder
-``speaker``               text; the unit of splits and of the bootstrap
+``speaker``               text; a person: the unit of splits and of the bootstrap
 ``fold``                  1, 2, ...
 ``split``                 ``train``, ``development`` or ``test`` in this fold
 one column per class      label value of the class, float64; the values of a row sum to 1
 ``majority``              the class whose value is above 0.5, or null
 one per attribute         demographic group of the clip as text (``gender``, ``race``, ...), or null
 ``age_years``             age as a number, where the corpus has it
+``test_set``              test set of a test clip (``test1``), where the corpus names any; or null
 ========================  =======================================================================
+
+The file's metadata hold the task: ``single_label`` where each clip has one class, so that the most
+probable class is predicted, or ``multi_label``, where every class above 1 / C is.
 
 A reader ends with :func:`build`. The helpers for readers, here and in
 :mod:`fairser.corpora.demographics`, raise the first fault of a file; with one :class:`Faults`
@@ -20,7 +24,7 @@ passed to all of them, ``build`` raises all faults together.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -28,25 +32,28 @@ import polars as pl
 from fairser.core.csv_files import require_columns
 from fairser.core.errors import InputError
 from fairser.core.files import complete
+from fairser.core.words import counted, joined, shortened
+from fairser.corpora import checks
 from fairser.corpora.faults import AT_ONCE, Faults
-from fairser.corpora.names import clip_name
+from fairser.corpora.names import MULTI, SINGLE, clip_name
 
-SPLITS = ("train", "development", "test")
+SPLITS = checks.SPLITS
 KEYS = ("clip", "file", "speaker", "fold", "split")
 AGE_YEARS = "age_years"
+TEST_SET = checks.TEST_SET
+OPTIONAL = (AGE_YEARS, TEST_SET)  # columns after the attributes
 MAJORITY_THRESHOLD = 0.5
-# Label values are shares printed with six digits: a correct row sums to 1 within 1e-5; a row of
-# percentages or counts, or one that lacks a rater, does not.
-SUM_TOLERANCE = 0.005
+SHOWN = 3  # clips that a message names
 
 
 @dataclass(frozen=True)
 class ClipTable:
-    """A clip table (``frame``) with the names of its class and demographic columns."""
+    """A clip table (``frame``), the names of its class and demographic columns, and its task."""
 
     frame: pl.DataFrame
     classes: tuple[str, ...]
     attributes: tuple[str, ...]
+    task: str = MULTI
 
     @property
     def folds(self) -> list[int]:
@@ -64,7 +71,8 @@ class ClipTable:
 
     def clips(self) -> pl.DataFrame:
         """One row per clip (clip, file, speaker, class values, majority, attributes), by name."""
-        return self.frame.unique("clip", keep="first").drop("fold", "split").sort("clip")
+        of_fold = ["fold", "split", *({TEST_SET} & set(self.frame.columns))]
+        return self.frame.unique("clip", keep="first").drop(of_fold).sort("clip")
 
     def without(self, clips: Collection[str]) -> "ClipTable":
         """The table without some clips."""
@@ -72,11 +80,28 @@ class ClipTable:
 
     def replace(self, frame: pl.DataFrame) -> "ClipTable":
         """A table of other rows with the same roles."""
-        return ClipTable(frame, self.classes, self.attributes)
+        return replace(self, frame=frame)
+
+    def with_task(self, task: str | None, origin: str | Path) -> "ClipTable":
+        """The table with a task (``corpus.task``); None keeps the one that the labels have.
+
+        Raises:
+            InputError: the task is ``single_label``, but a clip has several classes.
+        """
+        if task == SINGLE:
+            values = self.clips().with_columns(pl.max_horizontal(self.classes).alias("largest"))
+            same = pl.sum_horizontal(pl.col(self.classes) == pl.col("largest"))
+            if tied := values.filter(same > 1)["clip"].to_list():
+                raise InputError(
+                    f"{origin}: 'corpus.task' is {SINGLE}, but {counted(len(tied), 'clip')} "
+                    f"({joined(shortened(tied, SHOWN))}) have several classes with the largest "
+                    f"label value. Remove these clips, or set 'corpus.task' to {MULTI}."
+                )
+        return replace(self, task=task or self.task)
 
     def write(self, path: str | Path) -> None:
         with complete(path) as temporary:
-            self.frame.write_parquet(temporary)
+            self.frame.write_parquet(temporary, metadata={"task": self.task})
 
     @classmethod
     def read(cls, path: str | Path) -> "ClipTable":
@@ -84,8 +109,9 @@ class ClipTable:
         frame = pl.read_parquet(path)
         columns = frame.columns
         end = columns.index("majority")
-        attributes = [name for name in columns[end + 1 :] if name != AGE_YEARS]
-        return cls(frame, tuple(columns[len(KEYS) : end]), tuple(attributes))
+        attributes = [name for name in columns[end + 1 :] if name not in OPTIONAL]
+        task = pl.read_parquet_metadata(path)["task"]
+        return cls(frame, tuple(columns[len(KEYS) : end]), tuple(attributes), task)
 
 
 def build(
@@ -99,14 +125,15 @@ def build(
 
     Args:
         frame: columns of :data:`KEYS`, the classes, the attributes, perhaps ``age_years``, and
-            perhaps ``row``, the place of each row for messages (``file, row n``).
+            perhaps ``row``, the place of each row for messages (``file, row n``). ``split`` may
+            name a test set, such as ``Test1``.
         classes: two at least.
         attributes: the demographic columns.
         origin: the file or folder that messages name.
         faults: those that the reader found before; all are raised together.
     """
     found = faults or Faults()
-    clash = set(classes) & {*KEYS, *attributes, "majority", AGE_YEARS}
+    clash = set(classes) & {*KEYS, *attributes, "majority", *OPTIONAL}
     if clash:
         found.add(f"{origin}: a class cannot have the name of another column: {clash}.")
         found.raise_all()
@@ -114,16 +141,17 @@ def build(
         frame = frame.with_columns((pl.lit(f"{origin}, clip ") + pl.col("clip")).alias("row"))
     if len(classes) < 2:
         found.add(f"{origin}: only the class columns {classes} were found, two are needed.")
-    _check_labels(frame, classes, found)
-    _check_splits(frame, classes, found)
+    frame = checks.name_test_sets(frame)
+    checks.check_rows(frame, classes, attributes, found)
     found.raise_all()
     majority = pl.coalesce(
         pl.when(pl.col(name) > MAJORITY_THRESHOLD).then(pl.lit(name)) for name in classes
     )
     columns = [*KEYS, *classes, "majority", *attributes]
-    columns += [AGE_YEARS] if AGE_YEARS in frame.columns else []
+    columns += [name for name in OPTIONAL if name in frame.columns]
     table = frame.with_columns(majority.alias("majority")).select(columns).sort("fold", "clip")
-    return ClipTable(table, tuple(classes), tuple(attributes))
+    one_class = table.select((pl.max_horizontal(classes) == 1).all()).item()
+    return ClipTable(table, tuple(classes), tuple(attributes), SINGLE if one_class else MULTI)
 
 
 def fold_numbers(frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:
@@ -143,9 +171,11 @@ def rotate(frame: pl.DataFrame, origin: str | Path, faults: Faults = AT_ONCE) ->
 
     Each fold tests on its own clips, develops on those of the next fold and trains on the rest.
     """
-    frame = fold_numbers(frame, faults)
+    before, frame = frame.height, fold_numbers(frame, faults)
     parts = frame["fold"].unique().sort().to_list()
     if len(parts) < 3:
+        if frame.height < before:  # the folds that lack may be among the faulty ones
+            faults.raise_all()
         raise InputError(
             f"{origin}: {len(parts)} fold(s); three are needed for train, development and test. "
             "Add a 'split' column, or leave 'fold' out to have folds made."
@@ -183,75 +213,19 @@ def numeric(frame: pl.DataFrame, columns: list[str], faults: Faults = AT_ONCE) -
     return frame.with_columns(pl.col(columns).cast(pl.Float64, strict=False))
 
 
-def require_text(frame: pl.DataFrame, column: str, faults: Faults = AT_ONCE) -> pl.DataFrame:
-    """The rows that have a value in a text column."""
+def require_text(
+    frame: pl.DataFrame, column: str, faults: Faults = AT_ONCE, more: str = ""
+) -> pl.DataFrame:
+    """The rows that have a value in a text column; ``more`` is added to the message of others."""
     return faults.without(
         frame,
         pl.col(column).str.strip_chars() == "",
-        "column '{column}' is empty; give every row a value.",
+        "column '{column}' is empty; give every row a value{more}.",
         column=column,
+        more=more,
     )
 
 
 def clip_names(column: str) -> pl.Expr:
     """Column ``clip``: :func:`clip_name` of a column of file names."""
     return pl.col(column).map_elements(clip_name, return_dtype=pl.String).alias("clip")
-
-
-def _check_labels(frame: pl.DataFrame, classes: list[str], faults: Faults) -> None:
-    total = pl.sum_horizontal(classes)
-    wrong = ((total - 1).abs() > SUM_TOLERANCE) | (pl.min_horizontal(classes) < 0)
-    values = pl.struct(classes).map_elements(
-        lambda row: ", ".join(f"{name} {value:g}" for name, value in row.items()),
-        return_dtype=pl.String,
-    )
-    faults.note(
-        frame.filter(wrong).with_columns(total.alias("total"), values.alias("values")),
-        "the label values of clip '{clip}' ({values}) sum to {total:.4g}; they must not be "
-        "negative and must sum to 1. Divide vote counts by the number of votes, percentages by "
-        "100; if 'corpus.classes' leaves classes out, divide the rest by their sum.",
-    )
-
-
-def _check_splits(frame: pl.DataFrame, classes: list[str], faults: Faults) -> None:
-    frame = faults.without(
-        frame,
-        ~pl.col("split").is_in(SPLITS),
-        "split '{split}' of clip '{clip}' is unknown; allowed: {splits}.",
-        "split",
-        splits=", ".join(SPLITS),
-    )
-    faults.note(
-        frame.filter(pl.struct("clip", "fold").is_duplicated()),
-        "clip '{clip}' is twice in fold {fold}; keep one of the rows.",
-        "clip",
-    )
-    frame = frame.unique(["clip", "fold"], keep="first", maintain_order=True)
-    differing = frame.group_by("clip", maintain_order=True).agg(
-        pl.struct("speaker", *classes).n_unique().alias("kinds"), pl.col("row").last()
-    )
-    faults.note(
-        differing.filter(pl.col("kinds") > 1),
-        "clip '{clip}' has another speaker or other label values than in another fold; a clip has "
-        "the same in all folds.",
-        "clip",
-    )
-    splits = frame.group_by("fold", "speaker").agg(
-        pl.col("split").unique().sort(), pl.col("row").first()
-    )
-    splits = splits.filter(pl.col("split").list.len() > 1).sort("fold", "speaker")
-    faults.note(
-        splits.with_columns(pl.col("split").list.join(" and ")),
-        "speaker '{speaker}' is in the splits {split} of fold {fold}; a speaker may be in one "
-        "split of a fold only. Move all clips of the speaker to one split.",
-        "speaker",
-    )
-    if faults.messages:
-        return  # the rows that were left out may be those of a whole split
-    for (fold,), part in frame.group_by("fold", maintain_order=True):
-        missing = set(SPLITS) - set(part["split"])
-        if missing:
-            faults.add(
-                f"{part['row'][0]}: fold {fold} has no clip in {', '.join(sorted(missing))}; "
-                "every fold needs all three splits."
-            )

@@ -5,6 +5,7 @@ empty and unknown values are null. Ages become the groups of the Interspeech 202
 5.3: young 20-35, middle 36-49, elderly 50 and older.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -14,11 +15,10 @@ from fairser.core.errors import InputError
 from fairser.core.words import joined
 from fairser.corpora.clips import AGE_YEARS
 from fairser.corpora.faults import AT_ONCE, Faults
+from fairser.corpora.people import UNKNOWN_SPEAKER, is_known, is_nobody
 
 KNOWN = ("gender", "race", "age", "ethnicity")
 RESERVED = ("clip", "file", "fold", "split", "emotion", "majority", AGE_YEARS)
-UNKNOWN = ("", "unknown", "na", "n/a", "nan", "none", "null", "?", "-")
-UNKNOWN_SPEAKER = "unknown "  # start of the names that stand for speakers nobody knows
 SPEAKER_COLUMNS = ("speaker", "SpkrID", "ActorID")
 COLUMN_ALIASES = {"sex": "gender"}
 MEN, WOMEN = ("m", "man", "men"), ("f", "woman", "women")
@@ -31,16 +31,29 @@ PAPER_ORDER = {
 }
 
 
-def is_known(column: pl.Expr) -> pl.Expr:
-    """Whether a text column has a value: neither empty nor a word for unknown."""
-    return ~column.str.strip_chars().str.to_lowercase().is_in(UNKNOWN).fill_null(True)
+def name_speakers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """The rows with ``speaker``, the person whom some text columns tell, and ``file`` as before.
+
+    The values are joined by ``_``, such as ``Ses01_female``. Where one of them is unknown, or there
+    are no columns, the clip may be anyone's and gets a speaker of its own.
+    """
+    alone = pl.lit(UNKNOWN_SPEAKER) + pl.col("file")
+    if not columns:
+        return frame.with_columns(alone.alias("speaker"))
+    # Spellings of an attribute's value are one value; those of names are different people.
+    values = [
+        _plain(column, name) if (name := attribute_name(column)) in KNOWN else pl.col(column)
+        for column in columns
+    ]
+    known = pl.all_horizontal([is_known(pl.col(column)) for column in columns])
+    person = pl.concat_str(values, separator="_") if columns[1:] else values[0]
+    return frame.with_columns(pl.when(known).then(person).otherwise(alone).alias("speaker"))
 
 
 def tidy(frame: pl.DataFrame, attributes: list[str], faults: Faults = AT_ONCE) -> pl.DataFrame:
     """Attribute columns (text) in the form of the clip table; ``age`` adds ``age_years``."""
     for name in attributes:
-        words = pl.col(name).str.strip_chars().str.to_lowercase().str.replace_all(r"[\s-]+", "_")
-        value = words.replace(VALUE_ALIASES.get(name, {}))
+        value = _plain(name, name)
         frame = frame.with_columns(pl.when(is_known(pl.col(name))).then(value).alias(name))
     return _group_ages(frame, faults) if "age" in attributes else frame
 
@@ -82,8 +95,7 @@ def join_speakers(
     demographics, and a value that contradicts that of the clips.
     """
     speakers, added = read_speakers(path, faults)
-    lost = clips.filter(~pl.col("speaker").str.starts_with(UNKNOWN_SPEAKER))
-    lost = lost.join(speakers, on="speaker", how="anti")
+    lost = clips.filter(~is_nobody()).join(speakers, on="speaker", how="anti")
     faults.note(
         lost.unique("speaker", keep="first", maintain_order=True),
         "speaker '{speaker}' has no row in {path}. Add one; leave unknown values empty.",
@@ -105,7 +117,8 @@ def join_speakers(
             name=name,
             path=path,
         )
-        both = both.with_columns(pl.coalesce(name, other)).drop(other)
+        # The file's value first, so that one that contradicts it is one fault.
+        both = both.with_columns(pl.coalesce(other, name).alias(name)).drop(other)
     return both, [*attributes, *(name for name in added if name not in attributes)]
 
 
@@ -119,6 +132,12 @@ def attribute_name(column: str) -> str:
     """The attribute that a column of any corpus is about, such as gender for ``Sex``."""
     name = column.strip().lower().replace(" ", "_")
     return COLUMN_ALIASES.get(name, name)
+
+
+def _plain(column: str, attribute: str) -> pl.Expr:
+    """Values of an attribute's column in the form of the clip table."""
+    words = pl.col(column).str.strip_chars().str.to_lowercase().str.replace_all(r"[\s-]+", "_")
+    return words.replace(VALUE_ALIASES.get(attribute, {}))
 
 
 def _group_ages(frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:

@@ -73,11 +73,11 @@ class Faults:
 
     @contextmanager
     def gather(self) -> Iterator[None]:
-        """Add the faults of an InputError that ends the block, and continue after it."""
+        """Add the faults of an InputError that ends the block, if new, and continue after it."""
         try:
             yield
         except InputError as error:
-            self.add(*error.faults)
+            self.add(*(fault for fault in error.faults if fault not in self.messages))
 
     def raise_all(self) -> None:
         """Raise an InputError with all messages, if there are any."""

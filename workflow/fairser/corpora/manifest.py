@@ -1,8 +1,9 @@
 """A manifest: a corpus of the user as a csv with one row per clip.
 
-Columns: ``file`` (relative to the audio folder) and ``speaker``; the labels, either one ``emotion``
-column or one column per class with values that sum to 1; and, where the corpus has them,
-demographic columns and ``clip``. Folds come from the columns
+Columns: ``file`` (relative to the audio folder) and ``speaker``, a person (``corpus.speaker`` may
+name columns that tell one together); the labels, either one ``emotion`` column or one column per
+class with values that sum to 1; and, where the corpus has them, demographic columns and ``clip``.
+Folds come from the columns
 
 - ``fold`` and ``split``: as given, one row per clip and fold;
 - ``split`` alone: one fold;
@@ -16,6 +17,7 @@ from typing import Any
 
 import polars as pl
 
+from fairser.config.configuration import MANIFEST_FOLDS
 from fairser.core.csv_files import read_csv, require_columns
 from fairser.core.errors import InputError
 from fairser.core.files import leads_out
@@ -30,18 +32,26 @@ SPLIT_WORDS = {"dev": "development", "valid": "development", "validation": "deve
 
 def read(corpus: dict[str, Any]) -> ClipTable:
     """The clip table of ``corpus.manifest``."""
-    path, classes, attributes = corpus["manifest"], corpus["classes"], corpus["attributes"]
+    path, classes = corpus["manifest"], corpus["classes"]
     frame = read_csv(path)
     header = [name for name in frame.columns if name != "row"]
     why = "which a manifest needs; 'corpus.classes' may name class columns in place of 'emotion'"
-    needed = ("file", "speaker") if classes else ("file", "speaker", "emotion")
+    needed = [
+        "file",
+        *([] if corpus["speaker"] else ["speaker"]),
+        *([] if classes else ["emotion"]),
+    ]
     require_columns(path, header, needed, why)
+    require_columns(path, header, corpus["speaker"] or [], "which 'corpus.speaker' names")
     names = classes or []
     if "emotion" not in header:
         clips.select_classes([c for c in header if c not in RESERVED], classes, path)
     faults = Faults()
-    for name in ("file", "speaker"):
-        frame = clips.require_text(frame, name, faults)
+    frame = clips.require_text(frame, "file", faults)
+    if not corpus["speaker"]:
+        frame = clips.require_text(frame, "speaker", faults, ", ? where nobody knows the speaker")
+    if frame.is_empty():
+        faults.raise_all()
     frame = faults.without(
         frame,
         pl.col("file").map_elements(leads_out, return_dtype=pl.Boolean),
@@ -53,28 +63,44 @@ def read(corpus: dict[str, Any]) -> ClipTable:
         frame, names = _spread_emotions(frame, classes, faults)
     else:
         frame = clips.numeric(frame, names, faults)
-    free = [name for name in header if name not in (*RESERVED, *names)]
-    known = [name for name in free if name in demographics.KNOWN]
-    own = known if attributes is None else [name for name in attributes if name in free]
-    with faults.gather():
-        require_columns(path, free, attributes or (), "which 'corpus.attributes' names")
-    frame = demographics.tidy(frame, own, faults)
+    frame = demographics.name_speakers(frame, corpus["speaker"] or ["speaker"])
+    frame, own = _attributes(frame, names, corpus, faults)
     if "clip" not in header:
         frame = frame.with_columns(clips.clip_names("file"))
     if speakers := corpus["demographics"]:
         with faults.gather():
             frame, own = demographics.join_speakers(frame, own, speakers, faults)
-    if "gender" in own:
-        _check_genders(frame, faults)
     stratify = corpus["stratify"] if corpus["stratify"] in own else None
     try:
         if not {"fold", "split"} & set(header):
-            frame = speaker_folds(frame, corpus["folds"], stratify, path)
+            frame = speaker_folds(frame, corpus["folds"] or MANIFEST_FOLDS, stratify, path)
         frame = _assign_splits(frame, path, faults)
     except InputError as error:
         # Too few folds or speakers are left: without folds there is nothing more to check.
-        raise InputError(*faults.messages, *error.faults) from None
+        new = [fault for fault in error.faults if fault not in faults.messages]
+        raise InputError(*faults.messages, *new) from None
     return clips.build(frame, names, own, path, faults)
+
+
+def _attributes(
+    frame: pl.DataFrame, classes: list[str], corpus: dict[str, Any], faults: Faults
+) -> tuple[pl.DataFrame, list[str]]:
+    """The rows with their demographic columns in the form of the clip table, and their names."""
+    free = [name for name in frame.columns if name not in (*RESERVED, *classes, "row")]
+    renamed: dict[str, str] = {}  # such as Sex to gender, unless there is a column gender
+    for column in free:
+        name = demographics.attribute_name(column)
+        if name in demographics.KNOWN and name not in (*free, *renamed.values()):
+            renamed[column] = name
+    known = [*free, *renamed.values()]
+    if corpus["attributes"] is None:
+        own = [name for name in known if name in demographics.KNOWN]
+    else:
+        own = [renamed.get(name, name) for name in corpus["attributes"] if name in known]
+        with faults.gather():
+            why = "which 'corpus.attributes' names"
+            require_columns(corpus["manifest"], known, corpus["attributes"], why)
+    return demographics.tidy(frame.rename(renamed), own, faults), own
 
 
 def listed_files(path: str | Path) -> list[str]:
@@ -84,18 +110,6 @@ def listed_files(path: str | Path) -> list[str]:
     except (InputError, pl.exceptions.ColumnNotFoundError):
         return []
     return [file for file in files if file.strip() and not leads_out(file)]
-
-
-def _check_genders(frame: pl.DataFrame, faults: Faults) -> None:
-    """Note speakers of two genders; other attributes, such as age, may change."""
-    first = pl.col("gender").first().over("speaker").alias("first")
-    values = frame.drop_nulls("gender").with_columns(first)
-    wrong = values.filter(pl.col("gender") != pl.col("first"))
-    faults.note(
-        wrong.unique("speaker", keep="first", maintain_order=True),
-        "gender of speaker '{speaker}' is '{gender}', in an earlier row '{first}'; fix it.",
-        "speaker",
-    )
 
 
 def _spread_emotions(

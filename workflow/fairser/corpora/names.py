@@ -1,6 +1,8 @@
-"""Names of clips and of their audio files."""
+"""Names of clips, of their audio files and of tasks; without a heavy import."""
 
 from pathlib import PurePosixPath
+
+MULTI, SINGLE = "multi_label", "single_label"  # tasks
 
 # A widespread mirror of CREMA-D dropped the last letter of one name.
 ALIASES = {"1040_ITH_SAD_X": "1040_ITH_SAD_XX"}

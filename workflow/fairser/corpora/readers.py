@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fairser.config.configuration import list_key
 from fairser.config.extensions import extension
 from fairser.corpora.clips import ClipTable
 
@@ -9,4 +10,4 @@ from fairser.corpora.clips import ClipTable
 def read_corpus(corpus: dict[str, Any]) -> ClipTable:
     """The clip table of a corpus (see :func:`fairser.config.configuration.reader_settings`)."""
     table: ClipTable = extension("CORPUS", corpus["kind"]).function("read")(corpus)
-    return table
+    return table.with_task(corpus["task"], corpus[list_key(corpus)] or corpus["kind"])

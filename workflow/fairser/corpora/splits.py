@@ -15,19 +15,33 @@ import polars as pl
 from fairser.core.errors import InputError, nearest
 from fairser.corpora.clips import SPLITS, ClipTable
 
+DEFAULT_ATTRIBUTE = "gender"  # which a corpus may lack where nothing needs it
+
+
+def check_attribute(table: ClipTable, attribute: str, needed: bool) -> None:
+    """Refuse a ``bias.attribute`` that the corpus does not have.
+
+    The default one is refused only where something needs it: many corpora have no genders.
+    """
+    if attribute in table.attributes or (attribute == DEFAULT_ATTRIBUTE and not needed):
+        return
+    known = list(table.attributes)
+    if known:
+        advice = f"It has: {', '.join(known)}. Name one of these"
+    else:
+        advice = "It has no demographics. Add some"
+    unbiased = ", or set 'bias.ratio' to null to leave the splits as they are" if needed else ""
+    raise InputError(
+        f"'bias.attribute' is '{attribute}', which the corpus does not have."
+        f"{nearest(attribute, known)} {advice}{unbiased}."
+    )
+
 
 def dominant_groups(table: ClipTable, attribute: str) -> dict[str, str]:
     """The group with the most majority-class clips of each class, over the whole corpus.
 
     Ties go to the group whose name comes first. Classes without a clip are left out.
     """
-    if attribute not in table.attributes:
-        known = list(table.attributes)
-        raise InputError(
-            f"'bias.attribute' is '{attribute}', which the corpus does not have."
-            f"{nearest(attribute, known)} It has: {', '.join(known) or 'no demographics'}. "
-            "Name one of these, or set 'bias.ratio' to null to leave the splits as they are."
-        )
     counts = (
         table.clips()
         .drop_nulls(["majority", attribute])
@@ -53,6 +67,7 @@ def bias_fold(
             have a majority class.
         seed: of the draw; the cells (split, class, group) draw independently of each other.
     """
+    check_attribute(table, attribute, ratio is not None)
     part = table.fold(fold)
     labelled = part.frame.filter(pl.col("majority").is_not_null() & (pl.col("split") != "test"))
     frames = [part.frame.filter(split="test")]

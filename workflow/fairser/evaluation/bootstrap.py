@@ -1,31 +1,30 @@
-"""Estimates with their uncertainty: means over folds and seeds, and a bootstrap over speakers.
+"""The numbers of a run, under resamples of its test speakers and permutations of their groups.
 
 Every metric follows from counts of clips, positives, predicted positives and hits, which add up
-over speakers. One resample draws as many speakers of a test fold as it has, with replacement; it
-is a vector of weights, and all resamples of all counts are one matrix product. All runs of a fold
-get the same resamples, so that two methods are compared on the same draws.
+over speakers; :mod:`fairser.evaluation.resampling` draws these. All runs with the same test
+speakers get the same draws, so that two methods are compared speaker by speaker.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from fairser.core.files import read_json
+from fairser.corpora.clips import MULTI, TEST_SET
+from fairser.corpora.people import is_nobody
 from fairser.evaluation.metrics import (
     COUNTS,
     Floats,
     class_gaps,
-    class_mean,
     performance,
     rms,
 )
+from fairser.evaluation.resampling import NAN, resample, shuffle
 
-LEVEL = 0.95
-NAN = float("nan")
+POOLED = 0  # in place of a fold's number: the test clips of all folds together
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,10 @@ class Gap:
 
 @dataclass(frozen=True, eq=False)  # compared and hashed by identity
 class RunCounts:
-    """One run of the grid, and :func:`fairser.evaluation.evaluate.speaker_counts` on test."""
+    """One run of the grid, and :func:`fairser.evaluation.evaluate.speaker_counts` on test.
+
+    ``test_set`` names the one that the counts are of (:func:`by_test_set`); None: all test clips.
+    """
 
     method: str
     source: str
@@ -47,6 +49,38 @@ class RunCounts:
     fold: int
     seed: int
     counts: pl.DataFrame
+    task: str = MULTI
+    test_set: str | None = None
+
+    def by_group(self, attribute: str | None) -> tuple[list[str], Floats]:
+        """Groups of an attribute, and counts [S, G, C, 4] by speaker; None: one group of all."""
+        known = self.counts
+        column = pl.lit("") if attribute is None else pl.lit(None, pl.String)
+        if attribute in known.columns:
+            column = pl.col(str(attribute))
+        known = known.with_columns(column.alias("group")).drop_nulls("group")
+        speakers, groups = (known[name].unique().sort() for name in ("speaker", "group"))
+        classes = self.counts["class"].unique(maintain_order=True)
+        table = np.zeros((len(speakers), len(groups), len(classes), len(COUNTS)))
+        place = tuple(
+            known[name].replace_strict(names, range(len(names))).to_numpy().astype(np.int64)
+            for name, names in (("speaker", speakers), ("group", groups), ("class", classes))
+        )
+        np.add.at(table, place, known.select(COUNTS).to_numpy().astype(np.float64))
+        return groups.to_list(), table
+
+    def people(self, attribute: str | None) -> dict[str, int]:
+        """Known speakers of each group of an attribute; None: one group of all.
+
+        Clips without a speaker may be of anyone, so they do not count as people.
+        """
+        known = pl.col("speaker").filter(~is_nobody()).n_unique()
+        if attribute is None:
+            return {"": int(self.counts.select(known).item())}
+        if attribute not in self.counts.columns:
+            return {}
+        by_group = self.counts.drop_nulls(attribute).group_by(attribute)
+        return dict(by_group.agg(known).sort(attribute).iter_rows())
 
 
 def read_counts(metrics: Iterable[str], counts: Iterable[str]) -> list[RunCounts]:
@@ -54,145 +88,96 @@ def read_counts(metrics: Iterable[str], counts: Iterable[str]) -> list[RunCounts
     runs = []
     for run, table in zip(metrics, counts, strict=True):
         record = read_json(run)
-        cell = {name: record[name] for name in ("method", "source", "k", "fold", "seed")}
+        cell = {name: record[name] for name in ("method", "source", "k", "fold", "seed", "task")}
         runs.append(RunCounts(**cell, counts=pl.read_parquet(table)))
     return runs
 
 
-def draw_weights(generator: np.random.Generator, speakers: int, resamples: int) -> NDArray[Any]:
-    """Times [R, S] that each of S speakers counts when S are drawn with replacement, R times."""
-    return generator.multinomial(speakers, np.full(speakers, 1 / speakers), size=resamples)
+def by_test_set(runs: Iterable[RunCounts]) -> list[RunCounts]:
+    """The runs, those with several test sets once for each of them."""
+    found = []
+    for run in runs:
+        if TEST_SET not in run.counts.columns:
+            found.append(run)
+            continue
+        parts = run.counts.partition_by(TEST_SET, as_dict=True, include_key=False).items()
+        found += [replace(run, counts=part, test_set=str(name)) for (name,), part in parts]
+    return found
 
 
-class Bootstrap:
-    """Values of every run for the test speakers as they are and for R resamples of them.
+Run = TypeVar("Run", bound=RunCounts)
 
-    Folds draw independently. ``gaps`` are by the name of their column.
-    """
 
-    def __init__(self, resamples: int, seed: int, gaps: dict[str, Gap]) -> None:
-        self.resamples, self.seed, self.gaps = resamples, seed, gaps
-        self._weights: dict[tuple[int, int], Floats] = {}
+def pooled(runs: Iterable[Run]) -> dict[Run, Run]:
+    """For each run, the one with the test clips of all folds that stands for it."""
+    found: dict[tuple[Any, ...], list[Run]] = {}
+    for run in runs:
+        key = (run.method, run.source, run.k, run.seed, run.test_set)
+        found.setdefault(key, []).append(run)
+    return {run: whole for part in found.values() for whole in [_joined(part)] for run in part}
 
-    def values(self, run: RunCounts) -> dict[str, Floats]:
-        """F1, accuracy and the gaps of a run, each [1 + R]: as measured, then by resample.
 
-        A value that does not exist, such as the gap of a resample with one group, is NaN.
-        """
-        classes = run.counts["class"].unique(maintain_order=True)
-        speakers = run.counts["speaker"].unique().sort()
-        weights = self.weights(run.fold, len(speakers))
-
-        def totals(counts: pl.DataFrame) -> Floats:
-            """Counts [1 + R, C, 4] over the speakers."""
-            table = np.zeros((len(speakers), len(classes), len(COUNTS)))
-            row = counts["speaker"].replace_strict(speakers, range(len(speakers))).to_numpy()
-            column = counts["class"].replace_strict(classes, range(len(classes))).to_numpy()
-            np.add.at(table, (row, column), counts.select(COUNTS).to_numpy().astype(np.float64))
-            return np.tensordot(weights, table, axes=1)
-
-        by_group = {}  # [1 + R, G, C, 4] of each attribute
-        for attribute in {gap.attribute for gap in self.gaps.values()} & {*run.counts.columns}:
-            known = run.counts.drop_nulls(attribute)
-            if known.height:
-                parts = known.partition_by(attribute, maintain_order=True)
-                by_group[attribute] = np.stack([totals(part) for part in parts], axis=1)
-        values = performance(totals(run.counts))
-        for name, gap in self.gaps.items():
-            values[name] = np.full(len(weights), NAN)
-            if gap.attribute in by_group:
-                values[name] = rms(class_gaps(by_group[gap.attribute], gap.rate)[gap.variant])
-        return values
-
-    def weights(self, fold: int, speakers: int) -> Floats:
-        """Times that each speaker counts [1 + R, S]; the first row is 1 for all."""
-        key = (fold, speakers)
-        if key not in self._weights:
-            generator = np.random.default_rng([self.seed, fold])
-            drawn = draw_weights(generator, speakers, self.resamples)
-            self._weights[key] = np.vstack([np.ones(speakers), drawn])
-        return self._weights[key]
+def _joined(runs: Sequence[Run]) -> Run:
+    counts = pl.concat([run.counts for run in runs], how="diagonal")
+    return replace(runs[0], fold=POOLED, counts=counts)
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A number of a table; NaN where it does not exist."""
+class Sample:
+    """A number of one run.
 
-    value: float  # mean over folds of the mean over the runs of a fold
-    std: float  # sample standard deviation (ddof 1) over folds
-    seed_std: float  # root mean square over folds of the sample standard deviation over seeds
-    resampled: Floats  # the value by resample [R]
-    signed: bool = False  # whether the number can be negative, as a gain can
+    Attributes:
+        values: as measured, then by resample [1 + R]; NaN where it does not exist.
+        speakers: known ones of each group that the number compares; one entry for performance.
+        chance: a gap by permutation of the groups among the speakers [R].
+    """
+
+    values: Floats
+    speakers: Mapping[str, int]
+    chance: Floats = field(default_factory=lambda: np.array([NAN]))
+
+
+class Bootstrap:
+    """Numbers of every run for the test speakers as they are, R resamples and R permutations.
+
+    Folds draw independently. ``gaps`` are by the name of their column; ``over`` is the setting
+    ``statistics.over``.
+    """
+
+    def __init__(
+        self, resamples: int, seed: int, gaps: Mapping[str, Gap], over: str | None = "folds"
+    ) -> None:
+        self.resamples, self.seed, self.gaps, self.over = resamples, seed, gaps, over
 
     @property
-    def interval(self) -> tuple[float, float]:
-        return interval(self.value, self.resampled, self.signed)
+    def attributes(self) -> list[str]:
+        return list(dict.fromkeys(gap.attribute for gap in self.gaps.values()))
 
+    def samples(self, run: RunCounts) -> dict[str, Sample]:
+        """The metrics of performance and the gaps of a run."""
+        _, table = run.by_group(None)
+        counts = resample(table, self.resamples, self._generator(run, ""))[:, 0]
+        scores = performance(counts, run.task)
+        found = {name: Sample(values, run.people(None)) for name, values in scores.items()}
+        by_attribute = {name: self._gaps(run, name) for name in self.attributes}
+        return found | {name: by_attribute[gap.attribute][name] for name, gap in self.gaps.items()}
 
-def interval(value: float, resampled: Floats, signed: bool = False) -> tuple[float, float]:
-    """Percentile interval of 95 % over the resamples [R], shifted by their bias; they may be NaN.
+    def _gaps(self, run: RunCounts, attribute: str) -> dict[str, Sample]:
+        """The gaps of one attribute."""
+        groups, table = run.by_group(attribute)
+        speakers = run.people(attribute)
+        mine = {name: gap for name, gap in self.gaps.items() if gap.attribute == attribute}
+        if not groups:
+            return dict.fromkeys(mine, Sample(np.full(1 + self.resamples, NAN), {}))
+        generator = self._generator(run, attribute)
+        counts = [f(table, self.resamples, generator) for f in (resample, shuffle)]
+        found = {}
+        for name, gap in mine.items():
+            values, chance = (rms(class_gaps(c, gap.rate)[gap.variant]) for c in counts)
+            found[name] = Sample(values, speakers, chance)
+        return found
 
-    A gap is a difference of extremes, which drawing speakers anew widens: the resamples lie
-    above the measured gap on average. The shift removes this bias and keeps their spread.
-    """
-    found = resampled[~np.isnan(resampled)]
-    if np.isnan(value) or not found.size:
-        return NAN, NAN
-    ends = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    low, high = ends - (found.mean() - value)
-    return float(low if signed else max(low, 0.0)), float(high)
-
-
-def estimate(runs: Iterable[RunCounts], values: dict[RunCounts, Floats]) -> Estimate:
-    """One number from the runs of a table's row, which has any folds, seeds and methods.
-
-    ``values`` hold the metric of each run [1 + R].
-    """
-    by_fold: dict[int, dict[int, list[Floats]]] = {}
-    for run in runs:
-        by_fold.setdefault(run.fold, {}).setdefault(run.seed, []).append(values[run])
-    seeds = [
-        np.stack([class_mean(np.stack(found), axis=0) for found in part.values()])
-        for part in by_fold.values()
-    ]
-    folds = np.stack([class_mean(part, axis=0) for part in seeds])
-    mean = class_mean(folds, axis=0)
-    spreads = np.array([_std(part[:, 0]) for part in seeds])
-    return Estimate(
-        value=float(mean[0]),
-        std=_std(folds[:, 0]),
-        seed_std=float(rms(spreads[~np.isnan(spreads)])),
-        resampled=mean[1:],
-    )
-
-
-def _std(values: Floats) -> float:
-    """Sample standard deviation of the values that exist; NaN for fewer than two."""
-    found = values[~np.isnan(values)]
-    return float(np.std(found, ddof=1)) if len(found) > 1 else NAN
-
-
-def p_value(ours: Estimate, reference: Estimate) -> float:
-    """Two-sided bootstrap p-value of the difference to a reference with the same resamples.
-
-    Twice the share of resamples in which the difference has the rarer sign, counting the data as
-    they are as one more resample, so that it is never 0; at most 1. For gaps close to 0 it is
-    conservative, since resampling widens them.
-    """
-    difference = ours.resampled - reference.resampled
-    difference = difference[~np.isnan(difference)]
-    if not difference.size:
-        return NAN
-    rarer = min((difference <= 0).sum(), (difference >= 0).sum())
-    return float(min(1.0, 2 * (rarer + 1) / (difference.size + 1)))
-
-
-def holm(p_values: Sequence[float | None]) -> list[float]:
-    """Holm's step-down correction of p-values; None and NaN become NaN and are not counted."""
-    p = np.asarray(p_values, dtype=np.float64)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    steps = p[order] * np.arange(len(order), 0, -1)
-    adjusted = np.full(len(p), NAN)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
-    return adjusted.tolist()
+    def _generator(self, run: RunCounts, attribute: str) -> np.random.Generator:
+        """The same for all runs of a fold, which have the same test speakers."""
+        name = f"{attribute} {run.test_set or ''}".encode()
+        return np.random.default_rng([self.seed, run.fold, *name])

@@ -2,18 +2,19 @@
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from fairser.core.errors import InputError
-from fairser.corpora.clips import ClipTable
+from fairser.corpora.clips import SINGLE, TEST_SET, ClipTable
 from fairser.evaluation.metrics import (
     COUNTS,
     Labels,
     class_counts,
+    decide,
     fairness,
     or_none,
     performance,
-    positive,
     rates,
 )
 
@@ -27,20 +28,25 @@ def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -
         split: the split to evaluate.
 
     Returns:
-        ``clips``, every metric of performance, ``f1_by_class`` and, by attribute, ``attributes``
-        (see :func:`fairser.evaluation.metrics.fairness`).
+        ``task``, ``clips``, every metric of performance of the task, ``f1_by_class`` and, by
+        attribute, ``attributes`` (see :func:`fairser.evaluation.metrics.fairness`). With one label
+        per clip also ``confusion``: clips by class and predicted class. With several test sets
+        also ``test_sets``: the same of each.
     """
     truth, labels, predicted = _decisions(predictions, table, split)
     classes = list(table.classes)
     counts = class_counts(labels, predicted)
     return {
+        "task": table.task,
         "clips": truth.height,
-        **{name: or_none(value) for name, value in performance(counts).items()},
+        **{name: or_none(value) for name, value in performance(counts, table.task).items()},
         "f1_by_class": dict(zip(classes, map(or_none, rates(counts)["f1"]), strict=True)),
+        **({"confusion": _confusion(labels, predicted, classes)} if table.task == SINGLE else {}),
         "attributes": {
             name: fairness(labels, predicted, truth[name].to_list(), classes)
             for name in table.attributes
         },
+        **({"test_sets": _by_test_set(predictions, table)} if _has_sets(table, split) else {}),
     }
 
 
@@ -50,10 +56,11 @@ def speaker_counts(
     """Counts from which every metric and every resample of the speakers follows.
 
     They have a row per speaker, combination of attributes and class: ``speaker``, the attributes,
-    ``class``, ``clips``, ``positives``, ``predicted``, ``hits``. Arguments as for :func:`evaluate`.
+    ``test_set`` if there are several, ``class``, ``clips``, ``positives``, ``predicted``, ``hits``.
+    Arguments as for :func:`evaluate`.
     """
     truth, labels, predicted = _decisions(predictions, table, split)
-    keys = ["speaker", *table.attributes]
+    keys = ["speaker", *table.attributes, *([TEST_SET] if _has_sets(table, split) else [])]
     by_class = zip(table.classes, labels.T, predicted.T, strict=True)
     parts = [
         truth.select(
@@ -70,6 +77,29 @@ def speaker_counts(
     return pl.concat(parts).group_by(*keys, "class", maintain_order=True).agg(sums)
 
 
+def _has_sets(table: ClipTable, split: str) -> bool:
+    return split == "test" and TEST_SET in table.frame.columns
+
+
+def _by_test_set(predictions: pl.DataFrame, table: ClipTable) -> dict[str, Any]:
+    """Metrics of each named test set."""
+    found = {}
+    for name in table.frame[TEST_SET].drop_nulls().unique().sort():
+        part = table.replace(table.frame.filter(pl.col(TEST_SET) == name).drop(TEST_SET))
+        mine = predictions.join(part.frame.select("clip"), on="clip", how="semi")
+        found[name] = evaluate(mine, part)
+    return found
+
+
+def _confusion(labels: Labels, predicted: Labels, classes: list[str]) -> dict[str, dict[str, int]]:
+    """Clips by class and predicted class, of one-hot decisions [N, C]."""
+    matrix = labels.astype(np.int64).T @ predicted.astype(np.int64)
+    return {
+        name: dict(zip(classes, row.tolist(), strict=True))
+        for name, row in zip(classes, matrix, strict=True)
+    }
+
+
 def _decisions(
     predictions: pl.DataFrame, table: ClipTable, split: str
 ) -> tuple[pl.DataFrame, Labels, Labels]:
@@ -81,5 +111,7 @@ def _decisions(
             f"The predictions hold {found.height} clips of {split}, the fold has {truth.height}, "
             "and they are not the same; make the predictions again from this split."
         )
-    labels = positive(truth.select(table.classes).to_numpy())
-    return truth, labels, positive(found.select(table.classes).to_numpy())
+    labels, predicted = (
+        decide(frame.select(table.classes).to_numpy(), table.task) for frame in (truth, found)
+    )
+    return truth, labels, predicted

@@ -1,4 +1,4 @@
-"""Performance and fairness of multi-label predictions.
+"""Performance and fairness of predictions, of clips with several labels or with one each.
 
 Everything follows from four counts for each class c and group g of clips: their number n,
 positives P, predicted positives Q and true positives T. Rates: TPR = T / P, PPR = Q / n,
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from fairser.config.extensions import extension, extensions
 from fairser.core.errors import InputError
+from fairser.corpora.clips import SINGLE
 
 METRICS = {
     "f1": {
@@ -30,9 +31,22 @@ METRICS = {
         "order": 1,
     },
     "acc": {
-        "title": "Accuracy",
-        "description": "Hamming accuracy: the share of right decisions over clips and classes.",
+        "title": "Hamming accuracy",
+        "description": "The share of right decisions over clips and classes.",
         "order": 2,
+        "task": "multi_label",
+    },
+    "uar": {
+        "title": "UAR",
+        "description": "Unweighted average recall: mean over the classes of their recall.",
+        "order": 0,
+        "task": "single_label",
+    },
+    "accuracy": {
+        "title": "Accuracy",
+        "description": "The share of clips whose class is predicted.",
+        "order": 2,
+        "task": "single_label",
     },
     "pairwise": {
         "kind": "gap",
@@ -56,6 +70,7 @@ METRICS = {
     },
 }
 
+ANY = "any"  # a metric of every task
 RATES = ("tpr", "ppr", "fpr")
 COUNTS = ("clips", "positives", "predicted", "hits")  # n, P, Q, T
 
@@ -67,6 +82,17 @@ def positive(values: NDArray[Any], threshold: float | None = None) -> Labels:
     """Multi-label decisions [N, C]: value or probability [N, C] above 1 / C or a threshold."""
     # In the type of the values: a share of 1/6 in float32 is above the float64 of 1/6.
     return np.asarray(values) > (1 / values.shape[1] if threshold is None else threshold)
+
+
+def decide(values: NDArray[Any], task: str) -> Labels:
+    """Decisions [N, C] of values or probabilities [N, C].
+
+    A clip has the class with the largest value, the first of equal ones (``single_label``), or
+    all classes above 1 / C, which may be several or none (``multi_label``).
+    """
+    if task == SINGLE:
+        return np.eye(values.shape[1], dtype=bool)[values.argmax(axis=1)]
+    return positive(values)
 
 
 def group_counts(truth: Labels, predicted: Labels, group: NDArray[np.int64], groups: int) -> Floats:
@@ -102,6 +128,16 @@ def acc(counts: Floats) -> Floats:
     return divide(right.sum(axis=-1), n.sum(axis=-1))
 
 
+def uar(counts: Floats) -> Floats:
+    """Unweighted average recall [...] of counts [..., C, 4] over all clips."""
+    return class_mean(rates(counts)["tpr"])
+
+
+def accuracy(counts: Floats) -> Floats:
+    """Share of clips whose one class is predicted [...], of counts [..., C, 4] over all clips."""
+    return divide(counts[..., 3].sum(axis=-1), counts[..., 0, 0])
+
+
 def pairwise(by_group: Floats, overall: Floats) -> Floats:
     """max_g r_cg - min_g r_cg, [..., C]."""
     largest = np.fmax.reduce(by_group, axis=-2, initial=-np.inf)
@@ -129,9 +165,16 @@ def _deviation(by_group: Floats, overall: Floats) -> Floats:
     return np.where(np.isnan(by_group), 0.0, np.abs(by_group - overall[..., None, :]))
 
 
-def metric_names(kind: str) -> list[str]:
-    """Names of all metrics of a kind, ``performance`` or ``gap``, in order."""
-    return [name for name, one in extensions("METRICS").items() if one["kind"] == kind]
+def metric_names(kind: str, task: str | None = None) -> list[str]:
+    """Names of the metrics of a kind, ``performance`` or ``gap``, in order.
+
+    Those of one task, or of all.
+    """
+    return [
+        name
+        for name, one in extensions("METRICS").items()
+        if one["kind"] == kind and (task is None or one["task"] in (ANY, task))
+    ]
 
 
 def is_better_low(name: str) -> bool:
@@ -140,14 +183,14 @@ def is_better_low(name: str) -> bool:
     return name not in known or known[name]["better"] == "lower"
 
 
-def functions(kind: str) -> dict[str, Callable[..., Floats]]:
+def functions(kind: str, task: str | None = None) -> dict[str, Callable[..., Floats]]:
     """The functions of :func:`metric_names`."""
-    return {name: extension("METRICS", name).function(name) for name in metric_names(kind)}
+    return {name: extension("METRICS", name).function(name) for name in metric_names(kind, task)}
 
 
-def performance(counts: Floats) -> dict[str, Floats]:
-    """Every metric of performance [...] of counts [..., C, 4] over all clips."""
-    found = {name: metric(counts) for name, metric in functions("performance").items()}
+def performance(counts: Floats, task: str) -> dict[str, Floats]:
+    """Every metric of performance of a task [...], of counts [..., C, 4] over all clips."""
+    found = {name: metric(counts) for name, metric in functions("performance", task).items()}
     return _of_shape(found, counts.shape[:-2])
 
 

@@ -39,7 +39,8 @@ class FeatureStore:
             raise InputError(
                 f"The features lack {len(missing)} of {len(wanted)} clips of the corpus: "
                 f"{', '.join(shortened(missing, 3))}. Compute them for all clips, or check that "
-                "the clip list ('encoder.clips') names clips as the labels do."
+                "the clip list ('encoder.clips') names clips as the labels do. Where another "
+                "results folder left clips out, set 'extraction.failures' as there."
             )
         return np.array([self.row_of[clip] for clip in wanted], dtype=np.int64)
 
@@ -146,7 +147,7 @@ def _map(path: Path) -> np.ndarray:
     Not safe_open of safetensors: its arrays are copies, or keep all that was read in memory.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; correct 'encoder.features'.")
+        raise InputError(f"{path}: no such file; correct its path.")
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")

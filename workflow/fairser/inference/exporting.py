@@ -23,6 +23,7 @@ from fairser.inference.saved_model import (
     PRETRAINED,
     WEIGHTS,
     SavedModel,
+    is_package,
     read_metrics,
     read_saved_model,
 )
@@ -65,7 +66,7 @@ def export(run: str | Path, folder: str | Path, zipped: bool = False) -> list[st
     for path in [*([] if empty else [folder]), *([archive] if zipped else [])]:
         if path.exists():
             raise InputError(f"{path} exists already. Name another folder, or remove it.")
-    if (run / CONFIG).is_file() and (run / WEIGHTS).is_file():
+    if is_package(run):
         raise InputError(f"{run} is a package already: copy it as it is.")
     metrics = read_metrics(run)
     saved = _portable(read_saved_model(run)[0])

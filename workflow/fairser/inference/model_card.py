@@ -1,16 +1,21 @@
 """The model card of an exported model (Mitchell et al. 2019), as the Hugging Face hub reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import yaml
 from jinja2 import Environment, StrictUndefined
 
-from fairser.core.text import interval, markdown, number
+from fairser.config.extensions import extensions
+from fairser.core.text import FEWEST, chance, markdown, number
+from fairser.core.text import estimate as text_of
 from fairser.corpora.clips import SPLITS
-from fairser.evaluation.bootstrap import COUNTS, Bootstrap, Gap, estimate, read_counts
+from fairser.evaluation.bootstrap import COUNTS, Bootstrap, Gap, read_counts
+from fairser.evaluation.estimates import estimate
+from fairser.evaluation.metrics import metric_names
 from fairser.inference.saved_model import METRICS, SavedModel
 from fairser.results.tables import method_name
 
@@ -20,13 +25,21 @@ CORPORA = {
     "manifest": "A corpus in a manifest of the trainer's own",
     "emosuperb": "A corpus with label files of EMO-SUPERB",
 }
+# Metrics of the hub's metadata: type and name.
+HUB = {
+    "uar": ("recall", "UAR (recall, macro)"),
+    "f1": ("f1", "F1 (macro)"),
+    "acc": ("accuracy", "Accuracy (Hamming)"),
+    "accuracy": ("accuracy", "Accuracy"),
+}
 RATES = {"TPR": "tpr", "PPR": "ppr", "FPR": "fpr", "F1": "f1"}
 GAPS = {"tpr_gap": ("TPR gap", "tpr"), "dp_gap": ("DP gap", "ppr")}
 COUNTED = COUNTS[:3]  # columns of the table of rates
 CARD = Path(__file__).parents[2] / "report" / "model_card.md"
 
 Metrics = Mapping[str, Any]
-Intervals = Mapping[str, tuple[float, float]]
+Uncertainty = Mapping[str, float]
+ENDS = ("low", "high", "chance", "chance_high")
 
 
 def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: float | None) -> str:
@@ -42,7 +55,8 @@ def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: fl
     kind, method = config["corpus"]["kind"], method_name(saved.method)
     split = run.parents[min(5, len(run.parents) - 1)] / f"splits/fold{metrics['fold']}.parquet"
     splits, known = _splits(split, config["bias"]["attribute"]) if split.is_file() else ("", 0)
-    intervals = _intervals(metrics, run)
+    uncertainty = _uncertainty(metrics, run)
+    measured = [name for name in metric_names("performance", saved.task) if name in metrics]
     # Markdown, not HTML: nothing is escaped.
     words = Environment(undefined=StrictUndefined, trim_blocks=True, autoescape=False)  # noqa: S701
     words.filters["line"] = lambda text: " ".join(text.split())
@@ -51,7 +65,7 @@ def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: fl
         model=model,
         pretrained_mb=pretrained_mb,
         metrics=metrics,
-        front=_front(saved, metrics),
+        front=_front(saved, metrics, measured),
         method=method,
         encoder=model["model"] if model else saved.encoder["kind"],
         own=saved.encoder["kind"] == "precomputed",
@@ -62,14 +76,17 @@ def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: fl
         gap_of=config["metrics"],
         splits=splits,
         known=known,
-        performance=_performance(metrics, intervals),
-        intervals=intervals,
-        gaps=_gaps(metrics, intervals),
+        performance=_performance(metrics, measured, uncertainty),
+        measured=[extensions("METRICS")[name] for name in measured],
+        confusion=_confusion(metrics["confusion"]) if "confusion" in metrics else "",
+        uncertainty=uncertainty,
+        fewest=FEWEST,
+        gaps=_gaps(metrics, uncertainty),
         rates=_rates(metrics["attributes"]),
     )
 
 
-def _front(saved: SavedModel, metrics: Metrics) -> str:
+def _front(saved: SavedModel, metrics: Metrics, measured: Sequence[str]) -> str:
     """The metadata that the hub reads."""
     kind, method = metrics["config"]["corpus"]["kind"], method_name(saved.method)
     head: dict[str, Any] = {
@@ -84,8 +101,9 @@ def _front(saved: SavedModel, metrics: Metrics) -> str:
         "task": {"type": "audio-classification", "name": "Speech emotion recognition"},
         "dataset": {"name": kind, "type": kind, "split": f"test of fold {metrics['fold']}"},
         "metrics": [
-            {"type": "f1", "name": "F1 (macro)", "value": metrics["f1"]},
-            {"type": "accuracy", "name": "Accuracy (Hamming)", "value": metrics["acc"]},
+            dict(zip(("type", "name", "value"), (*HUB[name], metrics[name]), strict=True))
+            for name in measured
+            if name in HUB
         ],
     }
     name = f"{method} on {saved.encoder['kind']}"
@@ -108,8 +126,8 @@ def _splits(path: Path, attribute: str) -> tuple[str, int]:
     return markdown(head, rows, head[1:]), len(both)
 
 
-def _intervals(metrics: Metrics, run: Path) -> Intervals:
-    """95 % intervals by :class:`Bootstrap` of the numbers that exist."""
+def _uncertainty(metrics: Metrics, run: Path) -> Uncertainty:
+    """Interval and chance level of the numbers that have one, as a row of a table names them."""
     file, config = run / "counts.parquet", metrics["config"]
     if not file.is_file():
         return {}
@@ -120,31 +138,44 @@ def _intervals(metrics: Metrics, run: Path) -> Intervals:
     }
     (counts,) = read_counts([str(run / METRICS)], [str(file)])
     statistics = config["statistics"]
-    values = Bootstrap(statistics["resamples"], statistics["seed"], gaps).values(counts)
-    found = {name: estimate([counts], {counts: value}) for name, value in values.items()}
-    return {name: one.interval for name, one in found.items() if one.value == one.value}
+    samples = Bootstrap(statistics["resamples"], statistics["seed"], gaps).samples(counts)
+    found: dict[str, float] = {}
+    for name, one in samples.items():
+        made = estimate([counts], {counts: one})
+        parts = zip(ENDS, (*made.interval, made.chance, made.chance_high), strict=True)
+        found |= {f"{name}_{end}": value for end, value in parts if not np.isnan(value)}
+    return found
 
 
-def _with_interval(intervals: Intervals, value: float | None, name: str) -> str:
-    return f"{number(value)} {interval(*intervals.get(name, (None, None)))}".strip()
+def _written(uncertainty: Uncertainty, value: float | None, name: str) -> str:
+    """A number with what is known of its uncertainty."""
+    row = {**uncertainty, name: value}
+    level = chance(row, name)
+    return " ".join(filter(None, [text_of(row, name), f"(by chance {level})" if level else ""]))
 
 
-def _performance(metrics: Metrics, intervals: Intervals) -> str:
+def _performance(metrics: Metrics, measured: Sequence[str], uncertainty: Uncertainty) -> str:
     rows = [
-        [title, _with_interval(intervals, metrics[name], name)]
-        for title, name in (("F1", "f1"), ("Accuracy", "acc"))
+        [extensions("METRICS")[name]["title"], _written(uncertainty, metrics[name], name)]
+        for name in measured
     ]
     rows += [[f"F1 of {name}", number(value)] for name, value in metrics["f1_by_class"].items()]
     return markdown(["metric", "value"], rows)
 
 
-def _gaps(metrics: Metrics, intervals: Intervals) -> str:
+def _confusion(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """Clips by class, a row each, and by predicted class."""
+    rows = [[name, *map(str, by_predicted.values())] for name, by_predicted in counts.items()]
+    return markdown(["", *counts], rows, list(counts))
+
+
+def _gaps(metrics: Metrics, uncertainty: Uncertainty) -> str:
     rows = []
     for attribute, part in metrics["attributes"].items():
         row = [attribute, ", ".join(f"{name} {n}" for name, n in part["groups"].items())]
         for name, (_, rate) in GAPS.items():
             value = part["gaps"][rate][metrics["config"]["metrics"][name]]["rms"]
-            row.append(_with_interval(intervals, value, f"{attribute}.{name}"))
+            row.append(_written(uncertainty, value, f"{attribute}.{name}"))
         rows.append([*row, str(part["unknown"])])
     titles = [title for title, _ in GAPS.values()]
     head = ["attribute", "test clips of its groups", *titles, "of unknown group"]

@@ -46,13 +46,14 @@ class Prediction:
     Attributes:
         clip: the file's path as it was given, or the clip's name.
         probabilities: by class, float32; empty for a clip that can't be used.
-        decided: the classes above the threshold; there may be none or several.
+        predicted: the most probable class, or with several labels per clip the classes above the
+            threshold, which may be none or several.
         fault: why the clip can't be used, None where it can.
     """
 
     clip: str
     probabilities: dict[str, np.float32]
-    decided: tuple[str, ...]
+    predicted: tuple[str, ...]
     fault: str | None = None
 
 
@@ -151,9 +152,13 @@ def predictions(
             fault = f"{clip}: its features are not finite, or of extreme size"
             yield Prediction(clip, {}, (), fault)
             continue
+        if saved.threshold is None:
+            chosen = [saved.classes[shares.argmax()]]
+        else:
+            above = shares > saved.threshold
+            chosen = [name for name, yes in zip(saved.classes, above, strict=True) if yes]
         named = dict(zip(saved.classes, shares, strict=True))
-        decided = tuple(name for name, share in named.items() if share > saved.threshold)
-        yield Prediction(clip, named, decided)
+        yield Prediction(clip, named, tuple(chosen))
 
 
 def audio_files(given: Iterable[str]) -> Iterator[str]:

@@ -12,10 +12,11 @@ from fairser.audio.waveforms import SAMPLE_RATE
 from fairser.config.extensions import extension, use
 from fairser.core.errors import InputError
 from fairser.core.files import read_json, sha256
+from fairser.corpora.names import MULTI, SINGLE
 from fairser.methods.base import Method, find_method
 
 WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"
-FORMAT = 1  # of config.json
+FORMAT = 2  # of config.json
 # Settings of the features that a prediction can follow; the model is in a record of its own.
 SETTINGS = ("kind", "seconds", "options", "precision", "store", "waveforms", "pooling")
 MODEL = ("model", "revision")
@@ -30,7 +31,9 @@ class SavedModel:
     Attributes:
         method: that trained it.
         classes: names of the C classes, in the order of the logits.
-        threshold: a class is decided for above this probability.
+        task: ``single_label`` or ``multi_label``.
+        threshold: with several labels per clip, a class is predicted above this probability; None
+            with one label, where the most probable class is.
         encoder: settings of its features: ``kind``, ``seconds`` and, with a pre-trained model,
             ``precision``, ``store``, ``waveforms``.
         waveforms: ``mean`` and ``std`` of the samples of the corpus.
@@ -41,7 +44,8 @@ class SavedModel:
 
     method: str
     classes: tuple[str, ...]
-    threshold: float
+    task: str
+    threshold: float | None
     encoder: dict[str, Any]
     waveforms: dict[str, float]
     pretrained: dict[str, Any] | None
@@ -56,9 +60,8 @@ def read_saved_model(folder: str | Path) -> tuple[SavedModel, dict[str, torch.Te
             or not those of the package.
     """
     folder = Path(folder)
-    path, package = folder / WEIGHTS, folder / CONFIG
-    is_package = package.is_file() and path.is_file() and not (folder / METRICS).is_file()
-    saved = _of_package(folder) if is_package else _of_run(folder)
+    path = folder / WEIGHTS
+    saved = _of_package(folder) if is_package(folder) else _of_run(folder)
     _check_code(saved, folder)
     try:
         return saved, load_file(path)
@@ -66,6 +69,12 @@ def read_saved_model(folder: str | Path) -> tuple[SavedModel, dict[str, torch.Te
         raise InputError(
             f"{path}: not readable as safetensors ({error}); make or copy it again."
         ) from error
+
+
+def is_package(folder: Path) -> bool:
+    """Whether a folder is an exported package, which may lack a file."""
+    named = (folder / CONFIG).is_file() or (folder / "fairser").is_dir()
+    return named and not (folder / METRICS).is_file()
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
@@ -121,11 +130,13 @@ def _of_run(folder: Path) -> SavedModel:
         use(metrics["config"].get("plugins", []))
         # Features of the user's own have no record.
         made = metrics["features"] or {"settings": {"kind": own["kind"]}, "model": None}
-        classes = tuple(metrics["f1_by_class"])
+        classes, task = tuple(metrics["f1_by_class"]), metrics["task"]
         return SavedModel(
             method=metrics["method"],
             classes=classes,
-            threshold=1 / len(classes),  # as fairser.evaluation.metrics.positive
+            task=task,
+            # as fairser.evaluation.metrics.decide
+            threshold=None if task == SINGLE else 1 / len(classes),
             encoder={name: v for name, v in made["settings"].items() if name not in MODEL},
             waveforms=made.get("waveforms", {"mean": 0.0, "std": 1.0}),
             pretrained=made["model"],
@@ -147,11 +158,14 @@ def _of_package(folder: Path) -> SavedModel:
                     f"{path}: '{name}' is {config[name]}, this code supports {value}. Use the code "
                     "that came with it."
                 )
-        digest = config["weights"]["sha256"]
+        digest, task = config["weights"]["sha256"], config["task"]
+        if task not in (SINGLE, MULTI):
+            raise ValueError(f"no task {task!r}")
         saved = SavedModel(
             method=config["method"],
             classes=tuple(config["classes"]),
-            threshold=float(config["threshold"]),
+            task=task,
+            threshold=None if task == SINGLE else float(config["threshold"]),
             encoder=dict(config["encoder"]),
             waveforms={name: float(config["waveforms"][name]) for name in ("mean", "std")},
             pretrained=config["pretrained"] and {n: config["pretrained"][n] for n in PRETRAINED},
@@ -161,9 +175,12 @@ def _of_package(folder: Path) -> SavedModel:
         raise InputError(
             f"{path} does not describe a model ({error!r}). Copy the package again."
         ) from error
-    if (found := sha256(folder / WEIGHTS)) != digest:
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        raise InputError(f"{folder} lacks {WEIGHTS}. Copy the package again.")
+    if (found := sha256(weights)) != digest:
         raise InputError(
-            f"{folder / WEIGHTS} is not the file of this package: its SHA-256 is {found}, expected "
+            f"{weights} is not the file of this package: its SHA-256 is {found}, expected "
             f"{digest}. Copy the package again."
         )
     return saved

@@ -2,7 +2,8 @@
 
 After the measures come, for each number x: ``x_low`` and ``x_high`` (95 % interval, bootstrap over
 speakers), ``x_seed_std`` (over seeds, where there are several) and ``x_p`` (p-value of the
-difference to ERM of the same modality, Holm-corrected over the tested rows of the table).
+difference to ERM of the same modality, Holm-corrected over the tested rows of the table); for a gap
+also ``x_chance`` and ``x_chance_high`` (with the genders shuffled among the speakers).
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,22 +16,19 @@ import polars as pl
 from fairser.core.errors import InputError
 from fairser.core.files import read_json
 from fairser.core.text import SIGNIFICANT
-from fairser.evaluation.bootstrap import (
-    Estimate,
-    RunCounts,
-    draw_weights,
-    estimate,
-    p_value,
-)
-from fairser.evaluation.metrics import Floats
+from fairser.corpora.genders import GENDERS
+from fairser.evaluation.bootstrap import RunCounts, Sample
+from fairser.evaluation.estimates import Estimate, estimate, p_value
+from fairser.evaluation.resampling import resample, shuffle
 from fairser.llm.grid import OBJECTIVES, LLMCell
-from fairser.llm.measures import ALL, COLUMNS, count_array, measures
-from fairser.results import tables
+from fairser.llm.measures import ALL, COLUMNS, GAPS, PERFORMANCE, count_array, measures
+from fairser.results import estimate_tables
 
 NAMES = {"zero_shot": "zero-shot", "erm": "ERM", "minmaxgap": "ERM-MinMaxGAP"}
 LEGEND = (
     "percentage points [95 % interval, bootstrap over speakers]; * differs from ERM, "
-    f"Holm-corrected p < {SIGNIFICANT}"
+    f"Holm-corrected p < {SIGNIFICANT}; by chance: the gap with the genders shuffled among the "
+    "speakers, mean to 95 % quantile; ° not larger than that quantile"
 )
 Runs = dict[LLMCell, RunCounts]
 
@@ -58,22 +56,31 @@ def read_runs(metrics: Iterable[str], counts: Iterable[str]) -> Runs:
 
 @dataclass(frozen=True)
 class Resamples:
-    """Measures of runs on the data as they are and on R resamples of the speakers.
+    """Measures of runs on the data as they are, on R resamples and R permutations of the genders.
 
-    Runs of the same speakers get the same resamples.
+    Runs of the same speakers get the same draws.
     """
 
     resamples: int
     seed: int
 
-    def values(self, run: RunCounts, scope: str) -> dict[str, Floats]:
-        """Each measure [1 + R]: as measured, then by resample."""
+    def samples(self, run: RunCounts, scope: str) -> dict[str, Sample]:
+        """Each measure of a run."""
         speakers = run.counts["speaker"].unique().sort().to_list()
         table = count_array(run.counts, scope, speakers)
-        drawn = draw_weights(np.random.default_rng(self.seed), len(speakers), self.resamples)
-        weights = np.vstack([np.ones(len(speakers)), drawn])
-        total = weights @ table.reshape(len(speakers), -1)
-        return measures(total.reshape(len(weights), *table.shape[1:]))
+        generator = np.random.default_rng(self.seed)
+        values = measures(resample(table, self.resamples, generator))
+        shuffled = shuffle(table[:, :2], self.resamples, generator)
+        chance = measures(np.pad(shuffled, ((0, 0), (0, 1), (0, 0), (0, 0))))
+        member = table[..., 0].max(axis=2) > 0
+        everyone = {"": int(member.any(axis=1).sum())}
+        by_gender = dict(zip(GENDERS, member.sum(axis=0)[:2].tolist(), strict=True))
+        return {
+            name: Sample(values[name], everyone)
+            if name in PERFORMANCE
+            else Sample(values[name], by_gender, chance[name])
+            for name in COLUMNS
+        }
 
 
 def performance(runs: Runs, resamples: Resamples, p: int, weighting: str) -> pl.DataFrame:
@@ -128,7 +135,7 @@ def gains(table: pl.DataFrame, published: pl.DataFrame) -> pl.DataFrame:
 
 def readable(table: pl.DataFrame) -> pl.DataFrame:
     """A table with each number and its interval in one cell (:data:`LEGEND`)."""
-    return tables.readable(table, digits=1, last=())
+    return estimate_tables.readable(table, digits=1, last=())
 
 
 def _variants(runs: Runs) -> dict[LLMCell, list[LLMCell]]:
@@ -157,8 +164,8 @@ def _table(rows: Sequence[TableRow], runs: Runs, resamples: Resamples) -> pl.Dat
     @cache
     def estimates(variant: LLMCell, scope: str) -> dict[str, Estimate]:
         chosen = [runs[cell] for cell in variants[variant]]
-        values = {run: resamples.values(run, scope) for run in chosen}
-        return {n: estimate(chosen, {run: v[n] for run, v in values.items()}) for n in COLUMNS}
+        found = {run: resamples.samples(run, scope) for run in chosen}
+        return {n: estimate(chosen, {run: v[n] for run, v in found.items()}) for n in COLUMNS}
 
     def difference(row: TableRow, name: str) -> float:
         """p-value of the difference to ERM, NaN where it is not tested."""
@@ -168,11 +175,12 @@ def _table(rows: Sequence[TableRow], runs: Runs, resamples: Resamples) -> pl.Dat
         ours, erm = (estimates(variant, row.scope)[name] for variant in (row.variant, base))
         return p_value(ours, erm)
 
-    table = tables.estimate_table(
+    table = estimate_tables.estimate_table(
         [row.head for row in rows],
         {name: [estimates(row.variant, row.scope)[name] for row in rows] for name in COLUMNS},
         {name: [difference(row, name) for row in rows] for name in COLUMNS},
         ("low", "high", "seed_std", "p"),
+        (*GAPS, "avg_gap"),
     )
     seeds = [len(variants[row.variant]) for row in rows]
     return table.with_columns(pl.Series("seeds", seeds))

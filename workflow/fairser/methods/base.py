@@ -10,6 +10,7 @@ from torch import nn
 from fairser.config.extensions import extension, extensions
 from fairser.core.errors import InputError
 from fairser.extraction.features import Features
+from fairser.methods.group_labels import group_labels, memberships
 from fairser.methods.head import Head
 from fairser.methods.losses import class_balanced_weights, clip_losses
 
@@ -50,7 +51,9 @@ class Method(nn.Module):
     Attributes:
         trains: whether there is anything to train.
         data: the clips of the fold.
-        options: its settings by name, such as ``options.eta``.
+        sampler: how batches are drawn, ``shuffle`` or ``balanced``
+            (:func:`fairser.training.sampling.epoch_rows`).
+        options: its other settings by name, such as ``options.eta``.
         rows: rows of the train clips that are used.
         weights: class-balanced weights [C] of these clips.
     """
@@ -63,7 +66,9 @@ class Method(nn.Module):
         self.generator = generator
         declared = extensions("METHOD").get(type(self).__module__.rpartition(".")[2])
         defaults = declared.defaults() if declared else {}
-        self.options = SimpleNamespace(**defaults | settings)
+        options = defaults | settings
+        self.sampler: str = options.pop("sampler", "shuffle")
+        self.options = SimpleNamespace(**options)
         self.rows = self.select(data.train)
         self.weights = class_balanced_weights(data.targets[self.rows]).float()
         self.prepare()
@@ -74,6 +79,13 @@ class Method(nn.Module):
     def select(self, train: torch.Tensor) -> torch.Tensor:
         """Rows of the train clips to use; all by default."""
         return train
+
+    def group_shares(self) -> torch.Tensor:
+        """Membership of each clip in the groups [N, G], float32; 0 in all where it is unknown.
+
+        The sampler ``balanced`` makes these groups equally likely.
+        """
+        return memberships(group_labels(self.data))
 
     @staticmethod
     def new_model(layers: int, dim: int, classes: int) -> nn.Module:

@@ -53,7 +53,10 @@ METHOD = {
 
 
 class Disentangled(nn.Module):
-    """Two encoders and two classifiers of both their features."""
+    """Two encoders and two classifiers of both their features.
+
+    The intrinsic encoder is made first: initially it is the encoder of ERM with the same seed.
+    """
 
     def __init__(self, layers: int, dim: int, classes: int) -> None:
         super().__init__()

@@ -4,8 +4,6 @@ GDRO whose weights are updated with L_g + C / sqrt(n_g), n_g the group's clips i
 groups, whose loss is known less well, gain weight.
 """
 
-import torch
-
 from fairser.methods import gdro
 
 METHOD = {
@@ -30,5 +28,4 @@ METHOD = {
 
 
 class GADRO(gdro.GDRO):
-    def adjustment(self) -> torch.Tensor:
-        return self.options.adjustment / self.sizes.clamp_min(1).sqrt()
+    """GDRO with the adjustment of the settings."""

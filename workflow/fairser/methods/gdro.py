@@ -1,15 +1,17 @@
 """GDRO, group distributionally robust optimisation (Sagawa et al. 2020; Interspeech 2025, eq. 2).
 
 L_g is the mean loss of the batch's clips of group g. The weights q of the groups start uniform;
-each step multiplies those of the groups in the batch by exp(eta L_g), normalises them, and
-minimises sum_g q_g L_g with the new weights.
+each step multiplies them by exp(eta L_g), normalises them, and minimises sum_g q_g L_g with the new
+weights. L_g is 0 for a group that is not in the batch.
+
+With an adjustment C (GADRO) it is L_g + C / sqrt(n_g), n_g the clips of the group in train.
 """
 
 import torch
 from torch import nn
 
 from fairser.methods.base import Method
-from fairser.methods.group_labels import group_labels, group_means, memberships
+from fairser.methods.group_labels import group_means, memberships
 
 METHOD = {
     "title": "GDRO",
@@ -32,6 +34,17 @@ METHOD = {
             "default": "attribute",
             "description": "The source's groups, or each majority class and group (choice).",
         },
+        "adjustment": {
+            "type": "number",
+            "minimum": 0,
+            "default": 0.0,
+            "description": "C of the adjustment C / sqrt(n_g); GADRO is GDRO with C = 4.",
+        },
+        "adjust": {
+            "enum": ["present", "all"],
+            "default": "present",
+            "description": "Groups that a step adjusts: those in the batch, or all.",
+        },
     },
 }
 
@@ -43,23 +56,26 @@ class GDRO(Method):
 
     def prepare(self) -> None:
         self.shares = self.group_shares()
-        if self.options.groups == "class_attribute":
-            classes = memberships(self.data.majority, self.data.targets.shape[1])
-            self.shares = (classes[:, :, None] * self.shares[:, None, :]).flatten(start_dim=1)
-        self.sizes = self.shares[self.rows].sum(dim=0)
-        self.register_buffer("log_q", torch.zeros_like(self.sizes).log_softmax(dim=0))
+        sizes = self.shares[self.rows].sum(dim=0)
+        self.adjustment = self.options.adjustment / sizes.clamp_min(1).sqrt()
+        # The weight of a group without train clips is and stays 0.
+        self.register_buffer("log_q", (sizes > 0).log().log_softmax(dim=0))
 
     def group_shares(self) -> torch.Tensor:
-        """Membership of each clip in the groups of the source [N, G], float32."""
-        return memberships(group_labels(self.data))
+        shares = self.source_shares()
+        if self.options.groups == "class_attribute":
+            classes = memberships(self.data.majority, self.data.targets.shape[1])
+            shares = (classes[:, :, None] * shares[:, None, :]).flatten(start_dim=1)
+        return shares
 
-    def adjustment(self) -> torch.Tensor:
-        """Added to L_g [G] in the update of q; 0 here."""
-        return torch.zeros_like(self.sizes)
+    def source_shares(self) -> torch.Tensor:
+        """Membership of each clip in the groups of the source [N, G], float32."""
+        return super().group_shares()
 
     def loss(self, model: nn.Module, rows: torch.Tensor, progress: float) -> torch.Tensor:
         losses = self.clip_losses(self.logits(model, rows), rows)
         means, present = group_means(losses, self.shares[rows])
-        update = torch.where(present, means.detach() + self.adjustment(), 0.0)
+        adjusted = present | (self.options.adjust == "all")
+        update = torch.where(adjusted, means.detach() + self.adjustment, 0.0)
         self.log_q = (self.log_q + self.options.eta * update).log_softmax(dim=0)
         return self.log_q.exp() @ means

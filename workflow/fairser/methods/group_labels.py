@@ -1,12 +1,15 @@
 """Group labels as the methods use them."""
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch.nn.functional import one_hot
 
-from fairser.methods.base import FoldData
+if TYPE_CHECKING:
+    from fairser.methods.base import FoldData
 
 
-def group_labels(data: FoldData) -> torch.Tensor:
+def group_labels(data: "FoldData") -> torch.Tensor:
     """Group numbers [N] of the clips, int64, -1 where unknown."""
     if data.groups is None:
         raise ValueError("this method needs a group source, the source 'none' has no groups")
@@ -25,7 +28,7 @@ def memberships(labels: torch.Tensor, count: int | None = None) -> torch.Tensor:
     return one_hot(labels.clamp_min(0), count).float() * (labels >= 0)[..., None]
 
 
-def cell_counts(data: FoldData, rows: torch.Tensor) -> torch.Tensor:
+def cell_counts(data: "FoldData", rows: torch.Tensor) -> torch.Tensor:
     """Number of clips N_cg of each majority class and group [C, G], float32.
 
     Clips whose class or group is unknown are not counted.

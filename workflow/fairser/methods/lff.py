@@ -42,11 +42,14 @@ METHOD = {
 
 
 class TwoHeads(nn.Module):
-    """The biased head and the debiased one, which predicts."""
+    """The debiased head, which predicts, and the biased one.
+
+    The debiased head is made first: initially it is the head of ERM with the same seed.
+    """
 
     def __init__(self, layers: int, dim: int, classes: int) -> None:
         super().__init__()
-        self.biased, self.debiased = Head(layers, dim, classes), Head(layers, dim, classes)
+        self.debiased, self.biased = Head(layers, dim, classes), Head(layers, dim, classes)
 
     def forward(self, features: Features, rows: torch.Tensor) -> torch.Tensor:
         return self.debiased(features, rows)
@@ -107,7 +110,7 @@ class LfF(Method):
 
     def loss(self, model: Any, rows: torch.Tensor, progress: float) -> torch.Tensor:
         features = self.data.features
-        biased, debiased = (head(features, rows) for head in model.children())
+        biased, debiased = (head(features, rows) for head in (model.biased, model.debiased))
         loss_b, loss_d = (self.clip_losses(logits, rows) for logits in (biased, debiased))
         weight = self.difficulty(loss_b, loss_d, rows)
         majority = self.data.majority[rows]

@@ -21,7 +21,7 @@ METHOD = {
 
 
 class PGDRO(gdro.GDRO):
-    def group_shares(self) -> torch.Tensor:
+    def source_shares(self) -> torch.Tensor:
         if self.data.probabilities is None:
             raise ValueError("PGDRO needs a group source with probabilities, such as 'pseudo'")
         return self.data.probabilities

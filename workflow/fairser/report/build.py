@@ -52,12 +52,13 @@ def _subgroups(
 ) -> Iterable[Page]:
     grid, paper = Subgroups(runs, config), {name: tables.get(f"{name}_vs_paper") for name in tables}
     splits = {int(Path(path).stem.removeprefix("fold")): path for path in given["splits"]}
+    first = min(splits)  # the fold of Table A3
     if "table1" in tables:
         yield grid.table1_page(tables["table1"], paper["table1"])
     if "table2" in tables:
         yield grid.table2_page(tables["table2"], paper["table2"])
     for name, head, behind in (
-        ("tableA3", ["emotion", config["bias"]["attribute"]], {1: splits[1]}),
+        ("tableA3", ["emotion", config["bias"]["attribute"]], {first: splits[first]}),
         ("tableA4", ["fold", "split"], splits),
     ):
         yield inputs.counts_page(tables[name], paper[name], head, behind, config)

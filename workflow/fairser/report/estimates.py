@@ -7,7 +7,15 @@ from typing import Any
 
 import polars as pl
 
-from fairser.core.text import SIGNIFICANT, interval, is_significant, number
+from fairser.core.text import (
+    SIGNIFICANT,
+    WITHIN_CHANCE,
+    chance,
+    interval,
+    is_significant,
+    is_within_chance,
+    number,
+)
 from fairser.report.pages import Column, Mark, PageCell, typographic
 
 Line = dict[str, Any]  # a row of a csv
@@ -20,6 +28,10 @@ SIGNS = (
     f"✓ better and ✗ worse than ERM, Holm-corrected p < {SIGNIFICANT:g}. The line beside a number "
     "is its 95 % interval on the scale of the column (bootstrap over speakers), the thin vertical "
     "line is ERM."
+)
+SIGNS_CHANCE = (
+    "Chance: the gap with the groups shuffled among the speakers, mean to 95 % quantile. "
+    f"{WITHIN_CHANCE} marks gaps that are not larger than this quantile."
 )
 SIGNS_PUBLISHED = (
     "The ring is the published number, Δ is our number minus the published one. ≠ marks published "
@@ -58,6 +70,8 @@ class EstimateTable:
     def legend(self, spread: str) -> list[str]:
         """What brackets and signs mean; ``spread`` is what the round brackets hold."""
         found = [f"In brackets: {spread} [95 % interval].", SIGNS]
+        if any(name.endswith("_chance") for line in self.lines[:1] for name in line):
+            found.append(SIGNS_CHANCE)
         return [*found, SIGNS_PUBLISHED] if self.published else found
 
     def cells(self, line: Line) -> dict[str, PageCell]:
@@ -73,6 +87,9 @@ class EstimateTable:
         erm = self._erm(line).get(name)
         spread = [f"({number(std, digits)})"] if std is not None else []
         spread += [interval(low, high, digits)] if low is not None else []
+        if level := chance(line, name, digits):
+            sign = WITHIN_CHANCE if is_within_chance(line, name) else ""
+            spread.append(f"{sign} chance {level}".strip())
         key = (*(line[column.name] for column in self.head), name)
         paper, difference = self.published.get(key, (None, None))
         published, outside = "", False

@@ -27,7 +27,9 @@ def counts_page(
     ``paper`` is the path of ``*_vs_paper.csv``, ``head`` names the rows, and ``splits`` are the
     paths of the clip tables by fold.
     """
-    table, published = pl.read_csv(path), read_published(paper, head)
+    table = pl.read_csv(path)
+    head = [name for name in head if name in table.columns]  # the corpus may lack the attribute
+    published = read_published(paper, head)
     records = Records()
     shared = {
         "Corpus": facts(config["corpus"]),

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from fairser.config.configuration import resolve
+from fairser.config.folds import corpus_folds
 from fairser.config.schema import Config, load_schema
 from fairser.core.errors import InputError
 
@@ -24,7 +26,7 @@ class Key:
 def keys(config: Config) -> list[Key]:
     """Every key of a resolved configuration, in the order of the schema.
 
-    A path that the workflow derives from a ``kind`` counts as unchanged.
+    A path that the workflow derives from a ``kind`` counts as unchanged, as all folds do.
     """
     return list(_keys(config, _derived(config), load_schema(), ""))
 
@@ -52,9 +54,12 @@ def _keys(values: Config, derived: Config, schema: Config, prefix: str) -> Itera
 
 
 def _derived(config: Config) -> Config:
-    """The configuration that has the same kinds of corpora, and defaults otherwise."""
+    """The configuration of the same kinds of corpora and all folds, with defaults otherwise."""
     kinds = {"corpus": {"kind": config["corpus"]["kind"]}}
     try:
-        return resolve({**kinds, "llm": {"corpus": {"kind": config["llm"]["corpus"]["kind"]}}})
+        found = resolve({**kinds, "llm": {"corpus": {"kind": config["llm"]["corpus"]["kind"]}}})
     except InputError:  # this kind needs paths from the user, so that none is derived
-        return resolve({})
+        found = resolve({})
+    with suppress(InputError, OSError):  # files that are no longer there
+        found["grid"]["folds"] = corpus_folds(config["corpus"])
+    return found

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import polars as pl
+
 from fairser.config.extensions import extensions
 from fairser.config.grid import has_k_axis
 from fairser.config.schema import Config
 from fairser.core.words import joined
+from fairser.corpora.clips import TEST_SET
 from fairser.evaluation.bootstrap import Gap
 from fairser.evaluation.metrics import is_better_low, metric_names
 from fairser.report.estimates import SUMMARIES, EstimateTable, Line
@@ -14,7 +17,7 @@ from fairser.report.grids import Grid
 from fairser.report.pages import Column, Page, number_columns
 from fairser.report.records import Run, Runs
 from fairser.results.tables import (
-    TABLE2_ATTRIBUTES,
+    NO_ATTRIBUTE,
     configuration_name,
     method_name,
     method_of,
@@ -30,6 +33,7 @@ GAPS = "A gap is the root mean square over the emotions; lower is better."
 METHOD = Column("method", "Method", choice=True)
 SOURCE = Column("source", "Groups from", choice=True)
 K = Column("k", "K", number=True, choice=True)
+TEST = Column(TEST_SET, "Test set", choice=True)
 
 
 class Subgroups(Grid):
@@ -48,7 +52,8 @@ class Subgroups(Grid):
     def __init__(self, runs: Runs, config: Config) -> None:
         super().__init__(runs, config, {})
         self.gaps: dict[str, Gap] = {}
-        names = metric_names("performance")
+        names = metric_names("performance", runs.metrics[0]["task"])
+        self.performance = names
         self.higher = [name for name in names if not is_better_low(name)]
         self.attribute = config["bias"]["attribute"]
         self.scope = Column("attribute", "Attribute", choice=True, start=self.attribute)
@@ -63,19 +68,20 @@ class Subgroups(Grid):
         return {**same, "method": method_name(run["method"]), "best": run["best_epoch"]}
 
     def measure(self, run: Run, column: str, line: Line) -> float | None:
+        found = run["test_sets"][line[TEST_SET]] if TEST_SET in line else run
         if column not in self.gaps:
-            return run.get(column)
+            return found.get(column)
         gap = self.gaps[column]
-        if gap.attribute not in run["attributes"]:
+        if gap.attribute not in found["attributes"]:
             return None
-        return run["attributes"][gap.attribute]["gaps"][gap.rate][gap.variant]["rms"]
+        return found["attributes"][gap.attribute]["gaps"][gap.rate][gap.variant]["rms"]
 
     def rates(self, run: Run) -> dict[str, Any]:
         return {name: found["rates"] for name, found in run["attributes"].items()}
 
     def behind(self, line: Line) -> list[int]:
         """Of Table 1, whose rows have a source, or of Table 2, whose rows have a K or none."""
-        k = line.get("k", self.config["tables"]["table1_k"])
+        k = line["k"]
         source = line.get("source", "none" if k is None else "kmeans")
         same = {"source": source, "k": k} if has_k_axis(source) else {"source": source}
         if line["method"] not in SUMMARIES:
@@ -84,39 +90,50 @@ class Subgroups(Grid):
         return found + (self.runs.where(method="erm") if line["method"] == "Gain" else [])
 
     def legend(self, table: EstimateTable | None) -> list[str]:
-        if table is None:
+        if table is None or not table.lines:
             return [GAPS]
         folds, seeds = (max(line[name] for line in table.lines) for name in ("folds", "seeds"))
         means = f"Means over {folds} test folds" + (f" and {seeds} seeds." if seeds != 1 else ".")
-        return [means, GAPS, *table.legend("(standard deviation over folds)")]
+        notes = dict.fromkeys(line["note"] for line in table.lines if line["note"])
+        return [means, *notes, GAPS, *table.legend("(standard deviation over folds)")]
 
     def table1_page(self, path: str, paper: str | None) -> Page:
         """Table 1; ``paper`` is the path of ``table1_vs_paper.csv``, if there is one."""
         lede = (
-            f"Gaps are between the groups of {self.attribute.replace('_', ' ')}; the source kmeans "
-            f"has K = {self.config['tables']['table1_k']}. Overall is the mean of "
-            f"{joined([method_name(m) for m in summarised_methods()])}, Gain is its relative "
-            "improvement over ERM."
+            f"Gaps are between the groups of {self.attribute.replace('_', ' ')}. Overall is the "
+            f"mean of {joined([method_name(m) for m in summarised_methods()])}, Gain is its "
+            "relative improvement over ERM."
         )
-        table = EstimateTable(path, (METHOD, SOURCE), self.measures, self.higher, paper=paper)
+        table = self._table(path, (METHOD, SOURCE, K), self.measures, paper)
         return self.estimates_page("table1", lede, table)
 
     def table2_page(self, path: str, paper: str | None) -> Page:
         """Table 2, likewise."""
         lede = "Groups come from k-means of speaker embeddings, without demographic labels."
-        numbers = self._numbers(TABLE2_ATTRIBUTES)
-        table = EstimateTable(path, (METHOD, K), numbers, self.higher, paper=paper)
+        columns = pl.read_csv(path, n_rows=0).columns
+        known = [name.removesuffix("_tpr_gap") for name in columns if name.endswith("_tpr_gap")]
+        if not known:
+            return Page("table2", NO_ATTRIBUTE, [METHOD, K], [], files=[path])
+        table = self._table(path, (METHOD, K), self._numbers(known, named=True), paper)
         return self.estimates_page("table2", lede, table)
 
-    def _numbers(self, attributes: Sequence[str]) -> list[Column]:
-        """Columns of performance and of the gaps of some attributes."""
-        gaps = table_gaps(attributes, self.config["metrics"])
+    def _table(
+        self, path: str, head: Sequence[Column], numbers: Sequence[Column], paper: str | None
+    ) -> EstimateTable:
+        """A table of estimates; where the corpus has several test sets, they come first."""
+        same = []
+        if TEST_SET in pl.read_csv(path, n_rows=0).columns:
+            head, same = (TEST, *head), [TEST_SET]
+        return EstimateTable(path, head, numbers, self.higher, same=same, paper=paper)
+
+    def _numbers(self, attributes: Sequence[str], named: bool = False) -> list[Column]:
+        """Columns of performance and of the gaps of some attributes, which may be named."""
+        gaps = table_gaps(attributes, self.config["metrics"], named)
         self.gaps |= gaps
         known = extensions("METRICS")
-        names = metric_names("performance")
-        named = {name: (known[name]["title"], known[name]["description"]) for name in names}
+        found = {n: (known[n]["title"], known[n]["description"]) for n in self.performance}
         for name, gap in gaps.items():
             label, meaning = GAP_LABELS[name.removeprefix(f"{gap.attribute}_")]
-            label += f", {gap.attribute.replace('_', ' ')}" if len(attributes) > 1 else ""
-            named[name] = (label, meaning)
-        return number_columns(named)
+            label += f", {gap.attribute.replace('_', ' ')}" if named else ""
+            found[name] = (label, meaning)
+        return number_columns(found)

@@ -8,6 +8,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fairser.config.grid import has_k_axis
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.demographics import order_groups
 from fairser.evaluation.bootstrap import Gap
@@ -78,7 +79,8 @@ def metrics_by_k(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
     The table is of :func:`fairser.results.summaries.summaries`; an empty column gets no panel.
     """
     clustered = table.filter(pl.col("source") == "kmeans").sort("k")
-    columns = [name for name in (*metric_names("performance"), *gaps) if clustered[name].count()]
+    names = [name for name in metric_names("performance") if name in table.columns]
+    columns = [name for name in (*names, *gaps) if clustered[name].count()]
     if not columns:
         return style.notice("No run with clusters has a metric to show.")
     methods = ordered("METHOD", clustered["method"])
@@ -130,8 +132,9 @@ def tradeoff(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
         points = drawn.drop_nulls(name)
         for row in points.iter_rows(named=True):
             axes.plot(row[name], row["f1"], **style.point_look(row["method"], row["source"]))
+        points = points.select(name, "f1", *CONFIGURATION)
         best = points[front(points["f1"].to_list(), points[name].to_list())]
-        fronts.append((axes, best.select(name, "f1", *CONFIGURATION), points.select(name, "f1")))
+        fronts.append((axes, best, points))
         axes.step(best[name], best["f1"], where="post", color=style.GREY, lw=0.9, zorder=1)
         axes.margins(0.15, 0.2)
         left, right = axes.get_xlim()  # room for names where there are no points
@@ -145,7 +148,12 @@ def tradeoff(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
     for axes, best, points in fronts:
         names = [configuration_name(*row[2:]) for row in best.iter_rows()]
         ends = [row[:2] for row in best.iter_rows()]
-        labels.place_labels(axes, ends, names, [*points.rows(), *_along_steps(ends)])
+        avoid = [*(row[:2] for row in points.iter_rows()), *_along_steps(ends)]
+        labels.place_labels(axes, ends, names, avoid)
+        # Of the others, what their colour and marker do not tell.
+        others = [row for row in points.iter_rows() if row[:2] not in ends and has_k_axis(row[3])]
+        ks = [str(k) for *_, k in others]
+        labels.place_labels(axes, [row[:2] for row in others], ks, avoid, fontsize=6)
     return figure
 
 

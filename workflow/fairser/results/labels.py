@@ -1,19 +1,28 @@
 """Text in figures: names of points that do not overlap, legends that fit, names at ticks."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
+from fairser.config.grid import has_k_axis
+from fairser.evaluation.metrics import Floats
 from fairser.results import style
 from fairser.results.tables import method_name, ordered
 
 LETTER = 0.07  # width of a letter in inches
-ROOM = (1.1, 1.5)  # width and height of a label relative to its text, to keep it off the markers
-ITERATIONS = 1000  # of the label placement; a time limit would make the figure vary
+MARKER = 3.5  # half of a marker's width, in typographical points, as are the rings
+# Places of a text around its point: distances of its edge, and directions, the best first.
+RINGS = (5, 8, 12, 17, 23, 30, 38, 48, 60)
+NEAR = 2  # of the rings need no line to the point
+SIDES, CORNERS = ((1, 0), (0, 1), (-1, 0), (0, -1)), ((1, 1), (-1, 1), (1, -1), (-1, -1))
+BETWEEN = [(x / 2, y) for x, y in CORNERS] + [(x, y / 2) for x, y in CORNERS]
+WAYS = np.array([*SIDES, *CORNERS, *BETWEEN])
+ON_LINE = np.linspace(0.1, 0.9, 17)  # shares of the way to a text, where its line may cross others
 
 
 def place_labels(
@@ -26,32 +35,76 @@ def place_labels(
     """Write each text near its point, so that it covers neither other texts nor markers.
 
     Call this after everything else is drawn, because it measures the figure. Coordinates of the
-    points and of the markers to ``avoid`` are those of the data.
+    points and of the markers to ``avoid`` are those of the data. A text takes the nearest place
+    where it covers nothing or, in a crowd, the one where it covers least; a line leads to its point
+    if that is not near. Without markers to avoid, a text may lie on its point.
     """
-    from adjustText import adjust_text  # takes a second to import
-
+    figure = cast(Figure, axes.get_figure(root=True))
+    figure.draw_without_rendering()
+    unit = figure.dpi / 72  # pixels of a typographical point
+    page = np.array(axes.get_window_extent().padded(-unit).extents)
+    markers = axes.transData.transform(list(avoid)) if avoid else np.empty((0, 2))
+    covered = [np.concatenate([xy - MARKER * unit, xy + MARKER * unit]) for xy in markers]
+    # Of texts alone, without their lines.
+    covered += [np.array(Text.get_window_extent(text).extents) for text in axes.texts]
+    look |= {"ha": "center", "va": "center", "zorder": 5}
     # A box, because text with a white outline would become a path in svg.
-    box = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75}
-    placed = [
-        axes.text(x, y, text, bbox=box, zorder=5, ha="center", va="center", **look)
-        for (x, y), text in zip(points, texts, strict=True)
-    ]
-    for label in placed:
+    look["bbox"] = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75}
+    line = {"arrowstyle": "-", "lw": 0.5, "color": style.GREY, "shrinkA": 0, "shrinkB": 2}
+    placed: list[Text] = []
+    for point, text in zip(points, texts, strict=True):
+        measured = axes.text(*point, text, **look)
+        box = measured.get_window_extent().padded(unit)
+        measured.remove()
+        half = np.array([box.width, box.height]) / 2
+        places = np.concatenate([(ring * unit + half) * WAYS for ring in RINGS])
+        if not avoid:
+            places = np.concatenate([np.zeros((1, 2)), places])
+        far = np.arange(len(places)) >= NEAR * len(WAYS)
+        origin = axes.transData.transform(point)
+        boxes = np.concatenate([origin + places - half, origin + places + half], axis=1)
+        crossed = _crossed(origin, places, covered) * (MARKER * unit) ** 2
+        costs = _covered(boxes, covered, page) + far * crossed
+        chosen = int(np.argmin(costs))  # the first of equal ones
+        label = axes.annotate(
+            text,
+            point,
+            places[chosen] / unit,
+            textcoords="offset points",
+            arrowprops=line if far[chosen] else None,
+            **look,
+        )
         label.set_in_layout(False)
-    across, up = zip(*avoid, strict=True) if avoid else ((), ())
-    adjust_text(
-        placed,
-        list(across),
-        list(up),
-        target_x=[x for x, _ in points],
-        target_y=[y for _, y in points],
-        ax=axes,
-        avoid_self=bool(avoid),
-        expand=ROOM,
-        iter_lim=ITERATIONS,
-        arrowprops={"arrowstyle": "-", "lw": 0.5, "color": style.GREY},
-    )
+        covered.append(boxes[chosen])
+        placed.append(label)
     return placed
+
+
+def _covered(boxes: Floats, others: Sequence[Floats], page: Floats) -> Floats:
+    """How much each box covers of others, and how much of it is off the page, in square pixels.
+
+    Boxes are left, bottom, right and top: [N, 4], a list of [4], and [4].
+    """
+    both = np.array([*others, page])
+    left, right = boxes[:, None, :2], boxes[:, None, 2:]
+    sides = np.minimum(right, both[:, 2:]) - np.maximum(left, both[:, :2])
+    shared = np.maximum(sides, 0).prod(axis=2)
+    whole = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return np.asarray(shared[:, :-1].sum(axis=1) + 9 * (whole - shared[:, -1]))
+
+
+def _crossed(origin: Floats, places: Floats, others: Sequence[Floats]) -> Floats:
+    """How many points of the lines from the origin [2] to places [N, 2] lie in other boxes [N]."""
+    boxes = np.array([box for box in others if not _inside(origin, np.array([box])).any()])
+    if not len(boxes):
+        return np.zeros(len(places))
+    points = origin + places[:, None] * ON_LINE[:, None]
+    return np.asarray(_inside(points[:, :, None], boxes).any(axis=2).sum(axis=1), dtype=float)
+
+
+def _inside(points: Floats, boxes: Floats) -> np.ndarray:
+    """Whether points [..., 2] lie in boxes [M, 4], as [..., M] by broadcasting."""
+    return np.asarray(((points > boxes[:, :2]) & (points < boxes[:, 2:])).all(axis=-1))
 
 
 def legend(
@@ -88,7 +141,8 @@ def point_legends(figure: Figure, methods: Sequence[str], sources: Iterable[str]
     """Draw the legends of points: colours of the methods and markers of the group sources."""
     colours = {method_name(m): Line2D([], [], **style.point_look(m, "none")) for m in methods}
     found = ordered("SOURCE", sources)
-    shapes = {s: Line2D([], [], **style.point_look("random", s)) for s in found}
+    names = {s: f"{s} (number: K)" if has_k_axis(s) else s for s in found}
+    shapes = {names[s]: Line2D([], [], **style.point_look("random", s)) for s in found}
     legend(figure, colours, "Method", handlelength=1.0)
     legend(figure, shapes, "Groups from", above=False, handlelength=1.0)
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import product
 from typing import Any
 
 import polars as pl
@@ -11,16 +12,20 @@ from fairser.corpora.demographics import order_groups
 
 
 def table_a3(table: ClipTable, attribute: str) -> pl.DataFrame:
-    """Table A3: clips of one fold with a majority emotion, by emotion, group and split."""
+    """Table A3: clips of one fold with a majority emotion, by emotion, group and split.
+
+    Without the column of groups if the corpus lacks the attribute.
+    """
     splits = ("development", "test", "train")
-    frame = table.frame.drop_nulls(["majority", attribute])
+    keys = ["emotion", *([attribute] if attribute in table.attributes else [])]
+    frame = table.frame.rename({"majority": "emotion"}).drop_nulls(keys)
+    groups = [frame[name].unique().sort() for name in keys[1:]]
     rows = []
-    for emotion in sorted(table.classes):
-        for group in frame[attribute].unique().sort():
-            found = frame.filter(pl.col("majority") == emotion, pl.col(attribute) == group)["split"]
-            rows.append((emotion, group, *((found == split).sum() for split in splits)))
-    schema = {"emotion": pl.String, attribute: pl.String} | dict.fromkeys(splits, pl.Int64)
-    names = pl.col("emotion", attribute).str.replace_all("_", " ")
+    for values in product(sorted(table.classes), *groups):
+        found = frame.filter(**dict(zip(keys, values, strict=True)))["split"]
+        rows.append((*values, *((found == split).sum() for split in splits)))
+    schema = dict.fromkeys(keys, pl.String) | dict.fromkeys(splits, pl.Int64)
+    names = pl.col(keys).str.replace_all("_", " ")
     return pl.DataFrame(rows, schema, orient="row").with_columns(names.str.to_titlecase())
 
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from fairser.config.grid import has_k_axis
 from fairser.evaluation.bootstrap import Bootstrap, RunCounts
-from fairser.results.tables import TableRow, run_table
+from fairser.results.estimate_tables import TableRow, run_table
 
 CONFIGURATION = ("method", "source", "k")
 ALL = "all clips"

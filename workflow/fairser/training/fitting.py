@@ -12,6 +12,7 @@ from fairser.core.jobs import logger
 from fairser.extraction.inputs import MappedFeatures
 from fairser.methods.base import ADAPTERS, Method
 from fairser.training.checkpoints import Checkpoint
+from fairser.training.sampling import epoch_rows
 
 EVALUATION_BATCH = MappedFeatures.at_once  # so that sums are the same in memory and from a file
 ADVICE = "Lower 'train.learning_rate', and look for features of extreme size."
@@ -136,7 +137,7 @@ class Trainer:
         options, method, model = self.options, self.method, self.weights.model
         parts = list(method.parts(model))
         parts[0] = [*parts[0], *self.weights.adapters.values()]
-        order = method.rows[torch.randperm(len(method.rows), generator=self.shuffle)]
+        order = epoch_rows(method, self.shuffle)
         batches = order.split(options.batch_size)
         start = (self.progress.epoch - 1) * len(batches)
         losses = []

@@ -22,7 +22,7 @@ def make_inputs(
     config: dict[str, Any],
     threads: int,
 ) -> tuple[Inputs, dict[str, Any]]:
-    """Where a run's features come from, and the record of it.
+    """Where a run's features come from, and the record of them and of the task.
 
     Args:
         given: input files of the job: ``features`` and ``clips`` of a store; if the encoder is
@@ -34,11 +34,12 @@ def make_inputs(
         threads: for an encoder that is trained on the CPU.
     """
     groups = read_json(given["origin"])["origin"] if "origin" in given else None
+    record = {"task": table.task, "groups": groups}
     if settings["finetune"] is None:
         torch.set_num_threads(1)  # the same numbers on any number of cores
         store = open_store(given["features"], given["clips"])
         made = read_json(given["source"]) if "source" in given else None
-        record = {"device": "cpu", "features": made, "groups": groups}
+        record |= {"device": "cpu", "features": made}
         return StoreInputs(store, settings["standardise"], config["train"]["memory_mb"]), record
     from fairser.extraction.extract import StoreSource
     from fairser.pretrained.devices import describe
@@ -54,8 +55,7 @@ def make_inputs(
         settings["encoder"]["seconds"],
         AdapterOptions(**settings["finetune"]),
     )
-    made = source.described()
-    return inputs, {"device": describe(encoder.device), "features": made, "groups": groups}
+    return inputs, record | {"device": describe(encoder.device), "features": source.described()}
 
 
 def write_run(

@@ -113,8 +113,13 @@ def _load_groups(grouping: pl.DataFrame | None, frame: pl.DataFrame) -> dict[str
 def train_and_predict(job: TrainingJob, checkpoint: Checkpoint | None = None) -> TrainingResult:
     """Train a method on one fold and predict its development and test clips.
 
-    The same seed gives every method the same initial head and order of batches. A training that
-    is resumed from the checkpoint gives the same result as one without an interruption.
+    The same seed gives every method with one head the same initial head, that of ERM. So has the
+    debiased head of LfF, which predicts. Of DisEnt only the intrinsic encoder has its values: the
+    classifiers have twice as many inputs. The order of shuffled batches is the same for all methods
+    that use the same number of train clips.
+
+    A training that is resumed from the checkpoint gives the same result as one without an
+    interruption.
 
     Raises:
         InputError: the loss is not finite, the features lack clips, or no train clip is left.

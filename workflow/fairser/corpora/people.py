@@ -1,0 +1,42 @@
+"""Speakers are people: splits, groups and the bootstrap over speakers rest on it."""
+
+import polars as pl
+
+from fairser.corpora.faults import Faults
+
+UNKNOWN = ("", "unknown", "na", "n/a", "nan", "none", "null", "?", "-")
+# Start of the names of clips whose speaker nobody knows: each is a speaker of its own.
+UNKNOWN_SPEAKER = "unknown "
+# Attributes of which a person has one value; others may be those of a clip, as age is.
+PERSONAL = ("gender", "race", "ethnicity", "native_language", "nationality")
+
+
+def is_known(column: pl.Expr) -> pl.Expr:
+    """Whether a text column has a value: neither empty nor a word for unknown."""
+    return ~column.str.strip_chars().str.to_lowercase().is_in(UNKNOWN).fill_null(True)
+
+
+def is_nobody() -> pl.Expr:
+    """Whether the ``speaker`` of a clip stands for one whom nobody knows."""
+    return pl.col("speaker").str.starts_with(UNKNOWN_SPEAKER)
+
+
+def check_people(frame: pl.DataFrame, attributes: list[str], faults: Faults) -> pl.DataFrame:
+    """Note speakers with two values of a person's attribute; returns the rows of all others."""
+    good = frame
+    for name in (name for name in attributes if name in PERSONAL):
+        values = frame.drop_nulls(name)
+        values = values.with_columns(
+            pl.col(name).first().over("speaker").alias("first"), pl.col(name).alias("other")
+        )
+        wrong = values.filter(pl.col("other") != pl.col("first"))
+        faults.note(
+            wrong.unique("speaker", keep="first", maintain_order=True),
+            "{name} of speaker '{speaker}' is '{other}', in an earlier row '{first}'; a speaker is "
+            "one person. Fix the value; or, if the name stands for several people, such as a "
+            "session, name the columns that tell them apart: corpus.speaker: [SpkrID, Gender].",
+            "speaker",
+            name=name,
+        )
+        good = good.join(wrong, on="speaker", how="anti", maintain_order="left")
+    return good
