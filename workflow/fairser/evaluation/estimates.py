@@ -37,7 +37,8 @@ class Estimate:
     @property
     def chance_high(self) -> float:
         """What 95 % of these permutations do not exceed."""
-        return float(np.quantile(self.permuted, LEVEL))
+        found = self.permuted[~np.isnan(self.permuted)]
+        return float(np.quantile(found, LEVEL)) if found.size else NAN
 
 
 def estimate(runs: Iterable[RunCounts], samples: Mapping[RunCounts, Sample]) -> Estimate:
