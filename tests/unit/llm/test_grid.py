@@ -37,7 +37,8 @@ def test_zero_shot_has_one_seed_and_sets_are_named_in_one_order() -> None:
 def test_defaults_of_the_gap_are_those_of_the_method() -> None:
     section = resolve({})
     names = {**section["llm"]["gap"], **section["llm"]["tables"]}
-    assert Options(**names) == Options.of() == Options(**section["methods"]["minmaxgap"])
+    method = section["methods"]["minmaxgap"]
+    assert Options(**names) == Options.of() == Options(**{name: method[name] for name in names})
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ subgradient); a gap of 0 has the gradient 0. While training, the L_lg are those 
 (:mod:`fairser.methods.gap_estimators`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import isnan
 from typing import Any, Literal
 
@@ -38,7 +38,8 @@ class Options:
     @classmethod
     def of(cls, **settings: Any) -> "Options":
         """These settings, and the declared defaults of the others."""
-        return cls(**extension("METHOD", "minmaxgap").defaults() | settings)
+        declared = extension("METHOD", "minmaxgap").defaults()
+        return cls(**{part.name: declared[part.name] for part in fields(cls)} | settings)
 
     def updated(self, weight: float, gap: float) -> float:
         """lambda of the next round from this round's; without a gap (NaN) it stays."""

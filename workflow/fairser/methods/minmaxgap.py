@@ -11,7 +11,7 @@ from torch import nn
 
 from fairser.methods.base import Method
 from fairser.methods.gap_estimators import make_estimator
-from fairser.methods.group_labels import group_labels, group_means, memberships
+from fairser.methods.group_labels import group_means
 from fairser.methods.loss_gap import Options, language_gaps, penalty
 
 AT_ONCE = 512  # development clips whose logits are computed together
@@ -82,7 +82,7 @@ class MinMaxGAP(Method):
 
     def prepare(self) -> None:
         self.gap = Options(**vars(self.options))
-        self.shares = memberships(group_labels(self.data))
+        self.shares = self.group_shares()
         self.estimator = make_estimator(self.gap, self.shares.shape[1])
         weight = torch.tensor(self.gap.lambda_0, dtype=torch.float64)
         self.register_buffer("weight", weight)
