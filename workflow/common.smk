@@ -127,6 +127,14 @@ def group_settings(wildcards):
     }
 
 
+def label_files(_):
+    """Files that say which clips there are."""
+    listed = configuration.list_key(CORPUS) == "manifest"
+    own = [CORPUS["manifest"]] if listed else configuration.label_files(CORPUS)
+    settings = config["corpora"].get(CORPUS["kind"], {})
+    return own + list(extension("CORPUS", CORPUS["kind"]).files(settings).values())
+
+
 def reader_code(_):
     """The file that the corpus' reader is found in by its name."""
     return [extension("CORPUS", CORPUS["kind"]).code]

@@ -1,12 +1,4 @@
-# What the clip table and the splits are made from.
-
-
-def label_files(_):
-    """Files that say which clips there are."""
-    listed = configuration.list_key(CORPUS) == "manifest"
-    own = [CORPUS["manifest"]] if listed else configuration.label_files(CORPUS)
-    settings = config["corpora"].get(CORPUS["kind"], {})
-    return own + list(extension("CORPUS", CORPUS["kind"]).files(settings).values())
+# What the splits are made from.
 
 
 def split_inputs(_):
