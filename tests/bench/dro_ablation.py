@@ -197,6 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
         if options.smallest:
             corpus = write_corpus(folder, folds=3)["corpus"]
             corpus |= {"manifest": str(folder / "clips.csv"), "audio": temporary}
+            corpus["task"] = "multi_label"
             store = folder / "features.safetensors", folder / "names.csv"
         else:
             demographics = options.labels / "VideoDemographics.csv"
