@@ -122,6 +122,7 @@ def write_results(folder: Path) -> Path:
         for method, source, k in cells:
             run = folder / f"runs/{method}/{source}/k{k}/fold{fold}/seed0"
             cell = {"method": method, "source": source, "k": k, "fold": fold, "seed": 0}
+            cell |= {"task": "multi_label"}
             write_json(run / "metrics.json", cell)
             predictions = frame.select("clip", "fold", "split")
             guesses = dict(zip(classes, random.dirichlet([1, 1], size).T, strict=True))

@@ -17,7 +17,7 @@ from workflow.runner import Workflow
 
 RATE = 22_050
 EMOTIONS = {"calm": 1.0, "angry": 1.6, "happy": 2.4}  # pitch relative to the speaker's
-SPEAKERS = 12
+SPEAKERS = 16  # so that two folds have five speakers of each gender
 TAKES = 4
 
 
@@ -44,7 +44,7 @@ def shared_folder(
 
 
 def make_tones(folder: Path) -> Path:
-    """Twelve speakers, three emotions, four takes of 0.3 s each, and their manifest."""
+    """Sixteen speakers, three emotions, four takes of 0.3 s each, and their manifest."""
     generator = np.random.default_rng(1)
     rows = []
     (folder / "audio").mkdir(parents=True)

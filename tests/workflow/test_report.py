@@ -13,7 +13,7 @@ from workflow.browser import opened
 from workflow.conftest import FOLDS, METHODS
 from workflow.runner import Workflow
 
-TABLES = ("table1", "table2", "tableA3", "tableA4", "groups", "rates", "runs", "configuration")
+TABLES = ("table1", "tableA3", "tableA4", "groups", "rates", "runs", "configuration")
 PAGES = ("overview", *TABLES, "figures")
 RUNS = len(METHODS) * len(FOLDS)
 FIGURES = ("tradeoff", "tpr_by_class")

@@ -198,7 +198,8 @@ def test_padding_does_not_change_a_model_with_layer_norm_and_a_mask(tmp_path: Pa
 
 @pytest.mark.parametrize(("precision", "close"), [("bfloat16", 0.05), ("float16", 0.005)])
 def test_lower_precisions(tmp_path: Path, precision: str, close: float) -> None:
-    write_wavlm(tmp_path)
+    # Sixteen channels in a group: of eight, oneDNN's bfloat16 convolution is wrong with AMX.
+    write_wavlm(tmp_path, dim=64)
     exact, found = load(tmp_path)(noise()), make(Settings(tmp_path, "cpu", precision))(noise())
     assert found.dtype == torch.float32
     assert not torch.equal(found, exact)
