@@ -201,7 +201,7 @@ def test_the_overview_and_the_configuration_say_what_was_run(
     run = metrics(finished, "erm/none/k1/fold2/seed0")
     with opened(browser, path_of(finished, "overview")) as page:
         facts = dict(zip(column(page, "what"), column(page, "value"), strict=True))
-        assert facts["Runs"] == str(RUNS) and facts["Clips"] == "144 of 12 speakers"
+        assert facts["Runs"] == str(RUNS) and facts["Clips"] == "144 of 16 speakers"
         assert facts["Encoder"] == "fbank" and facts["Commit"] == (run["commit"] or "unknown")
         assert f"torch {run['versions']['torch']}" in facts["Versions"]
         assert {"config.yaml", "overlay.yaml"} <= {

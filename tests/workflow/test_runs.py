@@ -20,7 +20,7 @@ RUN = "runs/erm/none/k1/fold2/seed0"
 RUNS = len(METHODS) * len(FOLDS)
 
 
-def tested(finished: Workflow, fold: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def decided(finished: Workflow, fold: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Class, predicted class and gender of the test clips of a fold, by ERM."""
     run = finished.results / f"runs/erm/none/k1/fold{fold}/seed0"
     predictions = pl.read_parquet(run / "predictions.parquet").filter(split="test")
@@ -41,7 +41,7 @@ def test_tables_hold_what_the_runs_measured(finished: Workflow) -> None:
     assert table["method"].to_list()[:2] == ["ERM", "Random"]
     assert {*table["method"].str.to_lowercase()} == {*METHODS}
     erm = table.row(0, named=True)
-    parts = zip(*(tested(finished, fold) for fold in FOLDS), strict=True)
+    parts = zip(*(decided(finished, fold) for fold in FOLDS), strict=True)
     label, called, gender = map(np.concatenate, parts)
     assert erm["f1"] == pytest.approx(f1_score(label, called, average="macro"))
     assert erm["uar"] == pytest.approx(recall_score(label, called, average="macro"))
@@ -57,7 +57,7 @@ def test_tables_hold_what_the_runs_measured(finished: Workflow) -> None:
 
 
 def test_metrics_follow_from_the_saved_predictions(finished: Workflow) -> None:
-    label, called, _ = tested(finished, 2)
+    label, called, _ = decided(finished, 2)
     metrics = json.loads((finished.results / RUN / "metrics.json").read_text())
     assert metrics["task"] == "single_label"
     assert metrics["f1"] == pytest.approx(f1_score(label, called, average="macro"))
@@ -123,7 +123,7 @@ def test_a_lost_file_alone_is_made_again(copied: Workflow) -> None:
     assert copied.jobs() == {**dict.fromkeys(once, 1), "total": 5}
     output = copied.run()
     last = output[output.index("Done in ") :]
-    assert "1 run, 2 tables, 2 figures" in last
+    assert "1 run, 1 table, 2 figures" in last
     erm = pl.read_csv(copied.results / "table1.csv").row(0, named=True)
     assert f"ERM: tpr_gap {erm['tpr_gap']:.3f} [" in last
     assert "results/runs\n" in last
