@@ -467,3 +467,7 @@ def test_clips_of_nobody_are_no_people() -> None:
         assert table[name].count() == 0
     assert "60 test clips without a speaker" in table["note"][0]
     assert "f has 0 speakers" in table["note"][0]
+    assert "is missing" not in table["note"][0]
+    lacking = table_of([counted(1, "ffffff"), counted(2, "ffffffmmmmmm")], "folds")
+    assert "m has 0 speakers in fold 1" in lacking["note"][0]
+    assert "is missing" in lacking["note"][0]

@@ -55,7 +55,9 @@ class Coverage:
         if not parts:
             return None
         what = f"{self.attribute}: no" if self.attribute else "No"
-        absent = any(0 in by_number for by_number in found.values())
+        absent = any(
+            group not in speakers for group in found for speakers in self.speakers.values()
+        )
         rest = " Where a group is missing, the gap is that of the others." if absent else ""
         return (
             f"{what} interval and no test, because {joined(parts)}; {FEWEST} are needed of each "
