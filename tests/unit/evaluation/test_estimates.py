@@ -127,7 +127,7 @@ def test_one_seed_speaks_of_speakers() -> None:
 
 
 def test_paired_seeds_add_their_variance() -> None:
-    """Two folds and three seeds, worked out with Welch and Satterthwaite's formula."""
+    """Two folds and three seeds: four degrees of freedom, fewer than those of the speakers."""
     draws = np.random.default_rng(1).normal(0.1, 0.05, 300)
     ours = {(1, 0): 0.5, (1, 1): 0.6, (1, 2): 0.4, (2, 0): 0.5, (2, 1): 0.5, (2, 2): 0.8}
     base = {(1, 0): 0.4, (1, 1): 0.4, (1, 2): 0.4, (2, 0): 0.5, (2, 1): 0.3, (2, 2): 0.5}
@@ -136,8 +136,7 @@ def test_paired_seeds_add_their_variance() -> None:
     folds = [np.array([0.1, 0.2, 0.0]), np.array([0.0, 0.2, 0.3])]
     seeds = np.mean([d.var(ddof=1) for d in folds]) * (1 / 3 + 1 / 3) / 4
     speakers = draws.var(ddof=1) * 9 / 8
-    freedom = (seeds + speakers) ** 2 / (seeds**2 / 4 + speakers**2 / 8)
-    expected = 2 * stats.t.sf(0.15 / np.sqrt(seeds + speakers), freedom)
+    expected = 2 * stats.t.sf(0.15 / np.sqrt(seeds + speakers), 4)
     assert found == pytest.approx(expected)
 
 
@@ -146,10 +145,8 @@ def test_other_seeds_are_not_paired_and_one_seed_borrows_the_spread() -> None:
     ours = {(1, 0): 0.5, (1, 1): 0.7}
     erm = told(0.4, np.zeros(300), {(1, 7): 0.4})
     found = p_value(told(0.6, draws, ours), erm)
-    terms = [(0.02 / 2, 1), (0.02 / 1, 1), (draws.var(ddof=1) * 9 / 8, 8)]
-    variance = sum(v for v, _ in terms)
-    freedom = variance**2 / sum(v**2 / n for v, n in terms)
-    assert found == pytest.approx(2 * stats.t.sf(0.2 / np.sqrt(variance), freedom))
+    variance = 0.02 / 2 + 0.02 / 1 + draws.var(ddof=1) * 9 / 8
+    assert found == pytest.approx(2 * stats.t.sf(0.2 / np.sqrt(variance), 1))
 
 
 @pytest.mark.parametrize("seeds", [1, 4])

@@ -97,8 +97,9 @@ def p_value(ours: Estimate, reference: Estimate) -> float:
 
     The difference has an error by the speakers, from the bootstrap. With several seeds it has
     another by the training, from the spread over the seeds of a fold. Both are independent, so
-    their variances add up, and Student's t has the degrees of freedom of Satterthwaite (1946).
-    With one seed, the p-value speaks of other speakers, not of other trainings.
+    their variances add up. Student's t has the degrees of freedom of the part that has fewer:
+    Satterthwaite's would be too many where few seeds happen to agree. With one seed, the p-value
+    speaks of other speakers, not of other trainings.
     """
     support = min(ours.support, reference.support)
     difference = ours.resampled - reference.resampled
@@ -107,9 +108,7 @@ def p_value(ours: Estimate, reference: Estimate) -> float:
         return NAN
     terms = [(float(difference.var(ddof=1)) * support.variance_factor, support.freedom)]
     terms += _seed_terms(ours.by_run, reference.by_run)
-    variance = sum(value for value, _ in terms)
-    doubt = sum(value**2 / degrees for value, degrees in terms)
-    freedom = variance**2 / doubt if doubt else support.freedom
+    variance, freedom = sum(value for value, _ in terms), min(degrees for _, degrees in terms)
     return t_test(ours.value - reference.value, variance**0.5, freedom)
 
 
