@@ -154,6 +154,10 @@ def test_random_draws_logits_from_the_unit_interval_and_trains_nothing(
     shares = run.predictions.select(CLASSES).to_numpy()
     ratio = shares.max(axis=1) / shares.min(axis=1)
     assert 2 < ratio.max() < np.e * (1 + 1e-5)  # e^1 / e^0 at most
+    second = table.replace(table.frame.with_columns(fold=pl.lit(2, pl.Int64)))
+    again, other = (trained(t, store, "random", standardise=False) for t in (table, second))
+    assert again.predictions.equals(run.predictions)
+    assert not other.predictions.equals(run.predictions)  # folds that are pooled differ
 
 
 def pooled(run: TrainingResult, array: np.ndarray) -> np.ndarray:

@@ -134,7 +134,10 @@ def train_and_predict(job: TrainingJob, checkpoint: Checkpoint | None = None) ->
             "fill in the attribute that it comes from."
         )
     kind = find_method(job.method)
-    method = kind(data, torch.Generator().manual_seed(job.seed), **job.hyper)
+    # Predictions that are drawn differ between folds, else pooled folds would repeat the draws.
+    stream = np.random.SeedSequence([job.seed, int(job.table.frame["fold"][0])])
+    seed = job.seed if kind.trains else int(stream.generate_state(1)[0])
+    method = kind(data, torch.Generator().manual_seed(seed), **job.hyper)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.seed)
         model = method.build()
