@@ -196,6 +196,13 @@ def test_folds_of_few_speakers_are_pooled(tmp_path: Path) -> None:
     gap = row(found, "tpr_gap")
     assert gap["beyond_noise"] and (gap["folds"], gap["paired"]) == (10, 10)
     assert any("together" in note for note in found.notes)
+    for path in tmp_path.rglob("metrics.json"):
+        run = read_json(path)
+        folds = {**run["config"], "statistics": {"over": "folds"}}
+        write_json(path, run | {"config": folds})
+    means = compared(tmp_path)  # as the tables of these folders
+    assert row(means, "tpr_gap")["p_value"] is None
+    assert not any("together" in note for note in means.notes)
 
 
 def test_too_few_speakers_are_no_equality(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Corpora in the shape of real ones: what is read of each."""
+"""What the readers find in corpora in the shape of real ones."""
 
 import csv
 import logging

@@ -122,7 +122,7 @@ def compare(
     metrics, gaps = _metrics(a, b, attributes, result.notes)
     paired, independent = (samples_of(a[0].study, gaps, resamples, seed + i) for i in (0, 1))
     attributes = list(dict.fromkeys(gap.attribute for gap in gaps.values()))
-    pool = a[0].study == "subgroups" and is_pooled([*a, *b], attributes, over=None)
+    pool = a[0].study == "subgroups" and is_pooled([*a, *b], attributes, _over(a[0]))
     rows = []
     for cell in tested:
         head, pair = dict(zip(keys, cell, strict=True)), shared[cell]
@@ -147,6 +147,12 @@ def compare(
         result.table = pl.DataFrame(schema=schema)
     result.notes += _notes(result, [shared[cell] for cell in tested])
     return result
+
+
+def _over(run: StoredRun) -> str | None:
+    """``statistics.over`` of a run's folder; None in folders that are older than this setting."""
+    over: str | None = run.record["config"].get("statistics", {}).get("over")
+    return over
 
 
 def _pooled(a: Sequence[StoredRun], b: Sequence[StoredRun]) -> RunPair:
