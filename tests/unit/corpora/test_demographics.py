@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fairser.core.csv_files import read_csv
+from fairser.core.table_files import read_csv
 from fairser.corpora.demographics import join_speakers, order_groups, read_speakers, tidy
 from unit.corpora.builders import Rows, assert_refused, write_csv
 

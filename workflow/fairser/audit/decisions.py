@@ -28,8 +28,8 @@ from fairser.audit.reading import (
     read_clips,
     recorded_task,
 )
-from fairser.core.csv_files import require_columns
 from fairser.core.errors import InputError, nearest
+from fairser.core.table_files import require_columns
 from fairser.core.words import counted
 from fairser.corpora.clips import MULTI, SINGLE
 from fairser.evaluation.metrics import Labels, decide, positive

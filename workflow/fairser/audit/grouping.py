@@ -12,8 +12,8 @@ from fairser.audit.inputs import AuditInput, is_free
 from fairser.audit.matching import with_names_of
 from fairser.audit.reading import listed, one_row_each, read_tables
 from fairser.audit.wording import CROSS
-from fairser.core.csv_files import require_columns
 from fairser.core.errors import InputError, nearest
+from fairser.core.table_files import require_columns
 from fairser.core.words import counted
 from fairser.corpora.demographics import (
     UNKNOWN_SPEAKER,

@@ -15,8 +15,8 @@ import polars as pl
 
 from fairser.audit.matching import with_names_of
 from fairser.audit.reading import LABEL, NAMES, PREDICTION, listed, one_row_each, read_clips
-from fairser.core.csv_files import require_columns
 from fairser.core.errors import InputError, nearest
+from fairser.core.table_files import require_columns
 from fairser.corpora.demographics import KNOWN, RESERVED, attribute_name
 from fairser.corpora.faults import AT_ONCE
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from fairser.core.csv_files import read_csv, require_columns
 from fairser.core.errors import InputError, nearest
+from fairser.core.table_files import read_csv, require_columns
 from fairser.core.words import joined, shortened
 from fairser.corpora.clips import clip_names
 from fairser.corpora.demographics import SPEAKER_COLUMNS

@@ -11,7 +11,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from fairser.core.errors import InputError
+from fairser.core.errors import InputError, system_error
 
 Main = Callable[[Sequence[str] | None], int]
 
@@ -33,6 +33,11 @@ def command(main: Main) -> Main:
         except KeyboardInterrupt:
             print("Interrupted; the same command starts again.", file=sys.stderr)
             return INTERRUPTED
+        except Exception as error:
+            if not (known := system_error(error)):
+                raise
+            print(f"Error: {known}", file=sys.stderr)
+            return BAD_INPUT
 
     return run
 

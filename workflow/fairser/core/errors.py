@@ -1,6 +1,27 @@
 """The error for bad input, and parts of its messages."""
 
+import errno
+import os
+import re
+import shlex
 from pathlib import Path
+
+# What to do about errors of the system that are the user's to fix, not faults of the program.
+SYSTEM = {
+    errno.ENOSPC: "Free some space there; the same command continues.",
+    errno.EDQUOT: "Free some space there; the same command continues.",
+    errno.EACCES: "Have its permissions changed, or name another place.",
+    errno.EPERM: "Have its permissions changed, or name another place.",
+    errno.EROFS: "Name a place that can be written to.",
+    errno.ENOTDIR: "A part of this path is a file; name another place.",
+    errno.EISDIR: "It is a folder; name a file.",
+    errno.EEXIST: "It exists already; name another place.",
+    errno.ELOOP: "Its links lead in a circle; name another place.",
+    errno.ENAMETOOLONG: "Give it a shorter name.",
+    errno.EMFILE: "Raise the limit of open files (`ulimit -n`).",
+    errno.EIO: "The disk or the network failed; the same command continues.",
+    errno.ESTALE: "The network folder was away; the same command continues.",
+}
 
 
 class InputError(Exception):
@@ -20,6 +41,32 @@ class InputError(Exception):
         if len(self.faults) == 1:
             return self.faults[0]
         return f"{len(self.faults)} faults:" + "".join(f"\n  {fault}" for fault in self.faults)
+
+
+def damaged(path: str | Path, reason: object) -> InputError:
+    """The error about a file of this workflow that is not as it was written."""
+    return InputError(
+        f"{path}: damaged ({reason}). Remove it, and the same command makes it anew: "
+        f"rm {shlex.quote(str(path))}"
+    )
+
+
+def system_error(error: BaseException) -> InputError | None:
+    """The message of an error of the system that the user can fix, such as a full disk.
+
+    Libraries wrap such errors, or only put them into their own words; None for all others.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in SYSTEM:
+            place = f"{seen.filename}: " if seen.filename else ""
+            return InputError(f"{place}{os.strerror(seen.errno)}. {SYSTEM[seen.errno]}")
+        found = re.search(r"\(os error (\d+)\)", str(seen))  # of polars and safetensors
+        if found and int(found[1]) in SYSTEM:
+            number = int(found[1])
+            return InputError(f"{os.strerror(number)}. {SYSTEM[number]}")
+        seen = seen.__cause__ or seen.__context__
+    return None
 
 
 def nearest(name: str, known: list[str]) -> str:

@@ -4,11 +4,20 @@ import hashlib
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fairser.core.errors import InputError, damaged
+
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a link",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+}
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -16,16 +25,41 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 def complete(path: str | Path) -> Iterator[Path]:
     """A temporary path beside ``path``, renamed to it when the block ends without an error.
 
-    Its name is drawn anew each time: processes on two nodes can have the same number.
+    Its name is drawn anew each time: processes on two nodes can have the same number. The file gets
+    the permissions of any new file, though a library may have made it for its owner alone.
+
+    Raises:
+        InputError: ``path`` is something else than a file, which would be replaced.
     """
     target = Path(path)
+    check_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    temporary = target.parent / f".{secrets.token_hex(8)}.part"
     try:
         yield temporary
+        temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_target(path: str | Path) -> None:
+    """Refuse to write to anything but a regular file or a new name.
+
+    Raises:
+        InputError: says what is there.
+    """
+    target = Path(path)
+    if os.path.lexists(target) and not stat.S_ISREG(target.lstat().st_mode):
+        kind = KINDS.get(stat.S_IFMT(target.lstat().st_mode), "a device")
+        raise InputError(f"{path}: {kind}, not a file; writing would replace it. Name a new file.")
+
+
+def _umask() -> int:
+    """The umask of this process, which the system tells only by setting another one."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def leads_out(file: str) -> bool:
@@ -44,7 +78,14 @@ def write_json(path: str | Path, data: Any) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """The content of a JSON file of this workflow, an object; InputError if it is damaged."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:  # UnicodeDecodeError too
+        raise damaged(path, f"not readable as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise damaged(path, "no JSON object")
+    return content
 
 
 def is_lfs_pointer(path: str | Path) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fairser.core.errors import InputError
+from fairser.core.errors import InputError, system_error
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 INTERRUPTED = 130  # exit status of a process that Ctrl-C ended
@@ -58,8 +58,8 @@ def job(log: str | Path) -> Iterator[None]:
         logging.captureWarnings(True)
         yield
     except Exception as error:
-        known = isinstance(error, InputError)
-        message = f"Error: {error}" if known else traceback.format_exc()
+        known = error if isinstance(error, InputError) else system_error(error)
+        message = f"Error: {known}" if known else traceback.format_exc()
         logger.error("%s", message)
         sys.exit(f"\n{message}\n(log: {log})\n")
     except KeyboardInterrupt as interrupt:

@@ -18,9 +18,9 @@ from typing import Any
 import polars as pl
 import yaml
 
-from fairser.core.csv_files import read_csv
 from fairser.core.errors import InputError, nearest
 from fairser.core.jobs import logger
+from fairser.core.table_files import read_csv
 from fairser.corpora import demographics, manifest
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.faults import Faults

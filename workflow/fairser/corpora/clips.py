@@ -29,9 +29,9 @@ from pathlib import Path
 
 import polars as pl
 
-from fairser.core.csv_files import require_columns
 from fairser.core.errors import InputError
 from fairser.core.files import complete
+from fairser.core.table_files import require_columns
 from fairser.core.words import counted, joined, shortened
 from fairser.corpora import checks
 from fairser.corpora.faults import AT_ONCE, Faults

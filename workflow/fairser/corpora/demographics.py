@@ -10,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from fairser.core.csv_files import read_csv
 from fairser.core.errors import InputError
+from fairser.core.table_files import read_csv
 from fairser.core.words import joined
 from fairser.corpora.clips import AGE_YEARS
 from fairser.corpora.faults import AT_ONCE, Faults

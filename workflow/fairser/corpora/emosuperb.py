@@ -20,9 +20,9 @@ from typing import Any
 
 import polars as pl
 
-from fairser.core.csv_files import read_csv, require_columns
 from fairser.core.errors import InputError
 from fairser.core.jobs import logger
+from fairser.core.table_files import read_csv, require_columns
 from fairser.corpora import clips, demographics
 from fairser.corpora.checks import NAMED_TEST
 from fairser.corpora.clips import ClipTable

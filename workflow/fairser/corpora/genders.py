@@ -5,9 +5,9 @@ from pathlib import Path
 
 import polars as pl
 
-from fairser.core.csv_files import read_csv, require_columns
 from fairser.core.errors import InputError
 from fairser.core.jobs import logger
+from fairser.core.table_files import read_csv, require_columns
 from fairser.core.words import shortened
 from fairser.corpora import demographics
 from fairser.corpora.faults import Faults

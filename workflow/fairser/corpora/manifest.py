@@ -18,9 +18,9 @@ from typing import Any
 import polars as pl
 
 from fairser.config.configuration import MANIFEST_FOLDS
-from fairser.core.csv_files import read_csv, require_columns
 from fairser.core.errors import InputError
 from fairser.core.files import leads_out
+from fairser.core.table_files import read_csv, require_columns
 from fairser.corpora import clips, demographics
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.faults import Faults

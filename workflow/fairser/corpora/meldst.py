@@ -25,10 +25,10 @@ from pathlib import Path
 
 import polars as pl
 
-from fairser.core.csv_files import read_csv, require_columns
 from fairser.core.errors import InputError
 from fairser.core.files import is_lfs_pointer
 from fairser.core.jobs import logger
+from fairser.core.table_files import read_csv, require_columns
 from fairser.corpora.faults import Faults
 from fairser.corpora.genders import GENDERS, check_genders, join_genders
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from fairser.core.csv_files import read_csv
 from fairser.core.errors import InputError
 from fairser.core.files import complete
+from fairser.core.table_files import read_csv
 from fairser.core.words import counted, shortened
 from fairser.corpora.names import clip_name
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from fairser.core.csv_files import read_csv
 from fairser.core.errors import InputError, nearest
+from fairser.core.table_files import read_csv
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.names import clip_name
 from fairser.extraction.store import FeatureStore

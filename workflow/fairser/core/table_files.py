@@ -1,13 +1,56 @@
-"""Csv files of the user, read as text with the place of each row for messages."""
+"""The one place that reads tables: csv files of the user, csv and parquet files of the workflow.
+
+Polars takes ``[1]`` or ``*`` in a path for a pattern and reads other files. So files are opened
+here, and no other module calls its readers.
+"""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import polars as pl
 
-from fairser.core.errors import InputError, nearest
+from fairser.core.errors import InputError, damaged, nearest
 
 NAMES = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Some columns of a parquet file, or all; ``polars`` errors of a file that is none."""
+    with Path(path).open("rb") as file:
+        return pl.read_parquet(file, columns=list(columns) if columns else None)
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """The metadata of a parquet file."""
+    with Path(path).open("rb") as file:
+        return pl.read_parquet_metadata(file)
+
+
+def read_made(path: str | Path, columns: Sequence[str] = (), as_text: bool = False) -> pl.DataFrame:
+    """A csv or parquet file that the workflow has written.
+
+    Args:
+        path: of the file.
+        columns: that it must have.
+        as_text: whether all columns of a csv are text.
+
+    Raises:
+        InputError: the file is damaged; the message says how to make it anew.
+    """
+    try:
+        if Path(path).suffix == ".parquet":
+            frame = read_parquet(path)
+        else:
+            content = Path(path).read_bytes()
+            if not content.endswith(b"\n"):
+                raise damaged(path, "cut in the middle of a row")
+            frame = pl.read_csv(content, infer_schema=not as_text, infer_schema_length=None)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise damaged(path, str(error).splitlines()[0]) from error
+    lacking = [name for name in columns if name not in frame.columns]
+    if lacking:
+        raise damaged(path, f"no column {', '.join(lacking)}")
+    return frame
 
 
 def read_csv(path: str | Path, separators: str = ",") -> pl.DataFrame:
