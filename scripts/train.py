@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import polars as pl
-
 from fairser.core.jobs import job
+from fairser.core.table_files import read_made
 from fairser.corpora.clips import ClipTable
 from fairser.training.checkpoints import make_checkpoint
 from fairser.training.fitting import TrainOptions
@@ -21,7 +20,9 @@ with job(snakemake.log[0]):
     inputs, origin = make_inputs(given, settings, table, free, snakemake.threads)
     origin = {"made_from": snakemake.params.made_from, **origin}
     options, hyper = TrainOptions(**settings["train"]), settings["hyper"]
-    groups = pl.read_parquet(given["groups"]) if cell.source != "none" else None
+    groups = (
+        read_made(given["groups"], ["clip", "split", "group"]) if cell.source != "none" else None
+    )
     training = TrainingJob(cell.method, table, inputs, options, int(cell.seed), groups, hyper)
     result = train_and_predict(training, checkpoint)
     write_run(dict(snakemake.output.items()), result, dict(cell.items()), origin, free)

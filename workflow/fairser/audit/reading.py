@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from fairser.core.errors import InputError, nearest
-from fairser.core.table_files import read_csv, require_columns
+from fairser.core.table_files import read_csv, read_metadata, read_parquet, require_columns
 from fairser.core.words import joined, shortened
 from fairser.corpora.clips import clip_names
 from fairser.corpora.demographics import SPEAKER_COLUMNS
@@ -60,7 +60,7 @@ def recorded_task(paths: Sequence[Path]) -> str | None:
         InputError: they have different tasks.
     """
     tasks = [
-        pl.read_parquet_metadata(path).get("task") if path.suffix.lower() == ".parquet" else None
+        read_metadata(path).get("task") if path.suffix.lower() == ".parquet" else None
         for path in paths
     ]
     if len(set(tasks)) > 1:
@@ -130,7 +130,7 @@ def _load(path: Path) -> pl.DataFrame:
 
 def _load_parquet(path: Path) -> pl.DataFrame:
     try:
-        frame = pl.read_parquet(path)
+        frame = read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: not readable as parquet: {reason}") from error

@@ -51,7 +51,7 @@ def check_folder(folder: Path) -> None:
     if folder.is_file():
         raise InputError(f"{folder} is a file; name a folder by --out.")
     known = set()
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, InputError, KeyError, TypeError):
         record = read_json(folder / RECORD)
         known = {*record["files"], RECORD} if record["kind"] == KIND else set()
     foreign = sorted({path.name for path in folder.glob("*")} - known)

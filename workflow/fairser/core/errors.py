@@ -65,7 +65,7 @@ def system_error(error: BaseException) -> InputError | None:
         if found and int(found[1]) in SYSTEM:
             number = int(found[1])
             return InputError(f"{os.strerror(number)}. {SYSTEM[number]}")
-        seen = seen.__cause__ or seen.__context__
+        seen = seen.__cause__
     return None
 
 

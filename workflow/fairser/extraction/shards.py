@@ -17,6 +17,7 @@ import polars as pl
 
 from fairser.core.errors import InputError
 from fairser.core.files import complete, read_json, write_json, write_text
+from fairser.core.table_files import read_made
 from fairser.extraction.store import CHUNK, header, open_store, write_clips
 
 FLUSHED = 2.0  # seconds of work that an interruption may cost
@@ -104,7 +105,7 @@ def write_faults(path: str | Path, faults: dict[str, str]) -> None:
 
 def read_faults(paths: Iterable[str | Path]) -> set[str]:
     """Names of all clips in files of :func:`write_faults`."""
-    return {clip for path in paths for clip in pl.read_csv(path, infer_schema=False)["clip"]}
+    return {clip for path in paths for clip in read_made(path, text=["clip"])["clip"]}
 
 
 def gather(folders: Sequence[Path], paths: dict[str, str]) -> None:
@@ -120,7 +121,7 @@ def gather(folders: Sequence[Path], paths: dict[str, str]) -> None:
         InputError: no clip is left, or the shards have different sources.
     """
     faults = pl.concat(
-        [pl.read_csv(folder / "faults.csv", infer_schema=False) for folder in folders]
+        [read_made(folder / "faults.csv", text=["clip", "reason"]) for folder in folders]
     )
     sources = [read_json(folder / "source.json") for folder in folders]
     joined = _joined(sources, folders)

@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from fairser.config.extensions import extensions
 from fairser.core.text import FEWEST, chance, markdown, number
 from fairser.core.text import estimate as text_of
-from fairser.corpora.clips import SPLITS
+from fairser.corpora.clips import SPLITS, ClipTable
 from fairser.evaluation.bootstrap import COUNTS, Bootstrap, Gap, read_counts
 from fairser.evaluation.estimates import estimate
 from fairser.evaluation.metrics import metric_names
@@ -113,7 +113,7 @@ def _front(saved: SavedModel, metrics: Metrics, measured: Sequence[str]) -> str:
 
 def _splits(path: Path, attribute: str) -> tuple[str, int]:
     """Speakers and clips by split and group, and how many speakers of test are in train."""
-    frame = pl.read_parquet(path)
+    frame = ClipTable.read(path).frame
     known = attribute in frame.columns
     groups = frame[attribute].drop_nulls().unique().sort().to_list() if known else []
     parts = {split: frame.filter(pl.col("split") == split) for split in SPLITS}

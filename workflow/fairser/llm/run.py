@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 import torch
 
-from fairser.core.files import complete, write_json
+from fairser.core.checksums import write_record
+from fairser.core.files import complete
 from fairser.core.provenance import commit, versions
 from fairser.llm.adapters import LoraOptions, add_adapters, trainable, write_adapters
 from fairser.llm.clips import Clips
@@ -134,7 +135,8 @@ def _write(setup: Setup, predictions: pl.DataFrame, record: dict[str, Any], llm:
         "versions": versions(),
         "commit": commit(),
     }
-    write_json(setup.paths["run"], record)
+    made = [path for name, path in setup.paths.items() if name != "run"]
+    write_record(setup.paths["run"], record, made)
 
 
 def _peak(device: torch.device) -> float | None:

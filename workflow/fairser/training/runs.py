@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from fairser.core.files import complete, read_json, write_json
+from fairser.core.checksums import write_record
+from fairser.core.files import complete, read_json
 from fairser.core.provenance import commit, versions
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.features import Inputs
@@ -92,4 +93,6 @@ def write_run(
         "commit": commit(),
         "config": config,
     }
-    write_json(Path(paths["run"]), written)
+    write_record(
+        paths["run"], written, [paths[name] for name in ("predictions", "model", "history")]
+    )
