@@ -80,7 +80,7 @@ def _table(keys: Config) -> str:
         anchor = f'<a id="{path}"></a>' if "." in path else ""  # a heading is its own anchor
         default = f"`{_value(key['default'])}`"
         rows.append([f"{anchor}`{path}`", values(key), default, _text(key["description"])])
-    return markdown(["key", "values", "default", "meaning"], rows)
+    return markdown(["key", "values", "default", "meaning"], rows, markup=True)
 
 
 def _extensions(constant: str) -> str:
@@ -97,7 +97,7 @@ def _extensions(constant: str) -> str:
     }[constant]
     columns["meaning"] = lambda one: _text(one["description"])
     rows = [[str(cell(one)) for cell in columns.values()] for one in extensions(constant).values()]
-    return markdown(list(columns), rows)
+    return markdown(list(columns), rows, markup=True)
 
 
 def _names(names: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 
 from fairser.config.extensions import extensions
+from fairser.core import escape
 from fairser.core.text import FEWEST, chance, markdown, number
 from fairser.core.text import estimate as text_of
 from fairser.corpora.clips import SPLITS, ClipTable
@@ -60,6 +61,8 @@ def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: fl
     # Markdown, not HTML: nothing is escaped.
     words = Environment(undefined=StrictUndefined, trim_blocks=True, autoescape=False)  # noqa: S701
     words.filters["line"] = lambda text: " ".join(text.split())
+    words.filters["name"] = escape.markdown
+    words.filters["code"] = lambda text: escape.one_line(text).replace("`", "'")
     return words.from_string(CARD.read_text(encoding="utf-8")).render(
         saved=saved,
         model=model,

@@ -44,8 +44,9 @@ def write_table(
     """
     read = table if shown is None else shown
     write_csv(path, table)
+    said = "\n".join(map(escape.markdown, legend.splitlines()))
     seal = SEAL.format(sha256(path))
-    parts = [markdown(read), *([f"{legend}\n"] if legend else []), f"{seal}\n"]
+    parts = [markdown(read), *([f"{said}\n"] if legend else []), f"{seal}\n"]
     write_text(Path(path).with_suffix(".md"), "\n".join(parts))
     comment = "".join(f"% {line}\n" for line in legend.splitlines())
     write_text(Path(path).with_suffix(".tex"), comment + latex(read))
