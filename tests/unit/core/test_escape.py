@@ -3,38 +3,23 @@
 import csv
 import io
 import re
-from html.parser import HTMLParser
+import tempfile
+from pathlib import Path
 
 import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 
 from fairser.core import escape
 from fairser.core.text import markdown
-from fairser.results.writing import latex
+from fairser.results.writing import latex, read_table, write_table
+from unit.rendered import HOSTILE, Seen, rendered
 
 # Letters that mean something somewhere, among others.
-HOSTILE = "".join(map(chr, range(128))) + "äß°\u2028\u0085\u200f漢"
-NAMES = st.text(st.sampled_from(HOSTILE) | st.characters(codec="utf-8"), min_size=1, max_size=20)
+LETTERS = "".join(map(chr, range(128))) + "äß°\u2028\u0085\u200f漢"
+NAMES = st.text(st.sampled_from(LETTERS) | st.characters(codec="utf-8"), min_size=1, max_size=20)
 BUDGET = settings(max_examples=300, deadline=None)
-EXAMPLES = [
-    "<script>alert(1)</script>",
-    "a|b",
-    "a\\",
-    "**bold**",
-    "`code`",
-    "[x](javascript:alert(1))",
-    "![x](y)",
-    "&lt;",
-    "a\r\n\n# b",
-    "__init__",
-    "k_means",
-    "0.31* (0.1) [0.2, 0.4]",
-    "~~x~~",
-    "<!-- x -->",
-]
 
 
 def plain(text: str) -> str:
@@ -42,30 +27,8 @@ def plain(text: str) -> str:
     return " ".join(escape.one_line(text).split())
 
 
-class Seen(HTMLParser):
-    """Text and elements of a page; the text of each cell of a table."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.elements: list[str] = []
-        self.cells: list[str] = []
-        self.texts: list[str] = []
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        self.elements.append(tag)
-        if tag in ("td", "th"):
-            self.cells.append("")
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-        if self.cells:
-            self.cells[-1] += data if data.strip("\n") else ""
-
-
 def with_examples(test):
-    for name in EXAMPLES:
+    for name in HOSTILE:
         test = example(name)(test)
     return test
 
@@ -75,12 +38,11 @@ def with_examples(test):
 @given(NAMES)
 def test_markdown_shows_a_name_and_nothing_else(name: str) -> None:
     """In a table with other cells, and within a sentence."""
-    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-    seen = Seen(parser.render(markdown(["class", name], [["a", "b"], [name, "0.1*"]])))
+    seen = rendered(markdown(["class", name], [["a", "b"], [name, "0.1*"]]))
     assert set(seen.elements) == {"table", "thead", "tbody", "tr", "th", "td"}
     cells = [" ".join(cell.split()) for cell in seen.cells]
     assert cells == ["class", plain(name), "a", "b", plain(name), "0.1*"]
-    said = Seen(parser.render(f"Speaker {escape.markdown(name)} has *none*."))
+    said = rendered(f"Speaker {escape.markdown(name)} has *none*.")
     assert said.elements == ["p", "em"]
     assert " ".join("".join(said.texts).split()) == " ".join(
         f"Speaker {plain(name)} has none.".split()
@@ -135,3 +97,20 @@ def test_csv_has_no_formula_and_gives_the_name_back(name: str) -> None:
 )
 def test_what_means_nothing_stays_as_it_is(text: str) -> None:
     assert escape.markdown(text) == text
+
+
+@settings(max_examples=100, deadline=None)
+@with_examples
+@example("=1+1")
+@given(NAMES)
+def test_a_written_table_gives_names_back_and_shows_them(name: str) -> None:
+    """In a column and as a column, through the csv and in Markdown."""
+    column = name if name not in ("class", "f1") else "other"
+    table = pl.DataFrame({"class": [name, "b"], column: ["x", name], "f1": [0.5, None]})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "table.csv")
+        write_table(path, table, legend=f"No speaker of {name}.")
+        assert read_table(path, ["class", column]).equals(table)
+        seen = rendered(path.with_suffix(".md").read_text(encoding="utf-8"))
+    assert set(seen.elements) == {"table", "thead", "tbody", "tr", "th", "td", "p"}
+    assert plain(name) in [" ".join(cell.split()) for cell in seen.cells]

@@ -1,5 +1,6 @@
 """A package predicts what its run predicted, in another place and without the workflow."""
 
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ import yaml
 from safetensors.numpy import save_file
 
 from fairser.commands.predict import parser
+from fairser.core import escape
 from fairser.core.checksums import write_record
 from fairser.core.errors import InputError
 from fairser.core.files import LFS_POINTER, read_json, sha256, write_json
@@ -28,6 +30,7 @@ from unit.builders import CLASSES, write_store
 from unit.corpora.builders import assert_refused
 from unit.encoders.tiny import write_wavlm
 from unit.hub_server import HubServer, Repository
+from unit.rendered import HOSTILE, rendered
 from unit.run_builder import KIND, make_run, reseal
 from workflow.runner import ROOT
 
@@ -511,3 +514,22 @@ def test_a_card_of_a_run_by_itself(run: Path, tmp_path: Path) -> None:
     assert "No clips were left out" in card
     assert "no gap was measured" in card
     assert front(card)["model-index"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_is_no_markup_of_the_card(run: Path, tmp_path: Path, name: str) -> None:
+    """A class, a group, an attribute and a source, in sentences, headings and tables."""
+    other = Path(shutil.copytree(run, tmp_path / "run"))
+    (other / "counts.parquet").unlink()
+    text = json.dumps(read_json(run / "metrics.json"))
+    for old in ("angry", "female", "gender", "none"):
+        text = text.replace(f'"{old}"', json.dumps(name))
+    write_record(other / "metrics.json", json.loads(text), [])
+    export(other, tmp_path / "package")
+    card = rendered((tmp_path / "package/README.md").read_text().split("---\n", 2)[2])
+    export(run, tmp_path / "usual")
+    usual = rendered((tmp_path / "usual/README.md").read_text().split("---\n", 2)[2])
+    assert set(card.elements) == set(usual.elements)
+    plain = " ".join(escape.one_line(name).split())
+    assert f"F1 of {plain}" in [" ".join(cell.split()) for cell in card.cells]
+    assert f"{plain}, happy, sad" in card.text

@@ -78,7 +78,7 @@ def write_audit(folder: Path, audit: Audit, given: AuditInput) -> tuple[str, lis
         for rate, name in FIGURES.items():
             save(rates_figure(audit, rate), stage / f"{name}.svg", stage / f"{name}.png")
         save(differences_figure(audit), stage / "differences.svg", stage / "differences.png")
-        write_text(stage / "audit.md", _document(audit, verdict))
+        write_text(stage / "audit.md", document(audit, verdict))
         names = sorted(path.name for path in stage.iterdir())
         write_json(stage / RECORD, _record(audit, given, verdict, names))
         folder.mkdir(exist_ok=True)
@@ -96,7 +96,7 @@ def _text(verdict: Verdict, notes: list[str]) -> str:
     return "\n".join([*lines, *notes]).rstrip() + "\n"
 
 
-def _document(audit: Audit, verdict: Verdict) -> str:
+def document(audit: Audit, verdict: Verdict) -> str:
     """The verdict and the tables in Markdown."""
     plain = escape.markdown
     parts = ["# Audit", *map(plain, [*verdict.warnings, verdict.headline])]

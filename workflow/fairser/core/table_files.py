@@ -50,13 +50,18 @@ def read_made(
                 content,
                 schema_overrides=dict.fromkeys(text, pl.String),
                 infer_schema_length=None,
-            )
+            ).rename(_unquoted)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise damaged(path, str(error).splitlines()[0]) from error
     lacking = [name for name in (*columns, *text) if name not in frame.columns]
     if lacking:
         raise damaged(path, f"no column {', '.join(lacking)}")
     return frame
+
+
+def _unquoted(name: str) -> str:
+    """A name in the header of a csv: polars leaves the quotes within it doubled."""
+    return name.replace('""', '"')
 
 
 def read_csv(path: str | Path, separators: str = ",") -> pl.DataFrame:
