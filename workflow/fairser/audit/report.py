@@ -100,7 +100,7 @@ def document(audit: Audit, verdict: Verdict) -> str:
     """The verdict and the tables in Markdown."""
     plain = escape.markdown
     parts = ["# Audit", *map(plain, [*verdict.warnings, verdict.headline])]
-    parts += [f"**{plain(verdict.summary)}**"]
+    parts += [f"> {plain(verdict.summary)}"]  # in bold, a star of a name could end it
     for name, finding in verdict.attributes.items():
         parts += [f"## {plain(words(name).capitalize())}", plain(" ".join(finding.sentences))]
         parts += [_recall_table(audit, name), _gap_table(audit, name)]
