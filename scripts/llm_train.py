@@ -17,7 +17,7 @@ with job(snakemake.log[0]):
         device=snakemake.config["device"],
         threads=snakemake.threads,
     )
-    depends = [setup.settings, snakemake.params.code]
+    depends = [setup.settings, snakemake.params.code, setup.audio]
     checkpoint = make_checkpoint(Path(setup.paths["run"]).parent, snakemake.input, depends)
     # No parameter of the rule, because another value changes no number and must not rerun it.
     train(setup, checkpoint, snakemake.config["llm"]["train"]["checkpoint_steps"])

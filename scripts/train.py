@@ -5,6 +5,7 @@ from pathlib import Path
 from fairser.core.jobs import job
 from fairser.core.table_files import read_made
 from fairser.corpora.clips import ClipTable
+from fairser.extraction.changed_audio import AUDIO
 from fairser.training.checkpoints import make_checkpoint
 from fairser.training.fitting import TrainOptions
 from fairser.training.runs import make_inputs, write_run
@@ -14,10 +15,11 @@ with job(snakemake.log[0]):
     given, cell, settings = dict(snakemake.input.items()), snakemake.wildcards, snakemake.params
     # What changes no number is no parameter, so that another value retrains nothing.
     free = snakemake.config
-    folder, key = Path(snakemake.output.run).parent, [settings.settings, settings.code]
-    checkpoint = make_checkpoint(folder, snakemake.input, key, free["train"]["checkpoint_seconds"])
+    folder, code = Path(snakemake.output.run).parent, settings.code
     settings, table = settings.settings, ClipTable.read(given["split"])
     inputs, origin = make_inputs(given, settings, table, free, snakemake.threads)
+    key = [settings, code, origin.get(AUDIO)]
+    checkpoint = make_checkpoint(folder, snakemake.input, key, free["train"]["checkpoint_seconds"])
     origin = {"made_from": snakemake.params.made_from, **origin}
     options, hyper = TrainOptions(**settings["train"]), settings["hyper"]
     groups = (

@@ -1,15 +1,41 @@
 # What happens before the first job and after the last one.
 import shlex
 import time
+from pathlib import Path
 
 from snakemake.logging import logger
 
 from fairser.cluster import leftovers
 from fairser.cluster.plugin_fix import fix_group_errors
 from fairser.core.closing import Failed, Made, failure, success
+from fairser.extraction import changed_audio
 from fairser.results.grid_state import read_state, write_state
 
 STARTED = time.time()
+
+
+def say_changed_audio():
+    """Warn of audio that has changed since results were made of it."""
+    runs = [Path(RESULTS, cell.folder, "run.json") for cell in STUDY_CELLS]
+    if config["study"] == "minmaxgap":
+        audio, first = LLM["corpus"]["audio"], "meldst_table"
+        clips = Path(RESULTS, "meldst.parquet")
+        said = [changed_audio.of_runs(runs, clips, audio)]
+    else:
+        audio, first = CORPUS["audio"], "clip_list"
+        stores = [Path(FEATURES, store_name(config, name)) for name in NEEDED]
+        said = [changed_audio.of_stores(stores, audio)]
+        if config["encoder"]["finetune"]:
+            said.append(changed_audio.of_runs(runs, Path(CLIP_LIST), audio))
+    again = command("--forcerun", first)
+    for message in filter(None, said):
+        logger.warning(f"{message}\n  {again}")
+
+
+def command(*arguments):
+    """A command for the same configuration."""
+    files = ["--configfile", *map(os.path.relpath, CONFIG_FILES)]
+    return shlex.join(["snakemake", *arguments, *files])
 
 
 def only_looks():
@@ -42,9 +68,7 @@ def finish(message):
 
 def success_message():
     files = [file for job in workflow.dag.finished_jobs for file in job.output]
-    given = shlex.join(os.path.relpath(file) for file in CONFIG_FILES)
-    command = f"snakemake report --configfile {given}"
-    made = Made(RESULTS, files, time.time() - STARTED, command)
+    made = Made(RESULTS, files, time.time() - STARTED, command("report"))
     return success(made, config["bias"]["attribute"], STUDY_CORPUS["kind"] == "demo")
 
 
@@ -56,8 +80,8 @@ def failure_message():
             [Failed(job_name(part), next(iter(part.log), None)) for part in parts]
         )
     done = sum(os.path.exists(file) for file in STUDY_METRICS)
-    command = shlex.join(["snakemake", *sys.argv[1:]])
-    return failure(failed, RESULTS, f"{done:,} of {len(STUDY_METRICS):,}", command)
+    again = shlex.join(["snakemake", *sys.argv[1:]])
+    return failure(failed, RESULTS, f"{done:,} of {len(STUDY_METRICS):,}", again)
 
 
 def job_name(job):
@@ -66,3 +90,7 @@ def job_name(job):
     return job.message or (
         f"{job.rule.name} ({wildcards})" if wildcards else job.rule.name
     )
+
+
+if workflow.is_main_process:
+    say_changed_audio()

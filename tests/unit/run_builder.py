@@ -12,6 +12,7 @@ from fairser.config.store_names import is_standardised, store_settings
 from fairser.core import checksums
 from fairser.core.checksums import read_record
 from fairser.core.files import complete, read_json, write_json
+from fairser.corpora.clip_lists import write_list
 from fairser.corpora.clips import ClipTable
 from fairser.evaluation.evaluate import evaluate, speaker_counts
 from fairser.extraction.extract import Shard, StoreSource, extract
@@ -94,7 +95,8 @@ def _ahead(
     folder: Path, table: ClipTable, model: Path | None, settings: dict[str, Any]
 ) -> dict[str, str]:
     """The model's record and the statistics of the waveforms."""
-    files: dict[str, str] = {}
+    files = {"listed": str(folder / "listed.csv")}
+    write_list(table, files["listed"])
     if model:
         files["model"] = str(folder / "model.json")
         write_record(files["model"], fetch(str(model), "main", "transformers"))

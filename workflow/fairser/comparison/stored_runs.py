@@ -31,6 +31,7 @@ NEUTRAL = (
     *(f"config.train.{name}" for name in ("memory_mb", "checkpoint_seconds")),
     *(f"{part}.{name}" for part in ("features", "groups") for name in ("seconds", "versions")),
     *(f"{part}.{name}" for part in ("features", "groups") for name in ("commit", "settings")),
+    *(f"{part}.made_by" for part in ("features", "groups")),
 )
 IDENTICAL, SAME = "identical byte for byte", "same counts"  # predictions; of speakers and classes
 SHOWN_LETTERS = 40  # of a value
