@@ -8,10 +8,10 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 from fairser.core.errors import InputError, system_error
+from fairser.core.yaml_files import read_mapping
 
 Main = Callable[[Sequence[str] | None], int]
 
@@ -102,20 +102,11 @@ def read_config(files: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: a file that is missing or not a YAML mapping; keys or values that are unknown.
     """
-    import yaml
     from snakemake.utils import update_config
 
     from fairser.config.configuration import resolve
 
     config: dict[str, Any] = {}
     for name in files:
-        try:
-            given = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"{name}: {error.strerror}. Name a configuration file.") from None
-        except yaml.YAMLError as error:
-            raise InputError(f"{name}: not readable as YAML: {error}") from None
-        if not isinstance(given or {}, dict):
-            raise InputError(f"{name}: not a mapping of keys to values, but {given!r}.")
-        update_config(config, given or {})
+        update_config(config, read_mapping(name))
     return resolve(config)

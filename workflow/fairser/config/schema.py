@@ -20,11 +20,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from fairser.config.extensions import FOLDERS, Extension, extension, extensions
 from fairser.config.values import bounded, is_choice, is_integer, is_number, shown
 from fairser.core.errors import InputError, nearest
+from fairser.core.yaml_files import read_mapping
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
@@ -42,7 +41,7 @@ def load_schema() -> Config:
 
 @cache
 def _load(_folders: str) -> Config:
-    extended: Config = bounded(_extended(yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))))
+    extended: Config = bounded(_extended(read_mapping(SCHEMA)))
     return extended
 
 
