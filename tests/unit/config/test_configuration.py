@@ -1,6 +1,7 @@
 """Configurations that are wrong say what to write instead; those that are right are filled in."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,9 +131,13 @@ def test_results_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["{x}", "a{", "b}/c", "two\nlines", "a\tb"])
-def test_a_folder_whose_name_has_a_meaning_to_snakemake(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=r"'results' is .* has a meaning in the paths"):
-        check_folder("results", tmp_path / name)
+@pytest.mark.parametrize("key", ["results", "features", "corpus.manifest", "bias.attribute"])
+def test_names_with_a_meaning_to_snakemake(key: str, name: str) -> None:
+    config: Any = name
+    for part in reversed(key.split(".")):
+        config = {part: config}
+    assert f"'{key}' is {name!r}, but " in message(config)
+    assert "has a meaning in the paths" in message(config)
 
 
 @pytest.mark.parametrize("name", ["a" * 300, "a/" * 3000])

@@ -16,8 +16,6 @@ MADE = "resources"
 MADE_FOLDS = range(1, 6)
 MANIFEST_FOLDS = 5  # that are made for a manifest without folds, unless `corpus.folds` is set
 
-PATTERN = "{}\n\t"  # of a folder's name: wildcards of Snakemake, and what ends a line of a list
-
 # Files that each section names where its kind is precomputed.
 OWN_FILES = {
     "encoder": ("features", "clips"),
@@ -124,11 +122,6 @@ def check_folder(key: str, folder: str | Path) -> None:
         InputError: names the folder or the part of its path that is in the way.
     """
     name = f"'{key}' is {shown(str(folder))}"
-    if taken := sorted(set(str(folder)) & set(PATTERN)):
-        raise InputError(
-            f"{name}, but {shown(taken[0])} has a meaning in the paths of the workflow. Name a "
-            "folder without it."
-        )
     path = Path(folder)
     try:
         existing = next(p for p in (path, *path.absolute().parents) if p.exists() or p.is_symlink())

@@ -9,6 +9,8 @@ LARGEST = 10**9  # of a number, in both directions, where the schema says nothin
 BITS = 128  # of a whole number; Python can't even print the largest that YAML can hold
 DEPTH = 20  # of groups and lists in each other; a value that holds itself has no end
 SHOWN = 100  # characters of a value
+RESERVED = set("{}\n\t")  # wildcards of Snakemake, and what ends a cell or a line
+PROMPTS = "llm.prompts."  # the texts that may have them
 
 
 def unusable(value: Any, key: str = "", depth: int = 0) -> Iterator[str]:
@@ -34,6 +36,11 @@ def unusable(value: Any, key: str = "", depth: int = 0) -> Iterator[str]:
     elif isinstance(value, str):
         if not is_text(value):
             yield f"{name} is {shown(value)}, with characters that no text has."
+        elif (taken := RESERVED & set(value)) and not key.startswith(PROMPTS):
+            yield (
+                f"{name} is {shown(value)}, but {shown(min(taken))} has a meaning in the paths and "
+                "tables of the workflow. Choose a name without it."
+            )
     elif isinstance(value, date):  # datetimes too
         yield f"{name} is read as the date {value}. Put it in quotes."
     elif isinstance(value, int):
