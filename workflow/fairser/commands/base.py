@@ -8,16 +8,17 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 from fairser.core.errors import InputError, system_error
+from fairser.core.yaml_files import read_mapping
 
 Main = Callable[[Sequence[str] | None], int]
 
 FOUND = 1  # the command did its work and found something that must be fixed
 BAD_INPUT = 2  # it could not do its work; argparse exits with it, too
 INTERRUPTED = 130  # as a shell reports it
+MOST_RESAMPLES, LARGEST_SEED = 100_000, 2**32 - 1  # as in the schema of the configuration
 
 
 def command(main: Main) -> Main:
@@ -52,12 +53,14 @@ def new_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
     )
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """A type of argument: a whole number that is not below ``least``."""
+def whole_number(least: int, most: int = 10**9) -> Callable[[str], int]:
+    """A type of argument: a whole number that is not below ``least`` and not above ``most``."""
 
     def convert(text: str) -> int:
         if int(text) < least:
             raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+        if int(text) > most:
+            raise argparse.ArgumentTypeError(f"{text} is more than {most}")
         return int(text)
 
     convert.__name__ = "whole number"  # argparse names it where `int` fails
@@ -68,14 +71,14 @@ def add_resampling(parser: argparse.ArgumentParser, more: str = "") -> None:
     """Add ``--resamples`` and ``--seed``; ``more`` is said of the resamples."""
     parser.add_argument(
         "--resamples",
-        type=whole_number(1),
+        type=whole_number(1, MOST_RESAMPLES),
         default=1000,
         metavar="N",
         help=f"number of resamples of the speakers (default: 1000{more})",
     )
     parser.add_argument(
         "--seed",
-        type=whole_number(0),
+        type=whole_number(0, LARGEST_SEED),
         default=0,
         metavar="N",
         help="seed of the resamples (default: 0)",
@@ -99,20 +102,11 @@ def read_config(files: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: a file that is missing or not a YAML mapping; keys or values that are unknown.
     """
-    import yaml
     from snakemake.utils import update_config
 
     from fairser.config.configuration import resolve
 
     config: dict[str, Any] = {}
     for name in files:
-        try:
-            given = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"{name}: {error.strerror}. Name a configuration file.") from None
-        except yaml.YAMLError as error:
-            raise InputError(f"{name}: not readable as YAML: {error}") from None
-        if not isinstance(given or {}, dict):
-            raise InputError(f"{name}: not a mapping of keys to values, but {given!r}.")
-        update_config(config, given or {})
+        update_config(config, read_mapping(name))
     return resolve(config)

@@ -77,9 +77,18 @@ def nearest(name: str, known: list[str]) -> str:
     return f" Did you mean '{found[0]}'?" if found else ""
 
 
+def is_there(path: str | Path) -> bool:
+    """Whether a path exists; False too where the system refuses to look, as for a long name."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False
+
+
 def not_there(key: str, path: str) -> str:
     """A message about a key of the configuration whose file or folder does not exist."""
     place = Path(path)
     where = "" if place.is_absolute() else f" (relative to {Path.cwd()})"
-    beside = [p.name for p in place.parent.iterdir()] if place.parent.is_dir() else []
+    listed = is_there(place.parent) and place.parent.is_dir()
+    beside = [p.name for p in place.parent.iterdir()] if listed else []
     return f"'{key}' is '{path}', which does not exist{where}.{nearest(place.name, beside)}"
