@@ -66,6 +66,23 @@ def finish(message):
     print(message(), file=sys.stderr, end="")
 
 
+def mark_outdated():
+    """Have the next run make anew what depends on jobs that failed or were stopped.
+
+    Their own files are gone, and Snakemake records them as done (its issue 3808). So files that were
+    made from earlier ones would count as up to date, if all targets are there.
+    """
+    dag = workflow.dag
+    undone = [
+        job
+        for job in dag.needrun_jobs()
+        if not dag.finished(job) and not all(map(os.path.exists, job.output))
+    ]
+    for job in dag.bfs(dag.depending, *undone):
+        if job not in undone and any(map(os.path.exists, job.output)):
+            workflow.persistence.started(job)  # marks its files as incomplete
+
+
 def success_message():
     files = [file for job in workflow.dag.finished_jobs for file in job.output]
     made = Made(RESULTS, files, time.time() - STARTED, command("report"))
@@ -73,6 +90,7 @@ def success_message():
 
 
 def failure_message():
+    mark_outdated()
     failed = []
     for job in sorted(workflow.scheduler.failed, key=lambda job: str(job.jobid)):
         parts = getattr(job, "jobs", [job])  # of a group

@@ -41,7 +41,7 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"seed0/metrics\.json: .*'seed' is missing"):
         read_folder(tmp_path)
     record.write_text(record.read_text()[:20])
-    with pytest.raises(InputError, match=r"metrics\.json: damaged .*rm "):
+    with pytest.raises(InputError, match=r"metrics\.json: damaged .*--force"):
         read_folder(tmp_path)
     record.write_text("[]")
     with pytest.raises(InputError, match=r"metrics\.json: damaged \(no JSON object"):

@@ -191,4 +191,4 @@ def test_other_errors_are_none_of_the_systems() -> None:
     for error in (ValueError("no"), FileNotFoundError(errno.ENOENT, "x"), KeyError("os error 28")):
         assert system_error(error) is None
     assert isinstance(damaged("a b.csv", "cut"), InputError)
-    assert "rm 'a b.csv'" in str(damaged("a b.csv", "cut"))
+    assert "snakemake --force 'a b.csv'" in str(damaged("a b.csv", "cut"))

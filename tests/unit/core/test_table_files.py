@@ -39,7 +39,7 @@ def test_a_damaged_parquet_is_named(tmp_path: Path, harm: Callable[[bytes], byte
     path = tmp_path / "a file.parquet"
     FRAME.write_parquet(path)
     path.write_bytes(harm(path.read_bytes()))
-    with pytest.raises(InputError, match=f"{path}: damaged .*rm '{path}'"):
+    with pytest.raises(InputError, match=f"{path}: damaged .*--force '{path}'"):
         read_made(path)
 
 
@@ -47,7 +47,7 @@ def test_a_damaged_parquet_is_named(tmp_path: Path, harm: Callable[[bytes], byte
 def test_a_damaged_csv_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "history.csv"
     path.write_text(content)
-    with pytest.raises(InputError, match=f"{path}: damaged .*rm {path}"):
+    with pytest.raises(InputError, match=f"{path}: damaged .*--force {path}"):
         read_made(path)
 
 

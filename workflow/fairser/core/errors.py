@@ -46,8 +46,8 @@ class InputError(Exception):
 def damaged(path: str | Path, reason: object) -> InputError:
     """The error about a file of this workflow that is not as it was written."""
     return InputError(
-        f"{path}: damaged ({reason}). Remove it, and the same command makes it anew: "
-        f"rm {shlex.quote(str(path))}"
+        f"{path}: damaged ({reason}). Make it anew, with the same --configfile if there was one: "
+        f"snakemake --force {shlex.quote(str(path))}"
     )
 
 

@@ -6,6 +6,7 @@ second run downloads only missing files, and a broken download goes on where it 
 """
 
 import errno
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fairser.core.errors import InputError
-from fairser.core.files import is_lfs_pointer, read_json, sha256, write_text
+from fairser.core.files import is_lfs_pointer, sha256, write_text
 from fairser.core.jobs import logger
 from fairser.core.words import shortened
 from fairser.pretrained.records import (
@@ -193,7 +194,10 @@ def _check_parts(folder: Path, names: Collection[str]) -> None:
     """Refuse weights in several files of which one that the index names is missing."""
     for index in [name for name in names if name.endswith(".index.json")]:
         try:
-            missing = sorted(set(read_json(folder / index)["weight_map"].values()) - set(names))
+            missing = sorted(
+                set(json.loads((folder / index).read_text("utf-8"))["weight_map"].values())
+                - set(names)
+            )
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise InputError(f"{folder / index} is no index of weights ({error!r}).") from error
         if missing:
