@@ -64,7 +64,8 @@ def finish(message):
     try:
         write_state(read_state(STUDY_CELLS, RESULTS, STUDY_ORIGIN), RESULTS)
     except (InputError, OSError) as error:
-        print(f"{RESULTS}/grid.csv: {system_error(error) or error}\n", file=sys.stderr)
+        reason = system_error(error) or error
+        print(f"The state of the grid is not written: {reason}\n", file=sys.stderr)
 
 
 def success_message():

@@ -92,9 +92,9 @@ def _create(path: Path) -> bool:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(asdict(_myself()), file, indent=2)
-    except OSError:  # such as a full disk
+    except OSError as error:  # such as a full disk, which Python does not name
         path.unlink(missing_ok=True)
-        raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     return True
 
 
