@@ -124,9 +124,10 @@ def read_record(path: str | Path) -> Record:
     """The record in a file; InputError if there is none."""
     try:
         return Record(**read_json(path))
-    except (OSError, ValueError, TypeError) as error:
+    except (InputError, OSError, TypeError) as error:
+        reason = error.__cause__ or error
         raise InputError(
-            f"{path} is no record of a model ({error}). Delete it and run {RUN}."
+            f"{path} is no record of a model ({reason}). Delete it and run {RUN}."
         ) from error
 
 
