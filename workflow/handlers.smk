@@ -1,4 +1,5 @@
 # What happens before the first job and after the last one.
+import atexit
 import shlex
 import time
 from pathlib import Path
@@ -7,7 +8,9 @@ from snakemake.logging import logger
 
 from fairser.cluster import leftovers
 from fairser.cluster.plugin_fix import fix_group_errors
+from fairser.core import locks
 from fairser.core.closing import Failed, Made, failure, success
+from fairser.core.errors import system_error
 from fairser.extraction import changed_audio
 from fairser.results.grid_state import read_state, write_state
 
@@ -44,26 +47,52 @@ def only_looks():
 
 
 def prepare():
-    """Make the results folder and see that no job of an earlier run still writes to it."""
-    configuration.make_results(RESULTS)
-    fix_group_errors()
-    if only_looks() or not leftovers.has_queue():
+    """Make the results folder and see that no other run, or job of an earlier one, writes to it."""
+    try:
+        configuration.make_results(RESULTS)
+        fix_group_errors()
+        if not only_looks():
+            for folder in written_folders():
+                os.makedirs(folder, exist_ok=True)
+                locks.take(folder, logger.warning)
+                atexit.register(locks.release, folder)
+            cancel_leftovers()
+    except (InputError, OSError) as error:
+        sys.exit(str(system_error(error) or error))
+
+
+def written_folders():
+    """The results folder, and that of the features if a job of this run writes there."""
+    jobs = workflow.dag.needrun_jobs()
+    features = os.path.join(FEATURES, "")
+    shared = any(file.startswith(features) for job in jobs for file in job.output)
+    return [RESULTS, FEATURES] if shared else [RESULTS]
+
+
+def cancel_leftovers():
+    """Cancel what an earlier run of this folder left in the queue of a cluster."""
+    if not leftovers.has_queue():
         return
     try:
         leftovers.cancel(os.getcwd(), logger.warning)
     except InputError as error:
         if not workflow.local_exec:
-            sys.exit(str(error))
+            raise
         reason = str(error).splitlines()[0]
         logger.warning(f"Slurm does not answer; this local run goes on ({reason})")
 
 
 def finish(message):
-    """Write the state of the grid and print what the user needs to know."""
+    """Print what the user needs to know and write the state of the grid."""
     if only_looks():
         return
-    write_state(read_state(STUDY_CELLS, RESULTS, STUDY_ORIGIN), RESULTS)
     print(message(), file=sys.stderr, end="")
+    try:
+        mark_outdated()
+        write_state(read_state(STUDY_CELLS, RESULTS, STUDY_ORIGIN), RESULTS)
+    except (InputError, OSError) as error:
+        reason = system_error(error) or error
+        print(f"The state of the grid is not written: {reason}\n", file=sys.stderr)
 
 
 def mark_outdated():
@@ -90,7 +119,6 @@ def success_message():
 
 
 def failure_message():
-    mark_outdated()
     failed = []
     for job in sorted(workflow.scheduler.failed, key=lambda job: str(job.jobid)):
         parts = getattr(job, "jobs", [job])  # of a group
