@@ -202,7 +202,7 @@ def change(which: slice, **values: Any) -> Callable[[Rows], Rows]:
     [
         (change(slice(0, 1), emotion="Anger"), ("emotion: 'Anger' and 'anger' ",)),
         (change(slice(0, 1), emotion="neu"), ("emotion: 'neu' and 'neutral' ",)),
-        (change(slice(0, 1), speaker="s00 "), ("speaker: 's00' and 's00 ' ",)),
+        (change(slice(0, 1), speaker="s_00"), ("speaker: 's00' and 's_00' ",)),
         (change(slice(0, 72), gender="male"), ("gender has one group, male",)),
         (change(slice(0, 6), gender="other"), ("fewer than 5 speakers", "other (1)")),
         (change(slice(0, 36), gender=""), ("gender is unknown", "36 of 72 clips")),

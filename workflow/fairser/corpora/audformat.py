@@ -20,7 +20,7 @@ import yaml
 
 from fairser.core.errors import InputError, nearest
 from fairser.core.jobs import logger
-from fairser.core.table_files import read_csv
+from fairser.core.table_files import read_csv, read_user_parquet
 from fairser.corpora import demographics, manifest
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.faults import Faults
@@ -140,12 +140,7 @@ def _read_table(folder: str | Path, name: str) -> pl.DataFrame:
                 "formats, such as db.save(folder, storage_format='csv')."
             )
         return read_csv(text)
-    frame = pl.read_parquet(parquet)
-    frame = frame.select(
-        n for n, t in frame.schema.items() if not (t.is_nested() or t == pl.Duration)
-    )
-    place = pl.lit(f"{parquet}, row ") + pl.int_range(1, pl.len() + 1).cast(pl.String)
-    return frame.select(pl.all().cast(pl.String, strict=False).fill_null(""), place.alias("row"))
+    return read_user_parquet(parquet).select(pl.all().cast(pl.String).fill_null(""))
 
 
 def _read_labels(

@@ -35,7 +35,7 @@ from fairser.core.table_files import require_columns
 from fairser.core.words import counted, joined, shortened
 from fairser.corpora import checks
 from fairser.corpora.faults import AT_ONCE, Faults
-from fairser.corpora.names import MULTI, SINGLE, clip_name
+from fairser.corpora.names import MULTI, SINGLE, clip_name, taken_names
 
 SPLITS = checks.SPLITS
 KEYS = ("clip", "file", "speaker", "fold", "split")
@@ -89,9 +89,9 @@ class ClipTable:
             InputError: the task is ``single_label``, but a clip has several classes.
         """
         if task == SINGLE:
-            values = self.clips().with_columns(pl.max_horizontal(self.classes).alias("largest"))
-            same = pl.sum_horizontal(pl.col(self.classes) == pl.col("largest"))
-            if tied := values.filter(same > 1)["clip"].to_list():
+            largest = pl.max_horizontal(self.classes)
+            same = pl.sum_horizontal(pl.col(self.classes) == largest)
+            if tied := self.clips().filter(same > 1)["clip"].to_list():
                 raise InputError(
                     f"{origin}: 'corpus.task' is {SINGLE}, but {counted(len(tied), 'clip')} "
                     f"({joined(shortened(tied, SHOWN))}) have several classes with the largest "
@@ -133,10 +133,8 @@ def build(
         faults: those that the reader found before; all are raised together.
     """
     found = faults or Faults()
-    clash = set(classes) & {*KEYS, *attributes, "majority", *OPTIONAL}
-    if clash:
-        found.add(f"{origin}: a class cannot have the name of another column: {clash}.")
-        found.raise_all()
+    if taken := taken_names(origin, classes, attributes):
+        raise InputError(*found.messages, *taken)
     if "row" not in frame.columns:
         frame = frame.with_columns((pl.lit(f"{origin}, clip ") + pl.col("clip")).alias("row"))
     if len(classes) < 2:

@@ -25,9 +25,11 @@ def check_people(frame: pl.DataFrame, attributes: list[str], faults: Faults) -> 
     """Note speakers with two values of a person's attribute; returns the rows of all others."""
     good = frame
     for name in (name for name in attributes if name in PERSONAL):
-        values = frame.drop_nulls(name)
-        values = values.with_columns(
-            pl.col(name).first().over("speaker").alias("first"), pl.col(name).alias("other")
+        values = frame.drop_nulls(name).select(
+            "speaker",
+            "row",
+            pl.col(name).first().over("speaker").alias("first"),
+            pl.col(name).alias("other"),
         )
         wrong = values.filter(pl.col("other") != pl.col("first"))
         faults.note(
