@@ -182,3 +182,15 @@ def test_names_of_other_columns_are_attributes_like_any(tmp_path: Path, name: st
         found = audit_of(tmp_path, predictions, groups, resamples=3)
         numbers.append((found.rates["tpr"].to_list(), found.gaps["gap"].to_list()))
     assert numbers[0] == numbers[1]
+
+
+def test_names_of_speakers_that_look_like_one_are_told(tmp_path: Path) -> None:
+    rows = "a, 7,x,x\nb,7 ,y,x\nc,07,y,y\nd,3,x,y\n"
+    groups = "speaker,gender\n7 ,male\n07,female\n3,male\n"
+    _, units, notes = groups_of(sources_of(tmp_path, HEAD + rows, groups))
+    assert units.count == 3
+    assert sum("'07' and '7'" in note for note in notes) == 1
+    _, _, notes = groups_of(
+        sources_of(tmp_path, HEAD + rows.replace("07", "08"), groups.replace("07", "08"))
+    )
+    assert not any("different people" in note for note in notes)

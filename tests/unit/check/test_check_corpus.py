@@ -319,7 +319,8 @@ def features(folder: Path, table: ClipTable, lacking: int = 0, bad: bool = False
 def table(tmp_path: Path) -> ClipTable:
     write_corpus(tmp_path, corpus_rows())
     corpus = overlay(tmp_path)["corpus"] | dict.fromkeys(("demographics", "classes", "attributes"))
-    return read_corpus({**corpus, "task": None, "speaker": None, "stratify": "gender"})
+    settings = {"task": None, "speaker": None, "stratify": "gender", "distinct_speakers": False}
+    return read_corpus({**corpus, **settings})
 
 
 def test_own_features_need_no_audio(tmp_path: Path, check: Check, table: ClipTable) -> None:

@@ -71,9 +71,17 @@ def read(corpus: dict[str, Any]) -> ClipTable:
     if SPEAKER not in frame.columns:
         frame = frame.with_columns(pl.lit("?").alias(SPEAKER))
     elif speakers is not None:
+        frame, speakers = (
+            f.with_columns(pl.col(SPEAKER).str.strip_chars()) for f in (frame, speakers)
+        )
         kept = [c for c in speakers.columns if demographics.attribute_name(c) in wanted]
         frame = _fill(frame, speakers.select(kept), SPEAKER)
-    unknown = pl.when(pl.col(SPEAKER) == "").then(pl.lit("?")).otherwise(SPEAKER).alias(SPEAKER)
+    unknown = (
+        pl.when(pl.col(SPEAKER).str.strip_chars() == "")
+        .then(pl.lit("?"))
+        .otherwise(SPEAKER)
+        .alias(SPEAKER)
+    )
     return manifest.table_of(frame.with_columns(unknown), _header_path(corpus["labels"]), corpus)
 
 

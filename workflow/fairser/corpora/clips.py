@@ -36,6 +36,7 @@ from fairser.core.words import counted, joined, shortened
 from fairser.corpora import checks
 from fairser.corpora.faults import AT_ONCE, Faults
 from fairser.corpora.names import MULTI, SINGLE, clip_name, taken_names
+from fairser.corpora.people import alike_speakers
 
 SPLITS = checks.SPLITS
 KEYS = ("clip", "file", "speaker", "fold", "split")
@@ -48,12 +49,17 @@ SHOWN = 3  # clips that a message names
 
 @dataclass(frozen=True)
 class ClipTable:
-    """A clip table (``frame``), the names of its class and demographic columns, and its task."""
+    """A clip table (``frame``), the names of its class and demographic columns, and its task.
+
+    ``alike`` says which names of speakers look like one person's; a table that is read from a file
+    has none.
+    """
 
     frame: pl.DataFrame
     classes: tuple[str, ...]
     attributes: tuple[str, ...]
     task: str = MULTI
+    alike: tuple[str, ...] = ()
 
     @property
     def folds(self) -> list[int]:
@@ -139,7 +145,7 @@ def build(
         frame = frame.with_columns((pl.lit(f"{origin}, clip ") + pl.col("clip")).alias("row"))
     if len(classes) < 2:
         found.add(f"{origin}: only the class columns {classes} were found, two are needed.")
-    frame = checks.name_test_sets(frame)
+    frame = checks.name_test_sets(frame).with_columns(pl.col("speaker").str.strip_chars())
     checks.check_rows(frame, classes, attributes, found)
     found.raise_all()
     majority = pl.coalesce(
@@ -149,7 +155,8 @@ def build(
     columns += [name for name in OPTIONAL if name in frame.columns]
     table = frame.with_columns(majority.alias("majority")).select(columns).sort("fold", "clip")
     one_class = table.select((pl.max_horizontal(classes) == 1).all()).item()
-    return ClipTable(table, tuple(classes), tuple(attributes), SINGLE if one_class else MULTI)
+    task = SINGLE if one_class else MULTI
+    return ClipTable(table, tuple(classes), tuple(attributes), task, alike_speakers(frame))
 
 
 def fold_numbers(frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:
