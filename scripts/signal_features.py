@@ -21,6 +21,7 @@ with job(snakemake.log[0]):
             dict(snakemake.output.items()),
             partial=folder.with_name(f"{folder.name}.part"),
             code=settings.code,
+            follow_links=free["corpus"]["follow_links"],
         ),
         device=free["device"],
         threads=snakemake.threads,

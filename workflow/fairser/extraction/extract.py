@@ -71,6 +71,7 @@ class Shard:
         paths: of the results: ``features``, ``clips``, ``faults`` and ``source``.
         partial: folder of unfinished work, from which an interrupted job goes on.
         code: hash of the code that the values depend on.
+        follow_links: whether links may lead out of the folder of the audio.
     """
 
     clips: pl.DataFrame
@@ -78,6 +79,7 @@ class Shard:
     paths: dict[str, str]
     partial: Path
     code: str
+    follow_links: bool = False
 
 
 def extract(
@@ -109,7 +111,7 @@ def extract(
     shape = (len(names), encoder.layers, encoder.dim)
     dtype = np.dtype(source.settings.get("store", "float32"))
     partial = Partial(shard.partial, sha256_text(work), shape, dtype)
-    audio = Audio(Path(shard.folder), files, source.settings["seconds"])
+    audio = Audio(Path(shard.folder), files, source.settings["seconds"], shard.follow_links)
     start = time.monotonic()
     readers = 0 if on_cpu else threads
     faults = encode_missing(partial, encoder, audio, BATCH_SECONDS[chosen.type], readers)
