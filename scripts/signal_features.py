@@ -22,6 +22,7 @@ with job(snakemake.log[0]):
             partial=folder.with_name(f"{folder.name}.part"),
             before=folder.parents[1],
             code=settings.code,
+            follow_links=free["corpus"]["follow_links"],
         ),
         device=free["device"],
         threads=snakemake.threads,

@@ -13,9 +13,10 @@ with job(snakemake.log[0]):
     torch.set_num_threads(1)
     settings = snakemake.params
     files = read_list(snakemake.input.listed)["file"].to_list()
-    audio = Audio(Path(settings.audio), files, settings.seconds)
+    follow_links = snakemake.config["corpus"]["follow_links"]  # no parameter: it changes no number
+    audio = Audio(Path(settings.audio), files, settings.seconds, follow_links)
     mean, std, faults = waveform_statistics(audio, snakemake.threads)
-    allowed = snakemake.config["extraction"]["failures"]  # no parameter: it changes no number
+    allowed = snakemake.config["extraction"]["failures"]  # nor does this
     check_faults(list(faults.values()), len(files), allowed)
     statistics = {"mean": mean, "std": std, "clips": len(files) - len(faults)}
     write_json(snakemake.output[0], statistics | {"left_out": len(faults)})

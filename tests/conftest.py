@@ -54,4 +54,5 @@ def cremad_table(cremad: Path) -> ClipTable:
     demographics = cremad / "VideoDemographics.csv"
     files = {"labels": cremad, "demographics": demographics}
     settings = {"classes": None, "speaker": None, "task": None, "stratify": "gender"}
+    settings |= {"distinct_speakers": False}
     return read_corpus({"kind": "cremad", **files, **settings})

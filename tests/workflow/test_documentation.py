@@ -201,7 +201,7 @@ def workplace(
     audio = root / "resources/demo/AudioWAV"
     audio.mkdir(parents=True)
     for name, tone in zip(CLIPS, sorted((tones.parent / "audio").iterdir()), strict=False):
-        (audio / name).symlink_to(tone)
+        shutil.copy(tone, audio / name)
     Workflow(root, demo(tones) | {"results": "results/demo"}, root).run("runs")
     shutil.copytree(root / "results/demo", root / "results/quick")
     for results, names in FINISHED.items():

@@ -10,7 +10,7 @@ from fairser.audit.decisions import read_decisions
 from fairser.audit.grouping import Attribute, Units, read_groups
 from fairser.audit.inputs import AuditInput
 from fairser.core.errors import InputError
-from unit.audit.builders import sources_of
+from unit.audit.builders import audit_of, made_up, sources_of
 
 HEAD = "clip,speaker,label,prediction\n"
 ROWS = "a,1,x,x\nb,1,y,x\nc,2,y,y\nd,3,x,y\n"
@@ -171,3 +171,26 @@ def test_speakers_of_the_groups_but_not_of_the_clips(tmp_path: Path) -> None:
     message = "have a column 'speaker'. Did you mean 'speakr'"
     with pytest.raises(InputError, match=message):
         groups_of(sources_of(tmp_path, text, "speaker,gender\n1,f\n2,m\n"))
+
+
+@pytest.mark.parametrize("name", ["class", "clips", "hits", "positives", "predicted", "row"])
+def test_names_of_other_columns_are_attributes_like_any(tmp_path: Path, name: str) -> None:
+    predictions, people = made_up(12, 5)
+    numbers = []
+    for column in ("microphone", name):
+        groups = people.select("speaker", pl.col("gender").alias(column))
+        found = audit_of(tmp_path, predictions, groups, resamples=3)
+        numbers.append((found.rates["tpr"].to_list(), found.gaps["gap"].to_list()))
+    assert numbers[0] == numbers[1]
+
+
+def test_names_of_speakers_that_look_like_one_are_told(tmp_path: Path) -> None:
+    rows = "a, 7,x,x\nb,7 ,y,x\nc,07,y,y\nd,3,x,y\n"
+    groups = "speaker,gender\n7 ,male\n07,female\n3,male\n"
+    _, units, notes = groups_of(sources_of(tmp_path, HEAD + rows, groups))
+    assert units.count == 3
+    assert sum("'07' and '7'" in note for note in notes) == 1
+    _, _, notes = groups_of(
+        sources_of(tmp_path, HEAD + rows.replace("07", "08"), groups.replace("07", "08"))
+    )
+    assert not any("different people" in note for note in notes)

@@ -56,6 +56,8 @@ def test_names_with_commas_are_quoted(tmp_path: Path) -> None:
         (["a.wav"], "(", ("--pattern '('", "regular expression")),
         (["01.wav", "x.wav"], r"(?P<speaker>\d\d)", ("'x.wav'", "does not match")),
         (["day1/a.wav"], r"^day(?P<speaker>\d)", ("'day1/a.wav'", "put a '/' into it")),
+        (["01.wav"], r"(?P<file>\d)", ("--pattern", "'file'", "another name")),
+        (["a.wav", "b\udcff.wav"], None, ("udcff.wav", "rename")),
     ],
 )
 def test_bad_drafts(

@@ -110,8 +110,8 @@ def test_rows_without_a_place_are_named_by_their_clip() -> None:
     ("classes", "told"),
     [
         (["angry"], ("'angry'", "two are needed")),
-        (["angry", "gender"], ("'gender'", "name of another column")),
-        (["angry", "speaker"], ("'speaker'", "name of another column")),
+        (["angry", "gender"], ("'gender'", "name of a class and of an attribute")),
+        (["angry", "speaker"], ("'speaker'", "no class")),
     ],
 )
 def test_bad_classes(classes: list[str], told: tuple[str, ...]) -> None:

@@ -126,7 +126,7 @@ def test_csv_rows_count_as_in_an_editor(tmp_path: Path) -> None:
         (b"file,speaker\n", ("no rows",)),
         ("file,speaker\nmüller,1\n".encode("latin-1"), ("UTF-8",)),
         ("file,speaker\nmüller,1\n".encode("utf-16"), ("UTF-8",)),
-        (b"file,speaker\na,1,2\n", ("more fields",)),
+        (b"file,speaker\na,1,2\n", ("row 2", "3 values")),
     ],
 )
 def test_bad_csv(tmp_path: Path, content: bytes | None, told: tuple[str, ...]) -> None:

@@ -143,6 +143,13 @@ def test_lists_that_do_not_fit_are_refused(
         open_store(*paths)
 
 
+def test_a_list_without_a_header_is_recognised(paths: tuple[Path, Path]) -> None:
+    write_store(*paths, ARRAY, NAMES)
+    paths[1].write_text("".join(f"{name}.wav\n" for name in NAMES))
+    with pytest.raises(InputError, match=r"If 'c0\.wav' in row 1 is a clip, add the header 'clip'"):
+        open_store(*paths)
+
+
 @pytest.mark.parametrize("lost", [0, 1])
 def test_files_that_are_not_there_are_named(paths: tuple[Path, Path], lost: int) -> None:
     write_store(*paths, ARRAY, NAMES)

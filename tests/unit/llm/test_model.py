@@ -60,7 +60,7 @@ def test_losses_and_scores_are_those_of_a_plain_pass(llm: SpeechLLM, clips: Clip
 
 def test_audio_and_transcript_are_heard(llm: SpeechLLM, clips: Clips) -> None:
     before = llm.scores(clips, [0, 1])[0]
-    silent = Clips(clips.frame, ["eng", "jpn"], "train", clips.audio, 0.06)
+    silent = Clips(clips.frame, ["eng", "jpn"], "train", clips.audio.folder, 0.06)
     assert not torch.allclose(before[1], llm.scores(silent, [0, 1])[0][1], atol=1e-4)
     other = Prompts({"eng": "Say {labels}", "jpn": ""}, WORDS)
     llm.prompts = other

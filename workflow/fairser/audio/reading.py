@@ -38,17 +38,21 @@ class Batch:
 class Audio:
     """The first ``seconds`` of audio files.
 
-    ``files`` are relative to the ``folder`` of a corpus and inside it; with None they are anywhere.
+    ``files`` are relative to the ``folder`` of a corpus and inside it, unless links lead out of it
+    and may (``follow_links``); with None they are anywhere.
     """
 
     folder: Path | None
     files: Sequence[str]
     seconds: float
+    follow_links: bool = False
 
     def path(self, number: int) -> Path:
         """The file of a clip; InputError if it lies outside the folder."""
         file = self.files[number]
-        return Path(file) if self.folder is None else locate(self.folder, file)
+        if self.folder is None:
+            return Path(file)
+        return locate(self.folder, file, self.follow_links)
 
     def read(self, number: int) -> torch.Tensor:
         """The waveform [sample] of a clip at 16 kHz; InputError if it can't be used."""
@@ -70,8 +74,11 @@ class Audio:
     def length(self, number: int) -> float:
         """Seconds that will be read, by the file's header alone; 0 if it can't be read."""
         try:
-            info = soundfile.info(os.fsencode(self.path(number)))
+            path = self.path(number)
+            info = soundfile.info(os.fsencode(path)) if path.is_file() else None
         except (InputError, soundfile.LibsndfileError, OSError):
+            info = None
+        if info is None or info.samplerate <= 0:
             return 0.0  # reading it will say why
         return min(info.frames / info.samplerate, self.seconds)
 

@@ -1,9 +1,11 @@
 """Header and samples of audio files, and messages about files that can't be used."""
 
 import os
+import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,24 +14,42 @@ import numpy as np
 import soundfile
 
 from fairser.core.errors import InputError
-from fairser.core.files import is_lfs_pointer, leads_out
+from fairser.core.files import is_lfs_pointer, kind_of, leads_out
 from fairser.corpora.names import ALIASES
 
 SHORTEST = 0.025  # seconds; one frame of the encoders
+RATES = range(500, 2_000_001)  # Hz; a header with another one is damaged
 STREAMED = (0, 0xFFFFFFFF)  # sizes written by programs that do not know the length yet
 
 
-def locate(folder: str | Path, file: str) -> Path:
-    """Path of an audio file of the corpus, under the name that this copy of the corpus uses."""
+def locate(folder: str | Path, file: str, follow_links: bool = False) -> Path:
+    """Path of an audio file of the corpus, under the name that this copy of the corpus uses.
+
+    Raises:
+        InputError: it lies outside the folder; or a link in the folder leads out of it, unless
+            ``follow_links``. The folder itself may be a link.
+    """
     if leads_out(file):
         raise InputError(f"{file}: lies outside the audio folder {folder}; give a path inside it.")
     path = Path(folder) / file
-    if not path.exists():
-        for other, name in ALIASES.items():
-            alias = path.with_name(other + path.suffix)
-            if path.stem == name and alias.exists():
-                return alias
+    for other, name in ALIASES.items() if not path.exists() else ():
+        alias = path.with_name(other + path.suffix)
+        if path.stem == name and alias.exists():
+            path = alias
+    if not follow_links:
+        inside = _is_inside(str(path.parent), str(folder))
+        if not inside or (path.is_symlink() and not _is_inside(str(path), str(folder))):
+            raise InputError(
+                f"{path}: a link leads out of the audio folder, to {os.path.realpath(path)}. Put "
+                "the file into the folder, or set 'corpus.follow_links' to true."
+            )
     return path
+
+
+@lru_cache(maxsize=4096)  # a folder holds many files, and a network's disk is slow
+def _is_inside(path: str, folder: str) -> bool:
+    """Whether a path lies in a folder where its links lead."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
@@ -67,6 +87,11 @@ def _opened(path: str | Path) -> Iterator[soundfile.SoundFile]:
     """An audio file, open for reading; an InputError says why it can't be read."""
     try:
         with soundfile.SoundFile(_checked(Path(path))) as file:
+            if file.samplerate not in RATES:
+                raise InputError(
+                    f"{path}: sampled at {file.samplerate:,} Hz by its header; speech is between "
+                    f"{RATES[0]:,} and {RATES[-1]:,} Hz. Fetch or convert it again."
+                )
             yield file
     except soundfile.LibsndfileError as error:
         raise InputError(
@@ -93,9 +118,14 @@ def _checked(path: Path) -> bytes | BytesIO:
     A wav written to a pipe may state a size of 0, which libsndfile takes for empty; it is returned
     as its content, with the size that libsndfile reads to the end of the file.
     """
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: no such audio file; correct its path or fetch it.")
-    size = path.stat().st_size
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        raise InputError(
+            f"{path}: {kind_of(status.st_mode)}, not an audio file; correct its path or remove it."
+        )
+    size = status.st_size
     if size == 0:
         raise InputError(f"{path}: the file is empty (0 bytes); fetch it again.")
     if is_lfs_pointer(path):

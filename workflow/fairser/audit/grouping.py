@@ -22,6 +22,7 @@ from fairser.corpora.demographics import (
     order_groups,
     tidy,
 )
+from fairser.corpora.people import alike
 
 MOST_GROUPS = 20  # of an attribute: more are no groups but names or measurements
 WAY_OUT = (
@@ -190,6 +191,12 @@ def _units(clips: pl.DataFrame, notes: list[str]) -> Units:
         notes.append(
             f"{counted(int(nobody.sum()), 'clip')} without a known speaker: each is drawn alone, "
             "and none counts as a speaker."
+        )
+    if pairs := alike(names.filter(~nobody)):
+        shown = listed([f"'{one}' and '{other}'" for one, other in pairs], SHOWN)
+        notes.append(
+            f"Speakers whose names differ only in case, spaces or leading zeros count as different "
+            f"people: {shown}. If they are the same, give each one name."
         )
     index = speaker.rank("dense").cast(pl.Int64).to_numpy() - 1
     return Units(index, len(names), speakers=True, known=~nobody.to_numpy())

@@ -17,10 +17,11 @@ from fairser.audit.matching import with_names_of
 from fairser.audit.reading import LABEL, NAMES, PREDICTION, listed, one_row_each, read_clips
 from fairser.core.errors import InputError, nearest
 from fairser.core.table_files import require_columns
-from fairser.corpora.demographics import KNOWN, RESERVED, attribute_name
+from fairser.corpora.demographics import AGE_YEARS, KNOWN, attribute_name
 from fairser.corpora.faults import AT_ONCE
 
 EMOTION = "emotion"  # the label of a manifest
+OTHERS = ("file", "fold", EMOTION, "majority", AGE_YEARS)  # columns of this workflow's files
 ROUNDING = 1e-6  # by which float32 may leave the range from 0 to 1
 SUM_TOLERANCE = 0.02  # by which the probabilities of a clip may miss 1
 OTHER_FORMS = {
@@ -154,7 +155,7 @@ class ClipValues:
 
 def is_free(column: str) -> bool:
     """Whether a column has no meaning of its own, so that it may be an attribute or a class."""
-    taken = column in (*RESERVED, *NAMES, "row")
+    taken = column in (*OTHERS, *NAMES, "row")
     return not taken and not column.startswith((f"{LABEL}_", f"{PREDICTION}_"))
 
 

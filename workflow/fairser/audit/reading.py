@@ -6,7 +6,12 @@ from pathlib import Path
 import polars as pl
 
 from fairser.core.errors import InputError, nearest
-from fairser.core.table_files import read_csv, read_metadata, read_parquet, require_columns
+from fairser.core.table_files import (
+    read_csv,
+    read_metadata,
+    read_user_parquet,
+    require_columns,
+)
 from fairser.core.words import joined, shortened
 from fairser.corpora.clips import clip_names
 from fairser.corpora.demographics import SPEAKER_COLUMNS
@@ -117,24 +122,13 @@ def _load(path: Path) -> pl.DataFrame:
     if kind in SEPARATORS:
         frame = read_csv(path, SEPARATORS[kind])
     elif kind == ".parquet":
-        frame = _load_parquet(path)
+        frame = read_user_parquet(path)
     else:
         raise InputError(f"{path}: the name must end in .csv, .tsv or .parquet.")
     names = [name.strip() for name in frame.columns]
-    for name in names:
-        column = name.split("_duplicated_")[0]  # as polars renames the second one
-        if name != column or names.count(name) > 1:
-            raise InputError(f"{path}, row 1: there are two columns '{column}'; keep one.")
+    if twice := [name for name in names if name and names.count(name) > 1]:
+        raise InputError(
+            f"{path}, row 1: there are {len(twice)} columns '{twice[0]}', with and without blanks "
+            "around it; keep one."
+        )
     return frame.rename(dict(zip(frame.columns, names, strict=True)))
-
-
-def _load_parquet(path: Path) -> pl.DataFrame:
-    try:
-        frame = read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not readable as parquet: {reason}") from error
-    if not frame.height:
-        raise InputError(f"{path}: the file has no rows.")
-    place = pl.lit(f"{path}, row ") + pl.int_range(1, pl.len() + 1).cast(pl.String)
-    return frame.with_columns(place.alias("row"))

@@ -92,7 +92,7 @@ def _describe_audio(config: Config, table: ClipTable | None, decode: bool, repor
     if table is not None:
         files = table.clips()["file"].to_list()
     if files:
-        found = sounds.scan(corpus["audio"], files, decode)
+        found = sounds.scan(corpus["audio"], files, decode, corpus["follow_links"])
         seconds = config["encoder"]["seconds"]
         sounds.describe(found, corpus["audio"], seconds, "encoder.seconds", report)
 
@@ -111,7 +111,8 @@ def _describe_meldst(config: Config, decode: bool, report: Report) -> str | None
         table = read_meldst(**corpus, languages=languages)
         _describe_speakers(table, report)
         report.add("runs", f"{len(llm_cells(llm['grid'])):,}")
-        found = sounds.scan(corpus["audio"], table["file"].to_list(), decode)
+        links = config["corpus"]["follow_links"]
+        found = sounds.scan(corpus["audio"], table["file"].to_list(), decode, links)
         sounds.describe(found, corpus["audio"], llm["seconds"], "llm.seconds", report)
     return None
 

@@ -19,6 +19,10 @@ def draft_manifest(folder: str | Path, pattern: str | None = None) -> str:
     root = Path(folder)
     paths = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]
     files = sorted(str(p) for p in paths if p.suffix.lower() in AUDIO_SUFFIXES)
+    if foreign := [file for file in files if file.encode("utf-8", "replace").decode() != file]:
+        raise InputError(
+            f"{folder}: the name {foreign[0]!a} is not in UTF-8, as a manifest is; rename it."
+        )
     if not files:
         raise InputError(
             f"{folder}: no audio files in it or below; known are {', '.join(AUDIO_SUFFIXES)}."
@@ -27,6 +31,11 @@ def draft_manifest(folder: str | Path, pattern: str | None = None) -> str:
         expression = re.compile(r"^(?P<speaker>[^/]+)/" if pattern is None else pattern)
     except re.error as error:
         raise InputError(f"--pattern '{pattern}' is not a regular expression: {error}.") from None
+    if "file" in expression.groupindex:
+        raise InputError(
+            f"--pattern '{pattern}': its group 'file' would replace the column of the files; give "
+            "it another name."
+        )
     columns = dict.fromkeys(["file", "speaker", *expression.groupindex, "emotion"], pl.String)
     rows = []
     for file in files:

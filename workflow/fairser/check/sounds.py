@@ -33,13 +33,15 @@ SCHEMA = (
 )
 
 
-def scan(folder: str | Path, files: Sequence[str], decode: bool = False) -> pl.DataFrame:
+def scan(
+    folder: str | Path, files: Sequence[str], decode: bool = False, follow_links: bool = False
+) -> pl.DataFrame:
     """A row per file with the columns of :data:`SCHEMA`; ``fault`` says why it can't be used.
 
     With ``decode`` every sample is read; ``peak``, ``clipped`` (share of samples at full scale)
     and ``digest`` (of the samples) are null otherwise.
     """
-    look = partial(_look, Path(folder), decode)
+    look = partial(_look, Path(folder), decode, follow_links)
     with ThreadPoolExecutor(READERS) as pool, Progress(len(files), "files") as shown:
         rows = []
         for row in pool.map(look, files):
@@ -48,10 +50,10 @@ def scan(folder: str | Path, files: Sequence[str], decode: bool = False) -> pl.D
     return pl.DataFrame(rows, SCHEMA)
 
 
-def _look(folder: Path, decode: bool, file: str) -> dict[str, Any]:
+def _look(folder: Path, decode: bool, follow_links: bool, file: str) -> dict[str, Any]:
     row: dict[str, Any] = {"file": file}
     try:
-        path = locate(folder, file)
+        path = locate(folder, file, follow_links)
         row |= read_header(path)
         if decode:
             samples, _ = read_samples(path)

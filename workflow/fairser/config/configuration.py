@@ -65,10 +65,11 @@ def list_key(corpus: Config) -> str:
 def reader_settings(config: Config) -> Config:
     """What a reader gets: the section ``corpus`` of a resolved configuration, and more.
 
+    Links are a matter of what opens the audio, so a table does not depend on ``follow_links``.
     ``settings`` are the reader's own, ``stratify`` is the attribute that folds made for a manifest
     are balanced in.
     """
-    corpus = config["corpus"]
+    corpus = {name: value for name, value in config["corpus"].items() if name != "follow_links"}
     own = config["corpora"].get(corpus["kind"], {})
     return {**corpus, "settings": own, "stratify": config["bias"]["attribute"]}
 

@@ -17,7 +17,10 @@ from fairser.core.provenance import fingerprint
 
 POOLING = "mean over frames"
 # What a reader gets that changes no clip and no audio file: two results folders may differ in it.
-FREE = ("attributes", "classes", "demographics", "folds", "speaker", "stratify", "task")
+FREE = (
+    *("attributes", "classes", "demographics", "distinct_speakers", "folds", "speaker"),
+    *("stratify", "task"),
+)
 # Folds as for any results folder, where the reader makes some: three are the fewest.
 FIXED = {"folds": 3, "stratify": None}
 CORPUS_PATHS = ("labels", "manifest", "audio")

@@ -50,9 +50,15 @@ def check_target(path: str | Path) -> None:
         InputError: says what is there.
     """
     target = Path(path)
-    if os.path.lexists(target) and not stat.S_ISREG(target.lstat().st_mode):
-        kind = KINDS.get(stat.S_IFMT(target.lstat().st_mode), "a device")
-        raise InputError(f"{path}: {kind}, not a file; writing would replace it. Name a new file.")
+    if os.path.lexists(target) and not stat.S_ISREG(mode := target.lstat().st_mode):
+        raise InputError(
+            f"{path}: {kind_of(mode)}, not a file; writing would replace it. Name a new file."
+        )
+
+
+def kind_of(mode: int) -> str:
+    """What something that is no regular file is, by its mode."""
+    return KINDS.get(stat.S_IFMT(mode), "a device")
 
 
 def _umask() -> int:

@@ -4,7 +4,11 @@ Polars takes ``[1]`` or ``*`` in a path for a pattern and reads other files. So 
 here, and no other module calls its readers.
 """
 
-from collections.abc import Iterable, Sequence
+import codecs
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -70,34 +74,122 @@ def read_csv(path: str | Path, separators: str = ",") -> pl.DataFrame:
     Rows are counted as a text editor does: the header is row 1. An empty cell is empty text. Of
     several ``separators`` the first is the default; others count if the header has one.
     """
+    text = _text(path)
+    first = text.partition("\n")[0]
+    separator = next((s for s in separators[1:] if s in first), separators[0])
+    _check_header(path, text, separator)
+    try:
+        frame = pl.read_csv(text.encode(), separator=separator, infer_schema=False).fill_null("")
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise _unreadable(path, text, separator, str(error).splitlines()[0]) from error
+    if frame.height == 0:
+        raise InputError(f"{path}: the file has no rows below its header.")
+    return with_places(frame, path, 2)
+
+
+def read_user_parquet(path: str | Path) -> pl.DataFrame:
+    """The rows of a user's parquet file, and ``row``, their places; the first row is row 1.
+
+    Columns hold text, numbers or truth values. Dates become text; left out are columns of lists, of
+    bytes and of others that have no one text.
+
+    Raises:
+        InputError: the file is no parquet, or has no rows.
+    """
+    try:
+        frame = read_parquet(path)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not readable as parquet: {reason}. Write it again.") from error
+    if not frame.height:
+        raise InputError(f"{path}: the file has no rows.")
+    kept = []
+    for name, kind in frame.schema.items():
+        if kind.is_numeric() or kind in (pl.String, pl.Boolean, pl.Categorical, pl.Enum):
+            kept.append(pl.col(name))
+        elif kind.is_temporal() and kind != pl.Duration:
+            kept.append(pl.col(name).cast(pl.String))
+    return with_places(frame.select(kept), path, 1)
+
+
+def with_places(frame: pl.DataFrame, path: str | Path, first: int) -> pl.DataFrame:
+    """The rows of a file with ``row``, their places in it; the first is number ``first``.
+
+    A column of the file with this name becomes ``row of the file``.
+    """
+    own = "row of the file"
+    if "row" in frame.columns:
+        if own in frame.columns:
+            raise InputError(f"{path}, row 1: the columns 'row' and '{own}'; rename one of them.")
+        frame = frame.rename({"row": own})
+    number = pl.int_range(first, pl.len() + first).cast(pl.String)
+    return frame.with_columns((pl.lit(f"{path}, row ") + number).alias("row"))
+
+
+def _text(path: str | Path) -> str:
+    """The text of a csv; an InputError says why it is none."""
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; correct its path.")
     content = Path(path).read_bytes()
+    if not content.strip():
+        raise InputError(f"{path}: the file is empty; it needs a header and rows.")
+    wanted = "Save it as 'CSV UTF-8'"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InputError(f"{path}: text in UTF-16, as Excel's 'Unicode text' is. {wanted}.")
+    if b"\0" in content:
+        row = content.count(b"\n", 0, content.index(b"\0")) + 1
+        raise InputError(f"{path}, row {row}: a byte 0, as UTF-16 has. {wanted}.")
     try:
-        header = content.decode("utf-8").partition("\n")[0]
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         row = content.count(b"\n", 0, error.start) + 1
         raise InputError(
-            f"{path}, row {row}: not readable as a csv in UTF-8. Save it as 'CSV UTF-8', not in "
-            "another encoding, such as Latin-1 or UTF-16."
+            f"{path}, row {row}: not readable as a csv in UTF-8. {wanted}, not in another "
+            "encoding, such as Latin-1 or UTF-16."
         ) from error
-    separator = next((s for s in separators[1:] if s in header), separators[0])
+    if "\r" in text and "\n" not in text:
+        raise InputError(f"{path}: its lines end as on old Macs (CR). {wanted}.")
+    return text
+
+
+def _records(text: str, separator: str) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+
+
+def _check_header(path: str | Path, text: str, separator: str) -> None:
+    """Refuse a header whose names are not those of single columns."""
     try:
-        frame = pl.read_csv(content, separator=separator, infer_schema=False).fill_null("")
-    except pl.exceptions.PolarsError as error:
-        raise InputError(
-            f"{path}: not readable as a csv in UTF-8 ({str(error).splitlines()[0]}). Every row "
-            "needs as many values as the header; put a value with a comma in double quotes."
-        ) from error
-    other = next((s for s in NAMES if s in frame.columns[0]), None)
-    if len(frame.columns) == 1 and other:
+        names = next(filter(None, _records(text, separator)))
+    except csv.Error as error:
+        raise InputError(f"{path}, row 1: not readable as a header ({error}).") from error
+    other = next((s for s in NAMES if s in text.partition("\n")[0]), None)
+    if len(names) == 1 and other:
         raise InputError(f"{path}, row 1: separated by {NAMES[other]}; save it with commas.")
-    if frame.height == 0:
-        raise InputError(f"{path}: the file has no rows below its header.")
-    if "row" in frame.columns:
-        frame = frame.rename({"row": "row of the file"})
-    number = pl.int_range(2, pl.len() + 2).cast(pl.String)
-    return frame.with_columns((pl.lit(f"{path}, row ") + number).alias("row"))
+    for name in names:
+        # A spreadsheet leaves columns without a name; none is read.
+        if name and names.count(name) > 1:
+            raise InputError(
+                f"{path}, row 1: there are {names.count(name)} columns '{name}'; keep one, or "
+                "rename the others."
+            )
+
+
+def _unreadable(path: str | Path, text: str, separator: str, reason: str) -> InputError:
+    """The error about a csv that polars refuses, with the first row that is to blame."""
+    advice = "put a value with a comma or a line break in double quotes, and a quote twice."
+    with suppress(csv.Error):  # such as a field of more than 128 kB
+        records = _records(text, separator)
+        width = len(next(records))
+        for number, values in enumerate(records, start=2):
+            if len(values) > width:
+                return InputError(
+                    f"{path}, row {number}: {len(values)} values, but the header has {width} "
+                    f"columns. Remove those too many; {advice}"
+                )
+    return InputError(
+        f"{path}: not readable as a csv in UTF-8 ({reason}). Every row needs as many values as "
+        f"the header; {advice}"
+    )
 
 
 def require_columns(

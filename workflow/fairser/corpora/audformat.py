@@ -19,7 +19,7 @@ import polars as pl
 
 from fairser.core.errors import InputError, nearest
 from fairser.core.jobs import logger
-from fairser.core.table_files import read_csv, read_parquet
+from fairser.core.table_files import read_csv, read_user_parquet
 from fairser.core.yaml_files import read_mapping
 from fairser.corpora import demographics, manifest
 from fairser.corpora.clips import ClipTable
@@ -71,9 +71,17 @@ def read(corpus: dict[str, Any]) -> ClipTable:
     if SPEAKER not in frame.columns:
         frame = frame.with_columns(pl.lit("?").alias(SPEAKER))
     elif speakers is not None:
+        frame, speakers = (
+            f.with_columns(pl.col(SPEAKER).str.strip_chars()) for f in (frame, speakers)
+        )
         kept = [c for c in speakers.columns if demographics.attribute_name(c) in wanted]
         frame = _fill(frame, speakers.select(kept), SPEAKER)
-    unknown = pl.when(pl.col(SPEAKER) == "").then(pl.lit("?")).otherwise(SPEAKER).alias(SPEAKER)
+    unknown = (
+        pl.when(pl.col(SPEAKER).str.strip_chars() == "")
+        .then(pl.lit("?"))
+        .otherwise(SPEAKER)
+        .alias(SPEAKER)
+    )
     return manifest.table_of(frame.with_columns(unknown), _header_path(corpus["labels"]), corpus)
 
 
@@ -140,12 +148,7 @@ def _read_table(folder: str | Path, name: str) -> pl.DataFrame:
                 "formats, such as db.save(folder, storage_format='csv')."
             )
         return read_csv(text)
-    frame = read_parquet(parquet)
-    frame = frame.select(
-        n for n, t in frame.schema.items() if not (t.is_nested() or t == pl.Duration)
-    )
-    place = pl.lit(f"{parquet}, row ") + pl.int_range(1, pl.len() + 1).cast(pl.String)
-    return frame.select(pl.all().cast(pl.String, strict=False).fill_null(""), place.alias("row"))
+    return read_user_parquet(parquet).select(pl.all().cast(pl.String).fill_null(""))
 
 
 def _read_labels(

@@ -52,8 +52,8 @@ def _check_labels(frame: pl.DataFrame, classes: list[str], faults: Faults) -> No
         return_dtype=pl.String,
     )
     faults.note(
-        frame.filter(_wrong_labels(classes)).with_columns(
-            total.alias("total"), values.alias("values")
+        frame.filter(_wrong_labels(classes)).select(
+            "clip", "row", total.alias("total"), values.alias("values")
         ),
         "the label values of clip '{clip}' ({values}) sum to {total:.4g}; they must not be "
         "negative and must sum to 1. Divide vote counts by the number of votes, percentages by "
@@ -99,13 +99,15 @@ def _check_splits(frame: pl.DataFrame, classes: list[str], faults: Faults) -> No
 
 def _check_repeats(frame: pl.DataFrame, classes: list[str], faults: Faults) -> pl.DataFrame:
     """Note clips that differ between folds; returns the rows of all others."""
-    kinds = frame.group_by("clip").agg(pl.struct("speaker", *classes).n_unique().alias("kinds"))
-    differing = kinds.filter(pl.col("kinds") > 1)
+    content = pl.struct("speaker", *classes).alias("content")
+    rows = frame.select("clip", "row", content).with_row_index("place")
+    differing = rows.group_by("clip").agg(pl.col("content").n_unique().alias("kinds"))
+    differing = differing.filter(pl.col("kinds") > 1)
     if differing.is_empty():
         return frame
-    rows = frame.with_row_index("place").join(differing, on="clip", how="semi")
+    rows = rows.join(differing, on="clip", how="semi")
     # The odd one of a clip's rows is probably the wrong one; of two it is the second.
-    rows = rows.with_columns(pl.len().over("clip", "speaker", *classes).alias("same"))
+    rows = rows.with_columns(pl.len().over("clip", "content").alias("same"))
     odd = rows.sort("same", -pl.col("place").cast(pl.Int64)).unique(
         "clip", keep="first", maintain_order=True
     )

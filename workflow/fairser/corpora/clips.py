@@ -35,7 +35,8 @@ from fairser.core.table_files import read_made, read_metadata, require_columns
 from fairser.core.words import counted, joined, shortened
 from fairser.corpora import checks
 from fairser.corpora.faults import AT_ONCE, Faults
-from fairser.corpora.names import MULTI, SINGLE, clip_name
+from fairser.corpora.names import MULTI, SINGLE, clip_name, taken_names
+from fairser.corpora.people import alike_speakers
 
 SPLITS = checks.SPLITS
 KEYS = ("clip", "file", "speaker", "fold", "split")
@@ -48,12 +49,17 @@ SHOWN = 3  # clips that a message names
 
 @dataclass(frozen=True)
 class ClipTable:
-    """A clip table (``frame``), the names of its class and demographic columns, and its task."""
+    """A clip table (``frame``), the names of its class and demographic columns, and its task.
+
+    ``alike`` says which names of speakers look like one person's; a table that is read from a file
+    has none.
+    """
 
     frame: pl.DataFrame
     classes: tuple[str, ...]
     attributes: tuple[str, ...]
     task: str = MULTI
+    alike: tuple[str, ...] = ()
 
     @property
     def folds(self) -> list[int]:
@@ -89,9 +95,9 @@ class ClipTable:
             InputError: the task is ``single_label``, but a clip has several classes.
         """
         if task == SINGLE:
-            values = self.clips().with_columns(pl.max_horizontal(self.classes).alias("largest"))
-            same = pl.sum_horizontal(pl.col(self.classes) == pl.col("largest"))
-            if tied := values.filter(same > 1)["clip"].to_list():
+            largest = pl.max_horizontal(self.classes)
+            same = pl.sum_horizontal(pl.col(self.classes) == largest)
+            if tied := self.clips().filter(same > 1)["clip"].to_list():
                 raise InputError(
                     f"{origin}: 'corpus.task' is {SINGLE}, but {counted(len(tied), 'clip')} "
                     f"({joined(shortened(tied, SHOWN))}) have several classes with the largest "
@@ -133,15 +139,13 @@ def build(
         faults: those that the reader found before; all are raised together.
     """
     found = faults or Faults()
-    clash = set(classes) & {*KEYS, *attributes, "majority", *OPTIONAL}
-    if clash:
-        found.add(f"{origin}: a class cannot have the name of another column: {clash}.")
-        found.raise_all()
+    if taken := taken_names(origin, classes, attributes):
+        raise InputError(*found.messages, *taken)
     if "row" not in frame.columns:
         frame = frame.with_columns((pl.lit(f"{origin}, clip ") + pl.col("clip")).alias("row"))
     if len(classes) < 2:
         found.add(f"{origin}: only the class columns {classes} were found, two are needed.")
-    frame = checks.name_test_sets(frame)
+    frame = checks.name_test_sets(frame).with_columns(pl.col("speaker").str.strip_chars())
     checks.check_rows(frame, classes, attributes, found)
     found.raise_all()
     majority = pl.coalesce(
@@ -151,7 +155,8 @@ def build(
     columns += [name for name in OPTIONAL if name in frame.columns]
     table = frame.with_columns(majority.alias("majority")).select(columns).sort("fold", "clip")
     one_class = table.select((pl.max_horizontal(classes) == 1).all()).item()
-    return ClipTable(table, tuple(classes), tuple(attributes), SINGLE if one_class else MULTI)
+    task = SINGLE if one_class else MULTI
+    return ClipTable(table, tuple(classes), tuple(attributes), task, alike_speakers(frame))
 
 
 def fold_numbers(frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:

@@ -15,10 +15,10 @@ from fairser.core.table_files import read_csv
 from fairser.core.words import joined
 from fairser.corpora.clips import AGE_YEARS
 from fairser.corpora.faults import AT_ONCE, Faults
+from fairser.corpora.names import TAKEN
 from fairser.corpora.people import UNKNOWN_SPEAKER, is_known, is_nobody
 
 KNOWN = ("gender", "race", "age", "ethnicity")
-RESERVED = ("clip", "file", "fold", "split", "emotion", "majority", AGE_YEARS)
 SPEAKER_COLUMNS = ("speaker", "SpkrID", "ActorID")
 COLUMN_ALIASES = {"sex": "gender"}
 MEN, WOMEN = ("m", "man", "men"), ("f", "woman", "women")
@@ -42,7 +42,9 @@ def name_speakers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
         return frame.with_columns(alone.alias("speaker"))
     # Spellings of an attribute's value are one value; those of names are different people.
     values = [
-        _plain(column, name) if (name := attribute_name(column)) in KNOWN else pl.col(column)
+        _plain(column, name)
+        if (name := attribute_name(column)) in KNOWN
+        else pl.col(column).str.strip_chars()
         for column in columns
     ]
     known = pl.all_horizontal([is_known(pl.col(column)) for column in columns])
@@ -70,12 +72,13 @@ def read_speakers(path: str | Path, faults: Faults = AT_ONCE) -> tuple[pl.DataFr
     names = {name: attribute_name(name) for name in frame.columns if name not in (speaker, "row")}
     for name in names.values():
         same = [f"'{column}'" for column in names if names[column] == name]
-        if same[1:] or name in RESERVED:
+        if same[1:] or not name or name in TAKEN:
             raise InputError(
                 f"{path}, row 1: {joined(same)} can't be read as the attribute '{name}', whose "
                 "name is taken; rename or remove the column."
             )
     frame = frame.rename({speaker: "speaker", **names})
+    frame = frame.with_columns(pl.col("speaker").str.strip_chars())
     faults.note(
         frame.filter(pl.col("speaker").is_duplicated()),
         "speaker '{speaker}' has more than one row; keep one.",
@@ -130,8 +133,18 @@ def order_groups(attribute: str, groups: list[str]) -> list[str]:
 
 def attribute_name(column: str) -> str:
     """The attribute that a column of any corpus is about, such as gender for ``Sex``."""
-    name = column.strip().lower().replace(" ", "_")
-    return COLUMN_ALIASES.get(name, name)
+    return COLUMN_ALIASES.get(_word(column), _word(column))
+
+
+def columns_alike(attribute: str, columns: Sequence[str]) -> list[str]:
+    """The columns that an attribute can be: of this name, else of another that means the same."""
+    name = attribute_name(attribute)
+    exact = [column for column in columns if _word(column) == name]
+    return exact or [column for column in columns if attribute_name(column) == name]
+
+
+def _word(column: str) -> str:
+    return column.strip().lower().replace(" ", "_")
 
 
 def _plain(column: str, attribute: str) -> pl.Expr:

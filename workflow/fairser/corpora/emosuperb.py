@@ -27,6 +27,7 @@ from fairser.corpora import clips, demographics
 from fairser.corpora.checks import NAMED_TEST
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.faults import Faults
+from fairser.corpora.names import taken_names
 
 CORPUS = {"title": "EMO-SUPERB label files", "lists": "labels", "order": 2}
 DIMENSIONS = ("EmoAct", "EmoVal", "EmoDom")
@@ -122,6 +123,8 @@ def _read_fold(
     end = min(header.index(name) for name in (SPEAKER, GENDER, SPLIT) if name in header)
     found = [name for name in header[1:end] if name not in DIMENSIONS]
     names = clips.select_classes(found, wanted, path)
+    if taken := taken_names(f"{path}, row 1", names):
+        raise InputError(*taken)
     frame = clips.require_text(frame.rename({header[0]: "file"}), "file", faults)
     frame = clips.numeric(frame, names, faults)
     if speaker is None:
@@ -156,7 +159,8 @@ def _refuse_sets(frame: pl.DataFrame, names: list[str], files: dict[int, Path]) 
     EMO-SUPERB's folders hold three: shares of all raters, the plurality and the majority. Single
     clips that differ are errors, which :func:`fairser.corpora.clips.build` reports.
     """
-    tested = frame.filter(split="test").with_columns(pl.struct("speaker", *names).alias("labels"))
+    labels = pl.struct("speaker", *names).alias("labels")
+    tested = frame.filter(split="test").select("clip", "fold", labels)
     first = tested.unique("clip", keep="first", maintain_order=True).select(
         "clip", pl.col("fold").alias("earlier"), pl.col("labels").alias("other")
     )

@@ -21,9 +21,11 @@ from fairser.config.configuration import MANIFEST_FOLDS
 from fairser.core.errors import InputError
 from fairser.core.files import leads_out
 from fairser.core.table_files import read_csv, require_columns
+from fairser.core.words import joined
 from fairser.corpora import clips, demographics
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.faults import Faults
+from fairser.corpora.names import TAKEN, taken_names
 
 CORPUS = {"title": "manifest", "order": 3}
 RESERVED = ("file", "speaker", "clip", "fold", "split", "emotion")
@@ -43,7 +45,9 @@ def table_of(frame: pl.DataFrame, path: str | Path, corpus: dict[str, Any]) -> C
         path: of the file that they are from.
         corpus: the settings of the reader.
     """
-    classes = corpus["classes"]
+    classes, wanted = corpus["classes"], corpus["attributes"]
+    if taken := taken_names(f"{path}, row 1", classes or [], wanted or []):
+        raise InputError(*taken)
     header = [name for name in frame.columns if name != "row"]
     why = "which a manifest needs; 'corpus.classes' may name class columns in place of 'emotion'"
     needed = [
@@ -69,12 +73,11 @@ def table_of(frame: pl.DataFrame, path: str | Path, corpus: dict[str, Any]) -> C
         "('corpus.audio' names the folder).",
         "file",
     )
-    if "emotion" in header:
-        frame, names = _spread_emotions(frame, classes, faults)
-    else:
-        frame = clips.numeric(frame, names, faults)
     frame = demographics.name_speakers(frame, corpus["speaker"] or ["speaker"])
-    frame, own = _attributes(frame, path, names, corpus["attributes"], faults)
+    columns = [] if "emotion" in header else names
+    frame, own = _attributes(clips.numeric(frame, columns, faults), path, columns, wanted, faults)
+    if "emotion" in header:
+        frame, names = _spread_emotions(frame, classes, own, faults)
     if "clip" not in header:
         frame = frame.with_columns(clips.clip_names("file"))
     if speakers := corpus["demographics"]:
@@ -100,11 +103,11 @@ def _attributes(
     faults: Faults,
 ) -> tuple[pl.DataFrame, list[str]]:
     """The rows with their demographic columns in the form of the clip table, and their names."""
-    free = [name for name in frame.columns if name not in (*RESERVED, *classes, "row")]
+    free = [name for name in frame.columns if name not in (*RESERVED, *TAKEN, *classes)]
     renamed: dict[str, str] = {}  # such as Sex to gender, unless there is a column gender
     for column in free:
         name = demographics.attribute_name(column)
-        if name in demographics.KNOWN and name not in (*free, *renamed.values()):
+        if name in demographics.KNOWN and name not in (*frame.columns, *renamed.values()):
             renamed[column] = name
     known = [*free, *renamed.values()]
     if wanted is None:
@@ -113,7 +116,17 @@ def _attributes(
         own = [renamed.get(name, name) for name in wanted if name in known]
         with faults.gather():
             require_columns(path, known, wanted, "which 'corpus.attributes' names")
-    return demographics.tidy(frame.rename(renamed), own, faults), own
+    for name in own:
+        same = [f"'{column}'" for column in demographics.columns_alike(name, free)]
+        if same[1:]:
+            faults.add(
+                f"{path}, row 1: the columns {joined(same)} mean the same "
+                f"('{name}'); remove or rename one of them."
+            )
+    frame = frame.rename(renamed)
+    # Other columns of the file must not be taken for those of the clip table.
+    kept = [name for name in frame.columns if name in (*RESERVED, *classes, *own, "row")]
+    return demographics.tidy(frame.select(kept), own, faults), own
 
 
 def listed_files(path: str | Path) -> list[str]:
@@ -126,7 +139,7 @@ def listed_files(path: str | Path) -> list[str]:
 
 
 def _spread_emotions(
-    frame: pl.DataFrame, classes: list[str] | None, faults: Faults
+    frame: pl.DataFrame, classes: list[str] | None, attributes: list[str], faults: Faults
 ) -> tuple[pl.DataFrame, list[str]]:
     """The rows with a column per class in place of ``emotion``, and the names of the classes."""
     frame = clips.require_text(frame, "emotion", faults)
@@ -140,6 +153,11 @@ def _spread_emotions(
         names,
         names=", ".join(names),
     )
+    first = frame.filter(pl.col("emotion").is_in(names)).unique("emotion", maintain_order=True)
+    for name, row in first.select("emotion", "row").iter_rows():
+        faults.add(*taken_names(row, [name], attributes))
+    if first.height and any(name in (*TAKEN, *attributes) for name in names):
+        faults.raise_all()  # the columns would replace others
     hot = [(pl.col("emotion") == name).cast(pl.Float64).alias(name) for name in names]
     return frame.with_columns(hot), names
 

@@ -1,5 +1,6 @@
-"""Names of clips, of their audio files and of tasks; without a heavy import."""
+"""Names of clips, audio files and tasks, and names that are taken; without a heavy import."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 MULTI, SINGLE = "multi_label", "single_label"  # tasks
@@ -16,3 +17,38 @@ def clip_name(file: str) -> str:
     path = PurePosixPath(file)
     name = str(path.with_suffix("")) if path.suffix.lower() in AUDIO_SUFFIXES else file
     return ALIASES.get(name, name)
+
+
+# Columns that tables of clips, counts, groups and predictions have besides those of the corpus.
+TAKEN = (
+    *("clip", "file", "speaker", "fold", "split", "majority", "age_years", "test_set", "row"),
+    *("emotion", "label", "prediction", "class", "group", "len"),
+    *("clips", "positives", "predicted", "hits"),  # fairser.evaluation.metrics.COUNTS
+    *("train", "development", "test"),
+)
+
+
+def taken_names(
+    origin: object, classes: Sequence[str], attributes: Iterable[str] = ()
+) -> list[str]:
+    """Messages about classes and attributes whose names other columns have.
+
+    ``origin`` is what they start with, such as ``file, row 1``.
+    """
+    lines = []
+    for kind, names in (("class", classes), ("attribute", attributes)):
+        how = f"Rename the {kind} in the corpus' files"
+        for name in names:
+            if not name.strip():
+                lines.append(f"{origin}: a {kind} without a name. {how}.")
+            elif name in TAKEN:
+                lines.append(
+                    f"{origin}: no {kind} can have the name '{name}', which tables need for "
+                    f"another column. {how}."
+                )
+            elif kind == "attribute" and name in classes:
+                lines.append(
+                    f"{origin}: '{name}' is the name of a class and of an attribute. Rename one of "
+                    "them in the corpus' files."
+                )
+    return lines

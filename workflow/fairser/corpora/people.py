@@ -1,5 +1,9 @@
 """Speakers are people: splits, groups and the bootstrap over speakers rest on it."""
 
+import re
+import unicodedata
+from collections.abc import Iterable
+
 import polars as pl
 
 from fairser.corpora.faults import Faults
@@ -21,13 +25,48 @@ def is_nobody() -> pl.Expr:
     return pl.col("speaker").str.starts_with(UNKNOWN_SPEAKER)
 
 
+def alike(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of names that differ only in case, spaces or the leading zeros of their numbers.
+
+    The first name of a pair is the first one of all that are alike.
+    """
+    first: dict[str, str] = {}
+    pairs = []
+    for name in dict.fromkeys(names):
+        plain = unicodedata.normalize("NFKC", name).casefold()
+        plain = "".join(re.sub(r"(?<!\d)0+(?=\d)", "", plain).split())
+        if first.setdefault(plain, name) != name:
+            pairs.append((first[plain], name))
+    return pairs
+
+
+def alike_speakers(frame: pl.DataFrame) -> tuple[str, ...]:
+    """A message about speakers whose names are :func:`alike`, if there are any, with their rows."""
+    known = frame.filter(~is_nobody()).unique("speaker", keep="first", maintain_order=True)
+    rows = dict(known.select("speaker", "row").iter_rows())
+    pairs = alike(rows)
+    places = [(rows[name], name, other, rows[other]) for other, name in pairs]
+    columns = ("row", "speaker", "other", "place")
+    found = Faults()
+    found.note(
+        pl.DataFrame(places, dict.fromkeys(columns, pl.String), orient="row"),
+        "speaker '{speaker}' and '{other}' ({place}) look like one person: their names differ only "
+        "in case, spaces or leading zeros. Give a person one name; if they are different people, "
+        "set 'corpus.distinct_speakers' to true.",
+        "speaker",
+    )
+    return tuple(found.messages)
+
+
 def check_people(frame: pl.DataFrame, attributes: list[str], faults: Faults) -> pl.DataFrame:
     """Note speakers with two values of a person's attribute; returns the rows of all others."""
     good = frame
     for name in (name for name in attributes if name in PERSONAL):
-        values = frame.drop_nulls(name)
-        values = values.with_columns(
-            pl.col(name).first().over("speaker").alias("first"), pl.col(name).alias("other")
+        values = frame.drop_nulls(name).select(
+            "speaker",
+            "row",
+            pl.col(name).first().over("speaker").alias("first"),
+            pl.col(name).alias("other"),
         )
         wrong = values.filter(pl.col("other") != pl.col("first"))
         faults.note(

@@ -74,6 +74,7 @@ class Shard:
         code: hash of the code that the values depend on.
         before: folder of the store of an earlier extraction, whose rows are taken over where
             neither the audio nor anything else has changed.
+        follow_links: whether links may lead out of the folder of the audio.
     """
 
     clips: pl.DataFrame
@@ -82,6 +83,7 @@ class Shard:
     partial: Path
     code: str
     before: Path | None = None
+    follow_links: bool = False
 
     def stamped(self) -> pl.DataFrame:
         """The clips and, as they are now, the ``size`` and time (``modified``) of their files."""
@@ -123,7 +125,7 @@ def extract(
     partial = Partial(shard.partial, made_by, clips, shape, dtype)
     if shard.before:
         take_over(shard.before, made_by, clips, partial)
-    audio = Audio(Path(shard.folder), files, source.settings["seconds"])
+    audio = Audio(Path(shard.folder), files, source.settings["seconds"], shard.follow_links)
     start = time.monotonic()
     readers = 0 if on_cpu else threads
     faults = encode_missing(partial, encoder, audio, BATCH_SECONDS[chosen.type], readers)

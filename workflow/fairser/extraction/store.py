@@ -71,9 +71,12 @@ def open_store(features: str | Path, clips: str | Path) -> FeatureStore:
     frame = read_csv(clips)
     names = [clip_name(name) for name in frame[frame.columns[0]]]
     if len(names) != len(array):
+        header = ""
+        if len(names) + 1 == len(array):
+            header = f" If '{frame.columns[0]}' in row 1 is a clip, add the header 'clip' above it."
         raise InputError(
             f"{clips}: lists {len(names)} clips, but {features} has {len(array)} rows. List one "
-            "clip for each row, in the same order."
+            f"clip for each row, in the same order.{header}"
         )
     row_of = {name: row for row, name in enumerate(names)}
     if len(row_of) < len(names):

@@ -18,7 +18,8 @@ def quality(grouping: pl.DataFrame, table: ClipTable) -> dict[str, Any]:
         and by attribute ``clips`` (those with both known), ``accuracy`` (of the best one-to-one
         match of groups and values), ``purity``, ``nmi``, ``ari``; None where no clip has both.
     """
-    joined = grouping.join(table.frame.select("clip", *table.attributes), on="clip")
+    groups = grouping.select("clip", "split", "group")  # without probabilities
+    joined = groups.join(table.frame.select("clip", *table.attributes), on="clip")
     result: dict[str, Any] = {}
     for split in EVALUATED:
         part = joined.filter(pl.col("split") == split)

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from fairser.audio.waveforms import read
+from fairser.audio.reading import Audio
 from fairser.core.errors import InputError
 from fairser.corpora.genders import GENDERS
 from fairser.corpora.meldst import EMOTIONS
@@ -46,7 +46,9 @@ class Clips:
     ) -> None:
         chosen = pl.col("language").is_in(list(languages)) & (pl.col("split") == split)
         self.frame = table.filter(chosen).sort("clip")
-        self.languages, self.audio, self.seconds = list(languages), Path(audio), seconds
+        self.languages = list(languages)
+        # Links in the folder were checked when the table of the clips was made.
+        self.audio = Audio(Path(audio), self.frame["file"].to_list(), seconds, follow_links=True)
         there = set(self.frame["language"])
         if missing := [name for name in languages if name not in there]:
             raise InputError(
@@ -65,7 +67,7 @@ class Clips:
 
     def waveform(self, row: int) -> torch.Tensor:
         """Samples of a clip at 16 kHz, float32."""
-        samples = read(self.audio / self.frame["file"][row], self.seconds)
+        samples = self.audio.read(row)
         return torch.nn.functional.pad(samples, (0, max(0, SHORTEST - len(samples))))
 
 

@@ -41,7 +41,14 @@ def table_a4(tables: dict[int, ClipTable], shown: Iterable[str]) -> pl.DataFrame
         for name in attributes
     }
     # A group with the name of another group or of a class is prefixed by its attribute.
-    taken = Counter([*first.classes, *(group for groups in values.values() for group in groups)])
+    taken = Counter(
+        [
+            "fold",
+            "split",
+            *first.classes,
+            *(group for groups in values.values() for group in groups),
+        ]
+    )
     rows = []
     for fold, table in tables.items():
         for split in ("train", "development", "test"):

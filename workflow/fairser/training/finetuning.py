@@ -38,6 +38,7 @@ class FinetunedInputs:
         encoder: the frozen encoder, which the adapters are added to.
         files: of each clip, relative to ``folder``.
         seconds: length that is used of a longer file.
+        follow_links: whether links may lead out of the folder.
     """
 
     encoder: SpeechEncoder
@@ -45,12 +46,14 @@ class FinetunedInputs:
     files: dict[str, str]
     seconds: float
     options: AdapterOptions
+    follow_links: bool = False
 
     def fold(
         self, clips: Iterable[str], train: np.ndarray, seed: int
     ) -> tuple["AdaptedEncoder", Statistics]:
         """See :class:`fairser.extraction.features.Inputs`; nothing is standardised."""
-        audio = Audio(self.folder, [self.files[clip] for clip in clips], self.seconds)
+        files = [self.files[clip] for clip in clips]
+        audio = Audio(self.folder, files, self.seconds, self.follow_links)
         return AdaptedEncoder(self.encoder, audio, self.options, seed), {}
 
 

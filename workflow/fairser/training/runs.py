@@ -35,7 +35,7 @@ def make_inputs(
         settings: of the job: ``finetune`` (settings of the adapters, or None), ``standardise``;
             with adapters also ``encoder`` and ``audio``.
         table: clip table of the fold.
-        config: the resolved configuration, of which only device and memory are used.
+        config: the resolved configuration, of which only what changes no number is used.
         threads: for an encoder that is trained on the CPU.
     """
     groups = read_json(given["origin"])["origin"] if "origin" in given else None
@@ -59,6 +59,7 @@ def make_inputs(
         dict(table.frame.select("clip", "file").iter_rows()),
         settings["encoder"]["seconds"],
         AdapterOptions(**settings["finetune"]),
+        config["corpus"]["follow_links"],
     )
     used = digest(settings["audio"], read_list(given["listed"])["file"].to_list())
     record |= {"device": describe(encoder.device), "features": source.described(), AUDIO: used}

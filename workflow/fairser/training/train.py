@@ -162,8 +162,8 @@ def train_and_predict(job: TrainingJob, checkpoint: Checkpoint | None = None) ->
 @torch.no_grad()
 def _predict(method: Method, model: nn.Module, table: ClipTable, where: str) -> pl.DataFrame:
     """Probabilities softmax(z) of the development and test clips, in the table's order."""
-    frame = table.frame.with_row_index("number").filter(pl.col("split").is_in(PREDICTED))
-    rows = torch.from_numpy(frame["number"].cast(pl.Int64).to_numpy().copy())
+    tested = table.frame["split"].is_in(PREDICTED)
+    frame, rows = table.frame.filter(tested), torch.from_numpy(np.flatnonzero(tested.to_numpy()))
     logits = torch.cat([method.logits(model, part) for part in evaluation_batches(method, rows)])
     bad = ~logits.isfinite().all(dim=1)
     if bad.any():
