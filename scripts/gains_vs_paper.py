@@ -9,4 +9,4 @@ LEGEND = "percentage points; the paper does not name its baseline, so that both 
 
 with job(snakemake.log[0]):
     ours, published = read_table(snakemake.input.ours), read_made(snakemake.input.published)
-    write_table(snakemake.output[0], gains(ours, published), legend=LEGEND)
+    write_table(snakemake.output[0], gains(ours, published), legend=[LEGEND])

@@ -145,7 +145,7 @@ def test_no_value_of_any_key_ends_in_another_error(
     draw.shuffle(cases)
     end, seen = time.monotonic() + SECONDS, {"resolved": 0, "refused": 0}
     for path, value in cases:
-        if time.monotonic() > end:
+        if time.monotonic() > end and min(seen.values()) > 50:
             break
         given = nested(path, value) | ({"plugins": []} if draw.random() < 0.5 else {})
         try:

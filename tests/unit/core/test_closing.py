@@ -83,7 +83,7 @@ def made(folder: Path, *files: str) -> Made:
 
 def test_the_recommended_k_and_its_reason_are_told(tmp_path: Path) -> None:
     table = pl.DataFrame({"k": [2, 4]})
-    write_k(tmp_path / "choose_k.csv", table, table, "Recommended: K = 4, because.\n\nk: number")
+    write_k(tmp_path / "choose_k.csv", table, table, ["Recommended: K = 4, because.", "k: number"])
     told = success(made(tmp_path, "choose_k.csv", "choose_k.md"), "gender", synthetic=False)
     assert told.splitlines()[2] == "Recommended: K = 4, because."
     assert "k: number" not in told

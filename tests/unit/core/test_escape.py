@@ -109,7 +109,7 @@ def test_a_written_table_gives_names_back_and_shows_them(name: str) -> None:
     table = pl.DataFrame({"class": [name, "b"], column: ["x", name], "f1": [0.5, None]})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "table.csv")
-        write_table(path, table, legend=f"No speaker of {name}.")
+        write_table(path, table, legend=[f"No speaker of {name}."])
         assert read_table(path, ["class", column]).equals(table)
         seen = rendered(path.with_suffix(".md").read_text(encoding="utf-8"))
     assert set(seen.elements) == {"table", "thead", "tbody", "tr", "th", "td", "p"}

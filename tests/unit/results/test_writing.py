@@ -65,7 +65,7 @@ def test_written_table_is_csv_markdown_and_latex(tmp_path: Path) -> None:
 
 def test_what_is_read_may_differ_from_the_numbers(tmp_path: Path) -> None:
     shown = TABLE.select("method")
-    write_table(tmp_path / "table.csv", TABLE, shown, "95 % interval")
+    write_table(tmp_path / "table.csv", TABLE, shown, ["95 % interval"])
     assert_frame_equal(pl.read_csv(tmp_path / "table.csv"), TABLE)
     assert (
         (tmp_path / "table.md").read_text().startswith(f"{markdown(shown)}\n95 % interval\n\n<!--")

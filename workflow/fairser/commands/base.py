@@ -11,7 +11,6 @@ from functools import wraps
 from typing import Any
 
 from fairser.core.errors import InputError, system_error
-from fairser.core.yaml_files import read_mapping
 
 Main = Callable[[Sequence[str] | None], int]
 
@@ -105,6 +104,7 @@ def read_config(files: Sequence[str]) -> dict[str, Any]:
     from snakemake.utils import update_config
 
     from fairser.config.configuration import resolve
+    from fairser.core.yaml_files import read_mapping
 
     config: dict[str, Any] = {}
     for name in files:

@@ -36,19 +36,20 @@ def compare(ours: pl.DataFrame, published: pl.DataFrame, keys: list[str]) -> pl.
 
 
 def write_table(
-    path: str | Path, table: pl.DataFrame, shown: pl.DataFrame | None = None, legend: str = ""
+    path: str | Path,
+    table: pl.DataFrame,
+    shown: pl.DataFrame | None = None,
+    legend: Sequence[str] = (),
 ) -> None:
     """Write a table as csv, and beside it as Markdown (``.md``) and LaTeX (``.tex``).
 
-    The latter show another table if ``shown`` is given, and the legend below it.
+    The latter show another table if ``shown`` is given, and the paragraphs of the legend below it.
     """
     read = table if shown is None else shown
     write_csv(path, table)
-    said = "\n".join(map(escape.markdown, legend.splitlines()))
-    seal = SEAL.format(sha256(path))
-    parts = [markdown(read), *([f"{said}\n"] if legend else []), f"{seal}\n"]
-    write_text(Path(path).with_suffix(".md"), "\n".join(parts))
-    comment = "".join(f"% {line}\n" for line in legend.splitlines())
+    parts = [*(f"{escape.markdown(part)}\n" for part in legend), f"{SEAL.format(sha256(path))}\n"]
+    write_text(Path(path).with_suffix(".md"), "\n".join([markdown(read), *parts]))
+    comment = "".join(f"% {escape.one_line(part)}\n" for part in legend)
     write_text(Path(path).with_suffix(".tex"), comment + latex(read))
 
 
