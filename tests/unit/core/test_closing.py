@@ -89,7 +89,7 @@ def test_the_recommended_k_and_its_reason_are_told(tmp_path: Path) -> None:
     assert "k: number" not in told
     assert "Recommended" not in success(made(tmp_path, "table1.md"), "gender", synthetic=False)
     latex = (tmp_path / "choose_k.tex").read_text().splitlines()
-    assert latex[:3] == ["% Recommended: K = 4, because.", "% ", "% k: number"]
+    assert latex[:2] == ["% Recommended: K = 4, because.", "% k: number"]
 
 
 def write_table(folder: Path) -> None:
