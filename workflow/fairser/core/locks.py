@@ -5,9 +5,9 @@ results folder, or in one folder of features, know of each other by a file in it
 """
 
 import fcntl
-import getpass
 import json
 import os
+import pwd
 import shlex
 import socket
 import time
@@ -140,8 +140,8 @@ def _myself() -> Holder:
     process = os.getpid()
     now = datetime.now().astimezone().isoformat(" ", "seconds")
     try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a number without a name, as in some containers
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a number without a name, as in some containers
         user = str(os.getuid())
     return Holder(socket.gethostname(), process, _born(process), user, str(Path.cwd()), now)
 
