@@ -12,6 +12,7 @@ from fairser.audio.waveforms import SAMPLE_RATE
 from fairser.config.extensions import extension, use
 from fairser.core.errors import InputError
 from fairser.core.files import read_json, sha256
+from fairser.core.tensor_files import read_header
 from fairser.corpora.names import MULTI, SINGLE
 from fairser.methods.base import Method, find_method
 
@@ -64,8 +65,9 @@ def read_saved_model(folder: str | Path) -> tuple[SavedModel, dict[str, torch.Te
     saved = _of_package(folder) if is_package(folder) else _of_run(folder)
     _check_code(saved, folder)
     try:
+        read_header(path)  # of names that are there twice, the library takes one
         return saved, load_file(path)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         raise InputError(
             f"{path}: not readable as safetensors ({error}); make or copy it again."
         ) from error
