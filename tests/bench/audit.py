@@ -23,7 +23,7 @@ from fairser.audit.report import write_audit
 from fairser.audit.tables import make_audit
 
 CLASSES = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")
-SMALLEST = {"clips": 300, "speakers": 30, "resamples": 10, "rounds": 1}
+SMALLEST = {"clips": 300, "speakers": 30, "resamples": 100, "rounds": 1}
 
 
 def parser() -> Parser:

@@ -70,7 +70,7 @@ def folder(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def run(*arguments: str) -> int:
-    return main(["predictions.csv", "--groups", "speakers.csv", "--resamples", "50", *arguments])
+    return main(["predictions.csv", "--groups", "speakers.csv", "--resamples", "100", *arguments])
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -87,7 +87,7 @@ def test_from_a_foreign_folder_without_heavy_imports(folder: Path) -> None:
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     command = [sys.executable, "-c", code, str(ROOT / "scripts/audit.py"), "predictions.csv"]
-    command += ["--groups", "speakers.csv", "--cross", "gender", "race", "--resamples", "50"]
+    command += ["--groups", "speakers.csv", "--cross", "gender", "race", "--resamples", "100"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert {path.name for path in (folder / "audit").iterdir()} == FILES
@@ -98,7 +98,7 @@ def test_from_a_foreign_folder_without_heavy_imports(folder: Path) -> None:
 def test_the_record_holds_everything(folder: Path) -> None:
     record = json.loads((folder / "audit/audit.json").read_text())
     assert record["inputs"] == {name: sha256(name) for name in sorted(INPUTS)}
-    assert record["settings"]["resamples"] == 50 and record["settings"]["seed"] == 5
+    assert record["settings"]["resamples"] == 100 and record["settings"]["seed"] == 5
     assert record["settings"]["classes"] == ["anger", "fear", "joy"]
     assert set(record["attributes"]) == {"gender", "gender x race"}
     assert record["units"] == {"kind": "speakers", "count": 24}
@@ -164,7 +164,9 @@ def test_bad_input_leaves_nothing(
     assert tree(folder) == before
 
 
-@pytest.mark.parametrize("option", ["--threshold=1", "--smallest=0", "--resamples=x"])
+@pytest.mark.parametrize(
+    "option", ["--threshold=1", "--smallest=0", "--resamples=x", "--resamples=99"]
+)
 def test_numbers_that_make_no_sense(folder: Path, option: str) -> None:
     with pytest.raises(SystemExit) as end:
         run(option, "--out", "new")
@@ -217,7 +219,7 @@ def test_commands_of_the_documentation(folder: Path, line: str, clips: int) -> N
     write_files_of_the_documentation()
     words = [(word, sorted(map(str, Path().glob(word)))) for word in shlex.split(line)]
     arguments = [argument for word, files in words for argument in files or [word]]
-    assert main([*arguments, "--resamples", "50"]) == 0
+    assert main([*arguments, "--resamples", "100"]) == 0
     out = folder / (line.partition("--out ")[2] or "audit")
     record = json.loads((out / "audit.json").read_text())
     assert record["clips"] == clips

@@ -44,7 +44,10 @@ def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("option", [("--resamples", "0"), ("--seed", "-1"), ("--seed", "one")])
+@pytest.mark.parametrize(
+    "option",
+    [("--resamples", "99"), ("--resamples", "9999999"), ("--seed", "-1"), ("--seed", "one")],
+)
 def test_numbers_that_are_none(
     option: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -128,7 +128,7 @@ def test_progress_is_shown(run: Path, audio: Path, capsys: pytest.CaptureFixture
         (["--run", "RUN", "AUDIO", "empty"], "no folder with an audio file"),
         (["--run", "RUN"], "or --features"),
         (["--run", "RUN", "AUDIO", "--features", "f"], "Name either audio files or"),
-        (["--run", "RUN", "AUDIO", "--device", "abacus"], "Device 'abacus' is not available"),
+        (["--run", "RUN", "AUDIO", "--device", "mps"], "Device 'mps' is not available"),
     ],
 )
 def test_bad_input(
@@ -149,6 +149,14 @@ def test_bad_input(
     assert main([*(names.get(word, word) for word in given), "--out", "out.csv"]) == BAD_INPUT
     assert message in capsys.readouterr().err
     assert not Path("out.csv").exists()
+
+
+def test_an_unknown_device(run: Path, audio: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--run", str(run), str(audio), "--device", "banana"])
+    assert ended.value.code == BAD_INPUT
+    told = capsys.readouterr().err
+    assert all(name in told for name in ("banana", "auto", "cuda", "mps", "cpu"))
 
 
 def test_an_error_on_the_way_leaves_no_file(

@@ -337,7 +337,7 @@ def test_nothing_is_overwritten(run: Path, tmp_path: Path, name: str) -> None:
 
 def test_a_file_in_its_place(run: Path, tmp_path: Path) -> None:
     (tmp_path / "package").write_text("mine")
-    assert_refused(("exists already",), export, run, tmp_path / "package")
+    assert_refused(("is a file",), export, run, tmp_path / "package")
     assert (tmp_path / "package").read_text() == "mine"
 
 

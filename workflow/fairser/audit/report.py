@@ -22,7 +22,13 @@ from fairser.audit.wording import (
 )
 from fairser.core import escape
 from fairser.core.errors import InputError
-from fairser.core.files import read_json, sha256, write_json, write_text
+from fairser.core.files import (
+    check_target_folder,
+    read_json,
+    sha256,
+    write_json,
+    write_text,
+)
 from fairser.core.provenance import commit, versions
 from fairser.core.text import estimate, markdown, number
 from fairser.results.style import save, words
@@ -49,9 +55,8 @@ HOW = (
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse to write into a folder that holds anything but an earlier audit."""
-    if folder.is_file():
-        raise InputError(f"{folder} is a file; name a folder by --out.")
+    """Refuse a folder that can't be written to, or holds anything but an earlier audit."""
+    check_target_folder(folder)
     known = set()
     with suppress(OSError, InputError, KeyError, TypeError):
         record = read_json(folder / RECORD)
@@ -71,7 +76,7 @@ def write_audit(folder: Path, audit: Audit, given: AuditInput) -> tuple[str, lis
     """
     verdict = judge(audit)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+    with TemporaryDirectory(prefix=".audit.", dir=folder.parent) as temporary:
         stage = Path(temporary)
         for name in TABLES:
             write_csv(stage / f"{name}.csv", getattr(audit, name))

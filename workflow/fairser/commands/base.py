@@ -5,6 +5,7 @@ A command is a module with ``parser()`` and a ``main`` decorated by :func:`comma
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -17,7 +18,8 @@ Main = Callable[[Sequence[str] | None], int]
 FOUND = 1  # the command did its work and found something that must be fixed
 BAD_INPUT = 2  # it could not do its work; argparse exits with it, too
 INTERRUPTED = 130  # as a shell reports it
-MOST_RESAMPLES, LARGEST_SEED = 100_000, 2**32 - 1  # as in the schema of the configuration
+RESAMPLES = (100, 100_000)  # fewer give no interval of 95 %; as in the schema
+LARGEST_SEED = 2**32 - 1  # as in the schema
 
 
 def command(main: Main) -> Main:
@@ -26,7 +28,9 @@ def command(main: Main) -> Main:
     @wraps(main)
     def run(arguments: Sequence[str] | None = None) -> int:
         try:
-            return main(arguments)
+            status = main(arguments)
+            sys.stdout.flush()
+            return status
         except InputError as error:
             print(f"Error: {error}", file=sys.stderr)
             return BAD_INPUT
@@ -37,9 +41,21 @@ def command(main: Main) -> Main:
             if not (known := system_error(error)):
                 raise
             print(f"Error: {known}", file=sys.stderr)
+            _drop_output()
             return BAD_INPUT
 
     return run
+
+
+def _drop_output() -> None:
+    """Forget what could not be printed, such as into a file on a full disk.
+
+    The interpreter would try again at its end and report that in its own words.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def new_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
@@ -70,10 +86,10 @@ def add_resampling(parser: argparse.ArgumentParser, more: str = "") -> None:
     """Add ``--resamples`` and ``--seed``; ``more`` is said of the resamples."""
     parser.add_argument(
         "--resamples",
-        type=whole_number(1, MOST_RESAMPLES),
+        type=whole_number(*RESAMPLES),
         default=1000,
         metavar="N",
-        help=f"number of resamples of the speakers (default: 1000{more})",
+        help=f"number of resamples of the speakers, at least {RESAMPLES[0]} (default: 1000{more})",
     )
     parser.add_argument(
         "--seed",

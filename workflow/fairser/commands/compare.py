@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fairser.commands.base import add_resampling, command, new_parser
+from fairser.core.files import check_target_folder
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from fairser.comparison.comparing import compare, text, write
     from fairser.comparison.stored_runs import read_folder
 
+    if given.out:
+        check_target_folder(given.out)
     a, b = read_folder(given.a), read_folder(given.b)
     found = compare(a, b, given.attributes, given.resamples, given.seed)
     print(text(found, given.a, given.b), end="")

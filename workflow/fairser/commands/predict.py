@@ -49,7 +49,8 @@ def parser(package: Path | None = None) -> argparse.ArgumentParser:
         add("--run", required=True, type=Path, help=text)
     add("audio", nargs="*", metavar="AUDIO", help="audio files, and folders of them")
     add("--out", default="-", metavar="CSV", help="file to write; - (the default) prints")
-    add("--device", default="auto", help="for the encoder: auto (the default), cuda, mps or cpu")
+    text = "for the encoder (default: auto)"
+    add("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help=text)
     text = "folder of the pre-trained encoder, if it is not found (offline)"
     add("--model", type=Path, metavar="FOLDER", help=text)
     if find_spec(STORE):

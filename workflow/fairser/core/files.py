@@ -49,11 +49,48 @@ def check_target(path: str | Path) -> None:
     Raises:
         InputError: says what is there.
     """
-    target = Path(path)
-    if os.path.lexists(target) and not stat.S_ISREG(mode := target.lstat().st_mode):
+    mode = _mode(Path(path))
+    if mode is not None and not stat.S_ISREG(mode):
         raise InputError(
             f"{path}: {kind_of(mode)}, not a file; writing would replace it. Name a new file."
         )
+    _check_way(Path(path), Path(path).parent)
+
+
+def check_target_folder(path: str | Path) -> None:
+    """Refuse a folder for results that is something else or can't be made or written to.
+
+    Nothing is made, so that a long computation is not the first step.
+
+    Raises:
+        InputError: says what is in the way.
+    """
+    if Path(path).name in ("", ".."):  # the folder of the work, which writing would replace
+        raise InputError(f"{path}: name a folder of its own.")
+    _check_way(Path(path), Path(path))
+
+
+def _check_way(path: Path, folder: Path) -> None:
+    """Refuse to write to ``path`` if ``folder`` is none and can't be made, or not be written to."""
+    parts = (folder, *folder.absolute().parents)
+    there, mode = next((part, mode) for part in parts if (mode := _mode(part)) is not None)
+    if not there.is_dir():
+        kind = "a file" if stat.S_ISREG(mode) else kind_of(mode)
+        more = f" to {there.readlink()}" if there.is_symlink() else ""
+        raise InputError(f"{path}: {there} is {kind}{more}, not a folder. Name another place.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{path}: {there} can't be written to. Name another place, or have its permissions "
+            "changed."
+        )
+
+
+def _mode(path: Path) -> int | None:
+    """The mode of what has this name, a link too; None if nothing has."""
+    try:
+        return path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):  # others, such as a long name, are told
+        return None
 
 
 def kind_of(mode: int) -> str:

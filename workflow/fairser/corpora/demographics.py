@@ -149,7 +149,9 @@ def _word(column: str) -> str:
 
 def _plain(column: str, attribute: str) -> pl.Expr:
     """Values of an attribute's column in the form of the clip table."""
-    words = pl.col(column).str.strip_chars().str.to_lowercase().str.replace_all(r"[\s-]+", "_")
+    words = (
+        pl.col(column).str.strip_chars().str.to_lowercase().str.replace_all(r"[\s\p{Cc}-]+", "_")
+    )
     return words.replace(VALUE_ALIASES.get(attribute, {}))
 
 

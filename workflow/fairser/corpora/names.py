@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
+from unicodedata import category
 
 MULTI, SINGLE = "multi_label", "single_label"  # tasks
 
@@ -28,6 +29,11 @@ TAKEN = (
 )
 
 
+def is_drawn(name: str) -> bool:
+    """Whether a name can be drawn: control characters and line breaks are in no figure or table."""
+    return not any(category(letter) == "Cc" or letter in "\ufffe\uffff" for letter in name)
+
+
 def taken_names(
     origin: object, classes: Sequence[str], attributes: Iterable[str] = ()
 ) -> list[str]:
@@ -41,6 +47,8 @@ def taken_names(
         for name in names:
             if not name.strip():
                 lines.append(f"{origin}: a {kind} without a name. {how}.")
+            elif not is_drawn(name):
+                lines.append(f"{origin}: the {kind} {name!a} has control characters. {how}.")
             elif name in TAKEN:
                 lines.append(
                     f"{origin}: no {kind} can have the name '{name}', which tables need for "

@@ -8,6 +8,7 @@ import json
 import mmap
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import polars as pl
 from fairser.core.errors import InputError
 from fairser.core.files import complete
 from fairser.core.table_files import read_csv
+from fairser.core.tensor_files import read_header
 from fairser.core.words import counted, shortened
 from fairser.corpora.names import clip_name
 
@@ -153,14 +155,12 @@ def _map(path: Path) -> np.ndarray:
     if not path.is_file():
         raise InputError(f"{path}: no such file; correct its path.")
     try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if length > path.stat().st_size:
-                raise ValueError("the header is longer than the file")
-            header = json.loads(file.read(length))
+        header, values = read_header(path)
         entry = header[TENSOR]
         dtype, shape = DTYPES[entry["dtype"]], tuple(entry["shape"])
         start, end = entry["data_offsets"]
+        if not all(type(number) is int and number >= 0 for number in (*shape, start, end)):
+            raise ValueError(f"shape {list(shape)} and place {[start, end]} are no whole numbers")
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: no safetensors file with a float32 or float16 tensor '{TENSOR}' ({error!r}); "
@@ -168,6 +168,6 @@ def _map(path: Path) -> np.ndarray:
         ) from error
     if len(shape) != 3 or 0 in shape:
         raise InputError(f"{path}: '{TENSOR}' has shape {shape}; it must be clip x layer x dim.")
-    if path.stat().st_size < 8 + length + end or end - start != dtype.itemsize * np.prod(shape):
+    if path.stat().st_size < values + end or end - start != dtype.itemsize * prod(shape):
         raise InputError(f"{path}: truncated, '{TENSOR}' is not complete; write or copy it again.")
-    return np.memmap(path, dtype, mode="r", offset=8 + length + start, shape=shape)
+    return np.memmap(path, dtype, mode="r", offset=values + start, shape=shape)

@@ -1,6 +1,7 @@
 """Exporting a run as a package that predicts on another machine, without the workflow."""
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ from fairser import __version__
 from fairser.audio.waveforms import SAMPLE_RATE
 from fairser.config.extensions import extension
 from fairser.core.errors import InputError
-from fairser.core.files import complete, sha256
+from fairser.core.files import check_target_folder, complete, sha256
 from fairser.core.provenance import PACKAGE, closure, commit
 from fairser.inference.model_card import model_card
 from fairser.inference.saved_model import (
@@ -61,10 +62,11 @@ def export(run: str | Path, folder: str | Path, zipped: bool = False) -> list[st
         InputError: the run can't predict, or the folder is not empty.
     """
     run, folder = Path(run), Path(folder)
+    check_target_folder(folder)
     archive = folder.with_name(f"{folder.name}.zip")
-    empty = folder.is_dir() and not any(folder.iterdir())
+    empty = folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
     for path in [*([] if empty else [folder]), *([archive] if zipped else [])]:
-        if path.exists():
+        if os.path.lexists(path):
             raise InputError(f"{path} exists already. Name another folder, or remove it.")
     if is_package(run):
         raise InputError(f"{run} is a package already: copy it as it is.")
@@ -72,7 +74,7 @@ def export(run: str | Path, folder: str | Path, zipped: bool = False) -> list[st
     saved = _portable(read_saved_model(run)[0])
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Written beside its place and then renamed: a package is complete or not there.
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".package.") as temporary:
         made = Path(temporary) / "package"
         made.mkdir()
         _write(made, run, saved, metrics)

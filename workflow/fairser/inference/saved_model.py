@@ -14,6 +14,7 @@ from fairser.config.extensions import extension, use
 from fairser.core.checksums import check_files, read_record
 from fairser.core.errors import InputError, damaged
 from fairser.core.files import sha256
+from fairser.core.tensor_files import read_header
 from fairser.corpora.names import MULTI, SINGLE
 from fairser.methods.base import Method, find_method
 
@@ -66,8 +67,9 @@ def read_saved_model(folder: str | Path) -> tuple[SavedModel, dict[str, torch.Te
     saved = _of_package(folder) if is_package(folder) else _of_run(folder)
     _check_code(saved, folder)
     try:
+        read_header(path)  # of names that are there twice, the library takes one
         return saved, load_file(path)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         raise InputError(
             f"{path}: not readable as safetensors ({error}); make or copy it again."
         ) from error

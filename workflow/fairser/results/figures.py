@@ -26,13 +26,17 @@ def tsne_figure(
 
     Points are of :func:`fairser.results.tsne.coordinates`, ``grouping`` has their clusters.
     """
-    known = table.frame.select("clip", *(a for a in table.attributes if a == attribute))
-    shown = points.join(known, on="clip", maintain_order="left")
+    # Under a name of its own, since an attribute may be called `x`.
+    known = [pl.col(name).alias("value") for name in table.attributes if name == attribute]
+    shown = points.join(table.frame.select("clip", *known), on="clip", maintain_order="left")
     shown = shown.join(grouping.select("clip", "group"), on="clip", maintain_order="left")
-    names = [name for name in known.columns[1:] if shown[name].count()]
+    names = [attribute] if known and shown["value"].count() else []
     figure, panels = style.new_panels(len(names) + 1, 3.9)
-    for axes, name in zip(panels, [*names, "group"], strict=True):
-        _scatter(axes, shown, name)
+    if names:
+        _scatter(panels[0], shown, "value", order_groups(attribute, _values(shown, "value")))
+    clusters = sorted(_values(shown, "group"), key=lambda name: (len(name), name))  # 2 before 10
+    _scatter(panels[-1], shown, "group", clusters)
+    for axes in panels:
         axes.set(xticks=[], yticks=[], xlabel="t-SNE dimension 1", ylabel="t-SNE dimension 2")
     for axes, name in zip(panels, names, strict=False):
         axes.set_title(f"Train clips by {style.words(name)}")
@@ -51,13 +55,12 @@ def tsne_figure(
     return figure
 
 
-def _scatter(axes: Axes, shown: pl.DataFrame, column: str) -> None:
+def _values(shown: pl.DataFrame, column: str) -> list[str]:
+    return shown[column].drop_nulls().unique().to_list()
+
+
+def _scatter(axes: Axes, shown: pl.DataFrame, column: str, names: list[str]) -> None:
     """Draw points in the colour and marker of their value, rare values on top."""
-    names = shown[column].drop_nulls().unique().to_list()
-    if column == "group":
-        names.sort(key=lambda name: (len(name), name))  # 2 before 10
-    else:
-        names = order_groups(column, names)
     sizes = shown[column].value_counts().sort("count", column, descending=[True, False])
     for value, count in sizes.sort(pl.col(column).is_not_null(), maintain_order=True).iter_rows():
         part = shown.filter(pl.col(column).eq_missing(value))
@@ -67,7 +70,8 @@ def _scatter(axes: Axes, shown: pl.DataFrame, column: str) -> None:
             s=float(np.clip(4000 / shown.height, 4, 16)),
             **style.group_look(None if value is None else names.index(value)),
             linewidths=0,
-            label=f"{'unknown' if value is None else value} ({count})",
+            # A legend hides names that start with an underscore.
+            label=f"{'unknown' if value is None else style.words(value)} ({count})",
             rasterized=True,  # there may be thousands
         )
 

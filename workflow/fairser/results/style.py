@@ -54,6 +54,7 @@ SETTINGS = {
     "legend.frameon": False,
     "legend.title_fontsize": 8,
     "savefig.dpi": 300,
+    "text.parse_math": False,  # names of classes and groups are no formulas
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "fair-ser",  # the same names of parts in every run
 }
