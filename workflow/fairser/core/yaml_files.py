@@ -13,6 +13,7 @@ except ImportError:  # PyYAML without its C library, which is ten times as slow
     from yaml import SafeLoader as BaseLoader  # type: ignore[assignment]
 
 VALUES = 1_000_000  # in a file, with all that its anchors stand for
+DEPTH = 100  # of lists and mappings in each other
 MERGE = "tag:yaml.org,2002:merge"  # the key <<
 NOTHING = "tag:yaml.org,2002:null"
 
@@ -36,8 +37,10 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
         InputError: names the file and the row of a key that is there twice, an anchor that holds
             itself, a character that is not UTF-8, or what else is no YAML.
     """
-    loader = _Loader(_read_text(Path(path)))
+    text = _read_text(Path(path))
+    loader = _Loader(text)
     try:
+        _check_depth(text)
         node = loader.get_single_node()
         if node is None or node.tag == NOTHING:
             return {}
@@ -49,8 +52,6 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path}{row}: not readable as YAML ({error.problem}).") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not readable as YAML ({error}).") from error
-    except RecursionError as error:
-        raise InputError(f"{path}: not readable as YAML (too many brackets).") from error
     finally:
         loader.dispose()
     if not isinstance(content, dict):
@@ -78,6 +79,17 @@ def _read_text(path: Path) -> str:
         row = text.count("\n", 0, text.index("\0")) + 1
         raise InputError(f"{path}, line {row}: a NUL character, which no text has. Remove it.")
     return text
+
+
+def _check_depth(text: str) -> None:
+    """Refuse what is nested so deeply that the C library's own functions would overflow."""
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH:
+            mark: Any = event.start_mark  # of the C library, which has the same attributes
+            raise yaml.MarkedYAMLError(problem=f"nested more than {DEPTH} deep", problem_mark=mark)
 
 
 def _check(
