@@ -7,4 +7,4 @@ from fairser.results.writing import write_table
 with job(snakemake.log[0]):
     runs = read_runs(snakemake.input.metrics, snakemake.input.counts)
     table = ablation(runs, Resamples(**snakemake.params.statistics))
-    write_table(snakemake.output[0], table, readable(table), LEGEND)
+    write_table(snakemake.output[0], table, readable(table), [LEGEND])

@@ -11,5 +11,5 @@ with job(snakemake.log[0]):
     table = choose([read_json(path) for path in snakemake.input], **smallest)
     said = verdict(table, **smallest)
     logger.info(said)
-    write_table(snakemake.output.tables[0], table, readable(table), f"{said}\n\n{LEGEND}")
+    write_table(snakemake.output.tables[0], table, readable(table), [said, LEGEND])
     save(figure(table, **smallest), snakemake.output.svg, snakemake.output.png)

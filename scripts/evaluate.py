@@ -1,16 +1,17 @@
 """Rule evaluate: metrics of one run, and the counts behind them by speaker."""
 
-import polars as pl
-
-from fairser.core.files import complete, read_json, write_json
+from fairser.core.checksums import check_files, read_record, write_record
+from fairser.core.files import complete
 from fairser.core.jobs import job
+from fairser.core.table_files import read_made
 from fairser.corpora.clips import ClipTable
 from fairser.evaluation.evaluate import evaluate, speaker_counts
 
 with job(snakemake.log[0]):
-    table = ClipTable.read(snakemake.input.split)
-    predictions = pl.read_parquet(snakemake.input.predictions)
-    with complete(snakemake.output.counts) as path:
+    given, made = snakemake.input, snakemake.output
+    table, run = ClipTable.read(given.split), read_record(given.run)
+    check_files(given.run, run, ["predictions.parquet"])
+    predictions = read_made(given.predictions, ["clip", "split", *table.classes])
+    with complete(made.counts) as path:
         speaker_counts(predictions, table).write_parquet(path)
-    metrics = evaluate(predictions, table)
-    write_json(snakemake.output.metrics, {**read_json(snakemake.input.run), **metrics})
+    write_record(made.metrics, {**run, **evaluate(predictions, table)}, [made.counts])

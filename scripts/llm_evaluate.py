@@ -1,14 +1,17 @@
 """Rule llm_evaluate: measures of one run, and the counts behind them by speaker."""
 
-import polars as pl
-
-from fairser.core.files import complete, read_json, write_json
+from fairser.core.checksums import check_files, read_record, write_record
+from fairser.core.files import complete
 from fairser.core.jobs import job
+from fairser.core.table_files import read_made
 from fairser.llm.measures import evaluate, speaker_counts
 
 with job(snakemake.log[0]):
-    predictions, run = pl.read_parquet(snakemake.input.predictions), snakemake.input.run
-    with complete(snakemake.output.counts) as path:
+    given, made = snakemake.input, snakemake.output
+    run = read_record(given.run)
+    check_files(given.run, run, ["predictions.parquet"])
+    predictions = read_made(given.predictions)
+    with complete(made.counts) as path:
         speaker_counts(predictions).write_parquet(path)
     scopes = evaluate(predictions, snakemake.wildcards.languages.split("-"))
-    write_json(snakemake.output.metrics, {**read_json(run), "test": scopes})
+    write_record(made.metrics, {**run, "test": scopes}, [made.counts])

@@ -8,4 +8,4 @@ with job(snakemake.log[0]):
     runs = read_runs(snakemake.input.metrics, snakemake.input.counts)
     resamples = Resamples(**snakemake.params.statistics)
     table = performance(runs, resamples, **snakemake.params.shown)
-    write_table(snakemake.output[0], table, readable(table), LEGEND)
+    write_table(snakemake.output[0], table, readable(table), [LEGEND])

@@ -20,6 +20,7 @@ with job(snakemake.log[0]):
             settings.audio,
             dict(snakemake.output.items()),
             partial=folder.with_name(f"{folder.name}.part"),
+            before=folder.parents[1],
             code=settings.code,
             follow_links=free["corpus"]["follow_links"],
         ),

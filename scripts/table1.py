@@ -12,4 +12,4 @@ with job(snakemake.log[0]):
     bootstrap = Bootstrap(**given.statistics, gaps=gaps)
     runs = read_counts(snakemake.input.metrics, snakemake.input.counts)
     table = table1(runs, bootstrap, given.k)
-    write_table(snakemake.output[0], table, readable(table), legend(table))
+    write_table(snakemake.output[0], table, readable(table), [legend(table)])

@@ -14,6 +14,6 @@ with job(snakemake.log[0]):
     bootstrap = Bootstrap(**given.statistics, gaps=gaps)
     table = table2(runs, bootstrap, given.k)
     if attributes:
-        write_table(snakemake.output[0], table, readable(table), legend(table))
+        write_table(snakemake.output[0], table, readable(table), [legend(table)])
     else:
-        write_table(snakemake.output[0], table, legend=NO_ATTRIBUTE)
+        write_table(snakemake.output[0], table, legend=[NO_ATTRIBUTE])

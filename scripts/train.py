@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import polars as pl
-
 from fairser.core.jobs import job
+from fairser.core.table_files import read_made
 from fairser.corpora.clips import ClipTable
+from fairser.extraction.changed_audio import AUDIO
 from fairser.training.checkpoints import make_checkpoint
 from fairser.training.fitting import TrainOptions
 from fairser.training.runs import make_inputs, write_run
@@ -15,13 +15,16 @@ with job(snakemake.log[0]):
     given, cell, settings = dict(snakemake.input.items()), snakemake.wildcards, snakemake.params
     # What changes no number is no parameter, so that another value retrains nothing.
     free = snakemake.config
-    folder, key = Path(snakemake.output.run).parent, [settings.settings, settings.code]
-    checkpoint = make_checkpoint(folder, snakemake.input, key, free["train"]["checkpoint_seconds"])
+    folder, code = Path(snakemake.output.run).parent, settings.code
     settings, table = settings.settings, ClipTable.read(given["split"])
     inputs, origin = make_inputs(given, settings, table, free, snakemake.threads)
+    key = [settings, code, origin.get(AUDIO)]
+    checkpoint = make_checkpoint(folder, snakemake.input, key, free["train"]["checkpoint_seconds"])
     origin = {"made_from": snakemake.params.made_from, **origin}
     options, hyper = TrainOptions(**settings["train"]), settings["hyper"]
-    groups = pl.read_parquet(given["groups"]) if cell.source != "none" else None
+    groups = (
+        read_made(given["groups"], ["clip", "split", "group"]) if cell.source != "none" else None
+    )
     training = TrainingJob(cell.method, table, inputs, options, int(cell.seed), groups, hyper)
     result = train_and_predict(training, checkpoint)
     write_run(dict(snakemake.output.items()), result, dict(cell.items()), origin, free)

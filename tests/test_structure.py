@@ -41,3 +41,21 @@ def test_imports_go_one_way() -> None:
         for other in sorted(rooms_of(file) - set(ROOMS[: place + 1]))
     ]
     assert upward == []
+
+
+def test_one_module_reads_tables() -> None:
+    """Polars takes ``[1]`` in a path for a pattern; only this module opens the file itself."""
+    files = sorted([*PACKAGE.rglob("*.py"), *PACKAGE.parents[1].glob("scripts/*.py")])
+    calls = [
+        f"{file.name} calls pl.{node.attr}"
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in ("pl", "polars")
+        and node.attr.startswith(("read_", "scan_"))
+    ]
+    assert set(calls) == {
+        f"table_files.py calls pl.{name}"
+        for name in ("read_csv", "read_parquet", "read_parquet_metadata")
+    }

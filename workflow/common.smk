@@ -4,10 +4,6 @@ import sys
 
 from snakemake.exceptions import WorkflowError
 
-# The package is not installed: the Snakefile finds it by this path, scripts by PYTHONPATH.
-WORKFLOW = os.path.join(workflow.basedir, "workflow")
-sys.path.insert(0, WORKFLOW)
-
 from fairser.config import configuration, folds, grid
 from fairser.config.extensions import extension, extensions
 from fairser.config.store_names import (

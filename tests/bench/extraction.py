@@ -17,6 +17,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import soundfile
 import torch
 from shared.measuring import Parser, Row, Table, in_turn, paired_ratio, seconds_of
@@ -25,7 +26,7 @@ from fairser.audio.reading import Audio
 from fairser.encoders.base import Encoder, Settings, make_encoder
 from fairser.extraction.encoding import BATCH_SECONDS
 from fairser.extraction.extract import encode_missing
-from fairser.extraction.shards import Partial
+from fairser.extraction.partial import Partial, stamp_columns
 from fairser.pretrained import devices
 
 SECONDS = 10.0
@@ -61,7 +62,9 @@ def bare(encoder: Encoder, audio: Audio, plan: list[list[int]]) -> float:
 def whole(encoder: Encoder, audio: Audio, folder: Path, batch_seconds: float, readers: int) -> None:
     """Planning, reading, model and writing."""
     shape = (len(audio.files), encoder.layers, encoder.dim)
-    partial = Partial(folder / "part", "benchmark", shape, np.dtype("float32"))
+    clips = pl.DataFrame({"clip": audio.files, "file": audio.files})
+    clips = clips.with_columns(stamp_columns(audio.folder, audio.files))
+    partial = Partial(folder / "part", "benchmark", clips, shape, np.dtype("float32"))
     faults = encode_missing(partial, encoder, audio, batch_seconds, readers)
     assert not faults, faults
     partial.finish(folder / "features.safetensors")

@@ -57,7 +57,7 @@ def write_random(path: Path, shape: tuple[int, int, int]) -> None:
 def write_stores(folder: Path, clips: int, dim: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     names = [f"c{number:07d}" for number in range(clips)]
-    write_clips(folder / "names.csv", names)
+    write_clips(folder / "names.csv", pl.DataFrame({"clip": names}))
     write_random(folder / "features.safetensors", (clips, LAYERS, dim))
     write_random(folder / "embeddings.safetensors", (clips, 1, 192))
     numbers = np.arange(clips)
@@ -75,15 +75,17 @@ def write_stores(folder: Path, clips: int, dim: int) -> None:
 
 
 def write_shards(folder: Path, clips: int) -> None:
-    same = {"settings": {}, "model": None, "waveforms": {}, "shape": [LAYERS, 768]}
+    same = {"settings": {}, "model": None, "waveforms": {}, "shape": [LAYERS, 768], "made_by": ""}
     size = clips // SHARDS
     own = {"clips": size, "left_out": 0, "seconds": 0.0, "device": "cpu"}
     for number in range(SHARDS):
         shard = folder / f"shard{clips}-{number}"
         shard.mkdir(exist_ok=True)
         write_random(shard / "features.safetensors", (size, LAYERS, 768))
-        write_clips(shard / "clips.csv", [f"c{number}-{row}" for row in range(size)])
-        write_faults(shard / "faults.csv", {})
+        names = [f"c{number}-{row}" for row in range(size)]
+        clips = pl.DataFrame({"clip": names, "file": names, "size": 0, "modified": 0})
+        write_clips(shard / "clips.csv", clips)
+        write_faults(shard / "faults.csv", clips, {})
         write_json(shard / "source.json", same | own | {"versions": {}, "commit": None})
 
 

@@ -1,6 +1,8 @@
 """The cluster, and the workflow prepared on it up to the training."""
 
 import functools
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,9 +39,20 @@ def quiet_cluster(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def prepared(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Site]:
+def shared() -> Iterator[Path]:
+    """A folder that every user can read, unlike those of pytest."""
+    folder = Path(tempfile.mkdtemp(prefix="fairser-shared"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def prepared(
+    cluster: Cluster, shared: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[int], Site]:
     """By a number of epochs: a root in which all but training has been done on one machine."""
-    manifest = make_tones(tmp_path_factory.mktemp("tones"))
+    manifest = make_tones(shared / "tones")
 
     @functools.cache
     def prepare(epochs: int) -> Site:

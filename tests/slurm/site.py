@@ -29,11 +29,29 @@ PROFILE = {
 }
 
 
+@dataclass(frozen=True)
+class User:
+    """Who runs Snakemake: a user of the system, the home, the Python and its path of packages."""
+
+    number: int
+    name: str
+    home: Path
+    python: str = sys.executable
+    packages: str = ""
+
+    def environment(self) -> dict[str, str]:
+        """That of this process, as the user's own."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "HF_"))}
+        own = {"HOME": str(self.home), "USER": self.name, "LOGNAME": self.name}
+        return kept | own | {"PYTHONPATH": self.packages, "TMPDIR": str(self.home)}
+
+
 @dataclass
 class Site:
-    """A root of the workflow with its configuration and its profile."""
+    """A root of the workflow with its configuration and its profile, of a user or of this one."""
 
     folder: Path
+    user: User | None = None
 
     @property
     def results(self) -> Path:
@@ -48,10 +66,12 @@ class Site:
         site.edit("slurm/config.yaml", PROFILE)
         return site
 
-    def copy(self, folder: Path) -> "Site":
-        """The same with what has been made so far."""
+    def copy(self, folder: Path, user: User | None = None) -> "Site":
+        """The same with what has been made so far, perhaps of another user."""
         shutil.copytree(self.folder, folder, symlinks=True)
-        return Site(folder)
+        for path in [folder, *folder.rglob("*")] if user else []:
+            os.chown(path, user.number, user.number, follow_symlinks=False)
+        return Site(folder, user)
 
     def edit(self, name: str, changes: dict[str, Any]) -> None:
         """Change keys of a yaml file; mappings keep their other keys, but for the profile's."""
@@ -71,20 +91,20 @@ class Site:
         path = self.folder / "scripts" / "train.py"
         path.write_text(f"{code}\n{path.read_text()}")
 
-    def start(self, *arguments: str, user: int | None = None) -> "Running":
+    def start(self, *arguments: str) -> "Running":
         """Start snakemake with these arguments and go on."""
-        path = self.folder / "snakemake.out"
-        home = {"HOME": str(self.folder)} if user else {}
+        path, user = self.folder / "snakemake.out", self.user
         with path.open("w") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "snakemake", *arguments],
+                [user.python if user else sys.executable, "-m", "snakemake", *arguments],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=os.environ | home,
-                user=user,
-                group=user,
+                env=user.environment() if user else None,
+                user=user and user.number,
+                group=user and user.number,
+                extra_groups=[] if user else None,
                 start_new_session=True,
             )
         return Running(process, path)

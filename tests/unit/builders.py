@@ -13,8 +13,10 @@ import torch
 from polars.testing import assert_frame_equal
 from safetensors.numpy import save_file
 
+from fairser.core.files import sha256
 from fairser.corpora.clips import ClipTable, build
 from fairser.extraction.store import FeatureStore, open_store
+from fairser.results.writing import SEAL
 from fairser.training.train import TrainingResult
 
 CLASSES = ("angry", "happy", "sad")
@@ -93,3 +95,13 @@ def start_python(code: str, *arguments: object) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+def sealed(path: Path, content: str | pl.DataFrame) -> Path:
+    """A csv as it stands in a results folder, beside its Markdown file."""
+    if isinstance(content, str):
+        path.write_text(content)
+    else:
+        content.write_csv(path)
+    path.with_suffix(".md").write_text(f"{SEAL.format(sha256(path))}\n")
+    return path

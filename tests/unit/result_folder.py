@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fairser.core.files import write_json
+from fairser.core.checksums import write_record
 
 CLASSES = ("angry", "happy", "sad")
 CONFIG: dict[str, Any] = {
@@ -68,5 +68,6 @@ def write_run(
     record = {"method": method, "source": source, "k": k, "fold": fold, "seed": seed}
     record |= {"device": "cpu", "features": None, "groups": None, "commit": "1234567"}
     record |= {"versions": {"fairser": "0.1.0"}, "config": CONFIG, "attributes": {"gender": {}}}
-    write_json(folder / "metrics.json", record | changes)
+    made = [folder / "counts.parquet", folder / "predictions.parquet"]
+    write_record(folder / "metrics.json", record | changes, made)
     return folder

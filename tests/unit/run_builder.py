@@ -9,7 +9,10 @@ import soundfile
 from fairser.audio.reading import Audio, waveform_statistics
 from fairser.config.configuration import resolve
 from fairser.config.store_names import is_standardised, store_settings
+from fairser.core import checksums
+from fairser.core.checksums import read_record
 from fairser.core.files import complete, read_json, write_json
+from fairser.corpora.clip_lists import write_list
 from fairser.corpora.clips import ClipTable
 from fairser.evaluation.evaluate import evaluate, speaker_counts
 from fairser.extraction.extract import Shard, StoreSource, extract
@@ -75,18 +78,25 @@ def make_run(folder: Path, method: str = "erm", model: Path | None = None, **giv
     cell = {"method": method, "source": "none", "k": "1", "fold": "1", "seed": "0"}
     paths = {name: str(place / file) for name, file in names.items()}
     write_run(paths, run, cell, origin, config)
-    metrics = read_json(place / "run.json") | evaluate(run.predictions, table)
-    write_json(place / "metrics.json", metrics)
+    metrics = read_record(place / "run.json") | evaluate(run.predictions, table)
     with complete(place / "counts.parquet") as path:
         speaker_counts(run.predictions, table).write_parquet(path)
+    checksums.write_record(place / "metrics.json", metrics, [place / "counts.parquet"])
     return place
+
+
+def reseal(run: Path) -> None:
+    """Have the record of a run say that its files are as they are now."""
+    metrics, files = run / "metrics.json", ("model.safetensors", "counts.parquet")
+    checksums.write_record(metrics, read_json(metrics), [run / name for name in files])
 
 
 def _ahead(
     folder: Path, table: ClipTable, model: Path | None, settings: dict[str, Any]
 ) -> dict[str, str]:
     """The model's record and the statistics of the waveforms."""
-    files: dict[str, str] = {}
+    files = {"listed": str(folder / "listed.csv")}
+    write_list(table, files["listed"])
     if model:
         files["model"] = str(folder / "model.json")
         write_record(files["model"], fetch(str(model), "main", "transformers"))

@@ -1,6 +1,7 @@
 """Bad input reaches the user as a message without a traceback, and finished results stay."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,19 @@ import pytest
 from unit.builders import write_store
 from workflow.conftest import FOLDS, METHODS, overlay
 from workflow.runner import Workflow
+
+# A method whose loss no setting within its bounds would give.
+ENDLESS = '''"""ERM with an infinite loss."""
+
+from fairser.methods.erm import ERM
+
+METHOD = {"title": "Endless"}
+
+
+class Endless(ERM):
+    def loss(self, model, rows, progress):
+        return super().loss(model, rows, progress) * float("inf")
+'''
 
 
 @pytest.fixture
@@ -23,6 +37,33 @@ def test_a_value_of_the_command_line(workflow: Workflow) -> None:
     output = workflow.fail("-n", "--config", "train={epochs: two}")
     assert "'train.epochs' is 'two'" in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_key_that_is_there_twice(workflow: Workflow, own: bool) -> None:
+    command = workflow.command("-n")
+    place = workflow.folder / ("config.yaml" if own else "overlay.yaml")
+    with place.open("a") as file:
+        file.write("train: {epochs: 3}\ntrain: {epochs: 4}\n")
+    output = run_output(command, workflow.folder)
+    assert f"{place.name}: the key 'train' is in line" in output
+    assert "Traceback" not in output
+
+
+def test_targets_after_the_configuration(workflow: Workflow) -> None:
+    command = [*workflow.command("-n"), "results/metrics.json"]
+    workflow.results.mkdir()
+    (workflow.results / "metrics.json").write_text("{}")
+    output = run_output(command, workflow.folder)
+    assert "metrics.json: taken for a configuration file" in output
+    assert "Traceback" not in output
+
+
+def run_output(command: list[str], folder: Path) -> str:
+    """The output of a command that must fail, on one line."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode != 0
+    return " ".join((done.stdout + done.stderr).split())
 
 
 def test_audio_that_cannot_be_used(own: Workflow) -> None:
@@ -87,12 +128,14 @@ def test_finished_results_stay(copied: Workflow) -> None:
 
 
 def test_a_loss_that_is_not_finite(copied: Workflow) -> None:
-    copied.overlay["grid"] = {"methods": ["erm"], "folds": FOLDS}
-    copied.overlay["train"]["learning_rate"] = 1e30
+    (copied.folder / "plugins").mkdir()
+    (copied.folder / "plugins/endless.py").write_text(ENDLESS)
+    copied.overlay["plugins"] = ["plugins"]
+    copied.overlay["grid"] = {"methods": ["endless"], "folds": FOLDS}
     output = copied.fail()
-    assert "method erm, fold 2, seed 0" in output
+    assert "method endless, fold 2, seed 0" in output
     last = output[output.index("2 jobs failed.") :]
-    assert "train erm: groups none, K 1, fold 2, seed 0: " in last
+    assert "train endless: groups none, K 1, fold 2, seed 0: " in last
     assert "is not finite" in last
 
 

@@ -1,5 +1,7 @@
 """Features are made once for all results folders, and never mixed up."""
 
+import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +54,28 @@ def test_corpora_do_not_meet_in_the_folder_of_features(tones: Path, copied: Work
     jobs = second.jobs("features")
     assert {name: jobs[name] for name in EXTRACTION} == dict.fromkeys(EXTRACTION, 1)
     assert copied.jobs() == {}
+
+
+def test_replaced_audio_is_said_and_made_anew(tones: Path, workflow: Workflow) -> None:
+    """The last clip gets the sound of the first one; no other is computed again."""
+    audio = workflow.folder / "own"
+    shutil.copytree(tones.parent, audio)
+    own = workflow.changed({"corpus": workflow.overlay["corpus"] | {"manifest": "own/clips.csv"}})
+    own.run("features")
+    (store,) = own.features.glob("fbank-*")
+    before, clips = values(store), pl.read_csv(store / "clips.csv", infer_schema=False)
+    assert "--forcerun" not in own.run("features", "-n")
+    first, *_, last = clips["file"]
+    shutil.copyfile(audio / first, audio / last)
+    for arguments in (["features", "-n"], ["features"]):
+        said = own.run(*arguments)
+        assert f"1 audio file ({last}) changed" in said
+    np.testing.assert_array_equal(values(store), before)  # still of the old audio, as was said
+    (command,) = [line.strip() for line in said.splitlines() if "--forcerun" in line]
+    assert shlex.split(command)[:3] == ["snakemake", "--forcerun", "clip_list"]
+    own.run("features", "--forcerun", "clip_list")
+    np.testing.assert_array_equal(values(store)[:-1], before[:-1])
+    np.testing.assert_array_equal(values(store)[-1], before[0])
+    log = next(store.glob("logs/*-of-*.log")).read_text()
+    assert f"{len(before) - 1} of {len(before)} clips have not changed" in log
+    assert "--forcerun" not in own.run("features", "-n")

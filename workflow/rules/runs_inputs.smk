@@ -12,7 +12,8 @@ def train_inputs(wildcards):
         groups = f"{RESULTS}/{GROUP_CELL}".format(**wildcards)
         files |= {"groups": f"{groups}.parquet", "origin": f"{groups}.json"}
     if config["encoder"]["finetune"]:
-        return files | {"audio": audio_files(wildcards)} | encoder_files("encoder")
+        read = {"audio": audio_files(wildcards), "listed": CLIP_LIST}
+        return files | read | encoder_files("encoder")
     return files | store_files("encoder")
 
 

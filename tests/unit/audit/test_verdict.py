@@ -6,9 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fairser.audit.report import document
 from fairser.audit.tables import Audit
 from fairser.audit.verdict import Finding, judge
+from fairser.core import escape
+from fairser.results.style import words
 from unit.audit.builders import CLASSES, audit_of, made_up, one
+from unit.rendered import HOSTILE, rendered
 
 CLAIMS = ("Largest difference", "False alarms", "differs significantly")
 
@@ -201,3 +205,18 @@ def test_headline(fair: Audit, tmp_path: Path) -> None:
     gender = pl.Series(np.where(np.arange(several.height) < 100, "f", "m"))
     found = judge(audit_of(tmp_path, several.with_columns(gender=gender))).headline
     assert "several labels per clip: Macro F1" in found and "Hamming accuracy" in found
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_is_no_markup_of_the_document(tmp_path: Path, name: str) -> None:
+    """A class, a group and an attribute, in sentences, headings and tables."""
+    predictions, people = made_up(40, 10, worse=0.6)
+    renamed = predictions.with_columns(pl.col("label", "prediction").replace("fear", name))
+    renamed = renamed.rename({"prediction_fear": f"prediction_{name}"})
+    people = people.select("speaker", pl.col("gender").replace("male", name).alias(f"x{name}"))
+    usual = audit_of(tmp_path, predictions, made_up(40, 10, worse=0.6)[1].drop("race"))
+    other = audit_of(tmp_path, renamed, people)
+    pages = [rendered(document(audit, judge(audit))) for audit in (usual, other)]
+    assert set(pages[1].elements) == set(pages[0].elements)
+    shown = " ".join(escape.one_line(words(name)).split())
+    assert any(shown in " ".join(cell.split()) for cell in pages[1].cells)

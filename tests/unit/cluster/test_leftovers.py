@@ -1,5 +1,6 @@
 """Leftover jobs are found by name and folder, cancelled, and waited for."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,17 @@ def test_only_this_folders_jobs_are_cancelled(tmp_path: Path, program: Program) 
     assert "7 8" in told[0]
     assert leftovers.cancel(tmp_path, told.append) == 0
     assert len(told) == 1
+
+
+def test_the_user_is_who_runs_the_process(
+    tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "somebody-else")
+    monkeypatch.setenv("USER", "somebody-else")
+    write_queue(tmp_path, tmp_path)
+    program("squeue", f'echo "$@" > "$HERE/asked"; {QUEUE}')
+    assert list(leftovers.find(tmp_path)) == ["7", "8"]
+    assert f"--user={os.getuid()} " in (tmp_path / "bin/asked").read_text()
 
 
 def test_a_linked_folder_is_the_same(tmp_path: Path, program: Program) -> None:

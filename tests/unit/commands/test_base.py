@@ -56,7 +56,13 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, text: str | None, messa
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("0", "0 is less than 1"), ("-4", "-4 is less"), ("x", "'x'")]
+    ("text", "message"),
+    [
+        ("0", "0 is less than 1"),
+        ("-4", "-4 is less"),
+        ("x", "'x'"),
+        ("9" * 23, "is more than 1000000000"),
+    ],
 )
 def test_a_number_of_things_is_whole(text: str, message: str) -> None:
     assert whole_number(1)("12") == 12

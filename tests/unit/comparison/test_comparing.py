@@ -11,8 +11,9 @@ from scipy import stats
 
 from fairser.comparison.comparing import Comparison, compare, text, write
 from fairser.comparison.stored_runs import IDENTICAL, SAME, read_folder
+from fairser.core.checksums import write_record
 from fairser.core.errors import InputError
-from fairser.core.files import read_json, write_json
+from fairser.core.files import read_json
 from fairser.evaluation.resampling import draw
 from fairser.llm.grid import LLMCell
 from fairser.llm.measures import COLUMNS, speaker_counts
@@ -199,7 +200,7 @@ def test_folds_of_few_speakers_are_pooled(tmp_path: Path) -> None:
     for path in tmp_path.rglob("metrics.json"):
         run = read_json(path)
         folds = {**run["config"], "statistics": {"over": "folds"}}
-        write_json(path, run | {"config": folds})
+        write_record(path, run | {"config": folds}, [])
     means = compared(tmp_path)  # as the tables of these folders
     assert row(means, "tpr_gap")["p_value"] is None
     assert not any("together" in note for note in means.notes)
@@ -218,7 +219,7 @@ def test_folders_of_other_tasks_are_refused(tmp_path: Path) -> None:
     for name, task in (("a", "multi_label"), ("b", "single_label")):
         write_run(tmp_path / name, ERM, counts(1))
         (path,) = (tmp_path / name).rglob("metrics.json")
-        write_json(path, read_json(path) | {"task": task})
+        write_record(path, read_json(path) | {"task": task}, [])
     with pytest.raises(InputError, match=r"multi_label.*single_label"):
         compared(tmp_path)
 
@@ -356,7 +357,8 @@ def write_llm_run(results: Path, right: float, seed: int) -> None:
     folder.mkdir(parents=True)
     speaker_counts(predictions(seed, right)).write_parquet(folder / "counts.parquet")
     settings = {"train": {"rounds": seed}}
-    write_json(folder / "metrics.json", {**vars(cell), "settings": settings, "commit": None})
+    record = {**vars(cell), "settings": settings, "commit": None}
+    write_record(folder / "metrics.json", record, [folder / "counts.parquet"])
 
 
 def test_the_second_study(tmp_path: Path) -> None:

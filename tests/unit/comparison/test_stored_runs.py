@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from fairser.comparison.stored_runs import read_folder
+from fairser.core.checksums import write_record
 from fairser.core.errors import InputError
 from fairser.core.files import read_json, write_json
 from unit.comparison.test_comparing import ERM, write_llm_run
@@ -36,26 +37,38 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
     folder = write_run(tmp_path, ERM, counts(1))
     record = folder / "metrics.json"
     whole = read_json(record)
-    write_json(record, {name: whole[name] for name in whole if name != "seed"})
+    write_record(record, {name: whole[name] for name in whole if name != "seed"}, [])
     with pytest.raises(InputError, match=r"seed0/metrics\.json: .*'seed' is missing"):
         read_folder(tmp_path)
     record.write_text(record.read_text()[:20])
-    with pytest.raises(InputError, match=r"metrics\.json: .*; delete it"):
+    with pytest.raises(InputError, match=r"metrics\.json: damaged .*--force"):
         read_folder(tmp_path)
     record.write_text("[]")
-    with pytest.raises(InputError, match=r"metrics\.json: not a record"):
+    with pytest.raises(InputError, match=r"metrics\.json: damaged \(no JSON object"):
         read_folder(tmp_path)
     write_json(record, whole)
     table = folder / "counts.parquet"
+    counts(2).write_parquet(table)
+    with pytest.raises(InputError, match=r"counts\.parquet: damaged \(its SHA-256"):
+        read_folder(tmp_path)
     counts(1).drop("hits", "clips").write_parquet(table)
-    with pytest.raises(InputError, match=r"counts\.parquet: missing columns clips and hits"):
+    write_record(record, whole, [table])
+    with pytest.raises(InputError, match=r"counts\.parquet: damaged \(no column clips, hits"):
         read_folder(tmp_path)
     table.write_bytes(b"PAR1")
-    with pytest.raises(InputError, match=r"counts\.parquet: can't be read"):
+    write_record(record, whole, [table])
+    with pytest.raises(InputError, match=r"counts\.parquet: damaged \(parquet"):
         read_folder(tmp_path)
     table.unlink()
-    with pytest.raises(InputError, match=r"counts\.parquet: can't be read"):
+    with pytest.raises(InputError, match=r"counts\.parquet beside it is missing"):
         read_folder(tmp_path)
+    write_json(record, {name: whole[name] for name in whole if name != "sha256"})
+    with pytest.raises(InputError, match=r"metrics\.json: damaged \(a record without checksums"):
+        read_folder(tmp_path)
+    write_json(record, whole | {"seed": 1})
+    with pytest.raises(InputError, match=r"metrics\.json: damaged \(its content"):
+        read_folder(tmp_path)
+    write_json(record, whole)
     counts(1).write_parquet(table)
     assert pl.read_parquet(table).equals(read_folder(tmp_path)[0].counts)
 

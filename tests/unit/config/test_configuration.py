@@ -1,6 +1,7 @@
 """Configurations that are wrong say what to write instead; those that are right are filled in."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def message(config: dict) -> str:
         ({"train": {"epochs": 2.5}}, ["'train.epochs' is 2.5", "a whole number"]),
         ({"train": {"epochs": 0}}, ["'train.epochs' is 0", "at least 1"]),
         ({"train": {"learning_rate": 0}}, ["'train.learning_rate' is 0", "more than 0"]),
-        ({"bias": {"ratio": True}}, ["'bias.ratio' is True", "a number or null"]),
+        ({"bias": {"ratio": True}}, ["'bias.ratio' is True", "a finite number or null"]),
         ({"grid": {"folds": []}}, ["'grid.folds' is []", "at least 1"]),
         ({"grid": {"folds": [1, 1]}}, ["'grid.folds' is [1, 1]", "only once"]),
         ({"grid": ["erm"]}, ["'grid' is ['erm']", "a group of keys"]),
@@ -127,6 +128,35 @@ def test_results_folder(tmp_path: Path) -> None:
         check_folder("features", tmp_path / "file" / "below")
     with pytest.raises(InputError, match="can't be written to"):
         make_results(tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["{x}", "a{", "b}/c", "two\nlines", "a\tb"])
+@pytest.mark.parametrize("key", ["results", "features", "corpus.manifest", "bias.attribute"])
+def test_names_with_a_meaning_to_snakemake(key: str, name: str) -> None:
+    config: Any = name
+    for part in reversed(key.split(".")):
+        config = {part: config}
+    assert f"'{key}' is {name!r}, but " in message(config)
+    assert "has a meaning in the paths" in message(config)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a/" * 3000])
+def test_a_folder_whose_name_is_too_long(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"'features' is .* is no path \(File name too long\)"):
+        check_folder("features", tmp_path / name)
+    with pytest.raises(InputError, match=r"'corpus\.demographics' is .*, which does not exist"):
+        check_inputs(resolve({"corpus": {"demographics": str(tmp_path / name)}}))
+
+
+def test_a_folder_that_is_a_link_to_nothing(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    with pytest.raises(InputError, match=r"'features' is .*, but '.*link' is a file or"):
+        check_folder("features", tmp_path / "link")
+
+
+@pytest.mark.parametrize("name", ["a[1]", "b*?", "with space", "ü", "a'b"])
+def test_folders_with_names_that_are_unusual_but_work(tmp_path: Path, name: str) -> None:
+    check_folder("results", tmp_path / name)
 
 
 LORA = {"finetune": "lora"}

@@ -1,6 +1,7 @@
 """The message at the end of a run: what was made, or what failed and how to go on."""
 
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,13 +83,13 @@ def made(folder: Path, *files: str) -> Made:
 
 def test_the_recommended_k_and_its_reason_are_told(tmp_path: Path) -> None:
     table = pl.DataFrame({"k": [2, 4]})
-    write_k(tmp_path / "choose_k.csv", table, table, "Recommended: K = 4, because.\n\nk: number")
+    write_k(tmp_path / "choose_k.csv", table, table, ["Recommended: K = 4, because.", "k: number"])
     told = success(made(tmp_path, "choose_k.csv", "choose_k.md"), "gender", synthetic=False)
     assert told.splitlines()[2] == "Recommended: K = 4, because."
     assert "k: number" not in told
     assert "Recommended" not in success(made(tmp_path, "table1.md"), "gender", synthetic=False)
     latex = (tmp_path / "choose_k.tex").read_text().splitlines()
-    assert latex[:3] == ["% Recommended: K = 4, because.", "% ", "% k: number"]
+    assert latex[:2] == ["% Recommended: K = 4, because.", "% k: number"]
 
 
 def write_table(folder: Path) -> None:
@@ -147,6 +148,18 @@ def failing(folder: Path, cause: str) -> list[list[Failed]]:
         [Failed(f"train {n}", log(folder, f"{n}.log", f"Error: {cause.format(n)}"))]
         for n in range(9)
     ]
+
+
+def test_a_log_without_an_error_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = [[Failed("train erm", str(tmp_path / "train.log"))]]
+    assert NO_ERROR in failure(failed, str(tmp_path), "3 of 9", COMMAND)
+    usage = shutil.disk_usage(tmp_path)._replace(free=4096)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    text = failure(failed, str(tmp_path), "3 of 9", COMMAND)
+    assert NO_ERROR not in text
+    assert f"No space left on the disk of {tmp_path}" in text
 
 
 def test_the_job_its_error_its_log_and_the_command(tmp_path: Path) -> None:

@@ -185,7 +185,8 @@ def test_bad_databases(
     ("content", "told"),
     [
         (None, "no such file. 'corpus.labels' names the folder of the database"),
-        ("[1", "not the header of an audformat database"),
+        ("[1", "not readable as YAML"),
+        ("tables: {}\nname: x\ntables: {}", "'tables' is in line 1 and again in line 3"),
         ("name: x", "not the header of an audformat database"),
         ("tables: {files: {type: filewise}}", "no filewise table has a column of the scheme"),
     ],

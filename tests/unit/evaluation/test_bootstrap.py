@@ -1,6 +1,5 @@
 """The bootstrap over speakers against a slow one, and chance levels against all permutations."""
 
-import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -10,6 +9,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import f1_score
 
+from fairser.core.checksums import write_record
 from fairser.corpora.clips import ClipTable
 from fairser.evaluation.bootstrap import Bootstrap, Gap, RunCounts, by_test_set, pooled, read_counts
 from fairser.evaluation.evaluate import evaluate, speaker_counts
@@ -207,8 +207,8 @@ def test_counts_are_read_with_their_cells(tmp_path: Path) -> None:
             "f1": 0.5,
         }
         paths.append((tmp_path / f"{seed}.json", tmp_path / f"{seed}.parquet"))
-        paths[-1][0].write_text(json.dumps(run))
         run_of(seed).counts.write_parquet(paths[-1][1])
+        write_record(paths[-1][0], run, [paths[-1][1]])
     found = read_counts(*zip(*paths, strict=True))
     assert [(r.method, r.source, r.k, r.fold, r.seed) for r in found] == [
         ("rw", "kmeans", 4, 2, 0),
@@ -230,10 +230,10 @@ def test_pooled_runs_hold_the_clips_of_all_folds() -> None:
 
 def test_named_test_sets_are_runs_of_their_own(tmp_path: Path) -> None:
     run = {"task": "multi_label", "method": "erm", "source": "none", "k": 1, "fold": 1, "seed": 0}
-    (tmp_path / "metrics.json").write_text(json.dumps(run))
     named = pl.when(pl.col("speaker") < "s06").then(pl.lit("test1")).otherwise(pl.lit("test2"))
     counts = run_of(0).counts.with_columns(named.alias("test_set"))
     counts.write_parquet(tmp_path / "counts.parquet")
+    write_record(tmp_path / "metrics.json", run, [tmp_path / "counts.parquet"])
     read = read_counts([str(tmp_path / "metrics.json")], [str(tmp_path / "counts.parquet")])
     found = by_test_set(read)
     assert len(read) == 1 and by_test_set([run_of(0)])[0].test_set is None

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import soundfile
 import torch
 from safetensors.numpy import load_file
 
@@ -17,7 +19,7 @@ from fairser.audio.waveforms import read
 from fairser.core.errors import InputError
 from fairser.core.files import read_json, sha256
 from fairser.encoders.base import ClipEncoder, Settings, make_encoder
-from fairser.extraction import shards
+from fairser.extraction import partial, shards
 from fairser.extraction.encoding import BATCH_SECONDS
 from fairser.extraction.extract import Shard, StoreSource, extract
 from fairser.pretrained.records import Record
@@ -69,15 +71,21 @@ class Job:
         self.paths = {name: str(folder / "1-of-1" / file) for name, file in files.items()}
 
     def extract(
-        self, source: StoreSource, clips: pl.DataFrame = TABLE, code: str = "code", **more: Any
+        self,
+        source: StoreSource,
+        clips: pl.DataFrame = TABLE,
+        code: str = "code",
+        before: Path | None = None,
+        **more: Any,
     ) -> np.ndarray:
         """The array that the files then hold."""
-        shard = Shard(clips, str(self.corpus), self.paths, self.partial, code)
+        shard = Shard(clips, str(self.corpus), self.paths, self.partial, code, before)
         extract(source, shard, **{"device": "cpu", **more})
         return load_file(self.paths["features"])["features"]
 
     def faults(self) -> list[tuple[str, ...]]:
-        return pl.read_csv(self.paths["faults"], infer_schema=False).rows()
+        frame = pl.read_csv(self.paths["faults"], infer_schema=False)
+        return frame.select("clip", "reason").rows()
 
     def gathered(self) -> tuple[list[str], np.ndarray]:
         """Clips and features of the store that comes of it."""
@@ -204,7 +212,7 @@ def test_an_abandoned_extraction_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Rows are written and noted without buffers, so that Ctrl-C leaves what a kill leaves."""
-    monkeypatch.setattr(shards, "FLUSHED", 0)
+    monkeypatch.setattr(partial, "FLUSHED", 0)
     monkeypatch.setitem(BATCH_SECONDS, "cpu", 0.1)
     encode = ClipEncoder.__call__
 
@@ -401,3 +409,58 @@ def test_a_bug_is_no_fault_of_the_clips(shard: Job, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(StoreSource, "encoder", one_value(encode))
     with pytest.raises(ZeroDivisionError):
         shard.extract(FBANK, failures=1)
+
+
+def replaced(folder: Path, corpus: Path, names: list[str], seed: int) -> Path:
+    """A copy of the corpus in which some files hold other noise of the same length."""
+    copy = Path(shutil.copytree(corpus, folder))
+    for name in names:
+        samples, rate = soundfile.read(copy / name)
+        noise = np.random.default_rng(seed).normal(0, 0.1, len(samples))
+        soundfile.write(copy / name, noise, rate)
+    return copy
+
+
+def test_audio_that_was_replaced_is_not_resumed(
+    tmp_path: Path, folder: Path, encoded: Counter[int]
+) -> None:
+    """After a bad file stopped the extraction; the other clips keep their rows."""
+    corpus = replaced(tmp_path / "corpus", folder, [], 0)
+    shard = Job(tmp_path, corpus)
+    samples = corpus / "b.wav"
+    good = samples.read_bytes()
+    samples.write_bytes(b"")
+    with pytest.raises(InputError, match=r"1 of 8 clips[^\n]*\n  .*b\.wav"):
+        shard.extract(FBANK)
+    samples.write_bytes(good)
+    replaced(tmp_path / "other", folder, ["a.wav"], 1)
+    shutil.copyfile(tmp_path / "other/a.wav", corpus / "a.wav")
+    encoded.clear()
+    found = shard.extract(FBANK)
+    assert encoded.total() == 2
+    fresh = Job(tmp_path / "fresh", corpus).extract(FBANK)
+    np.testing.assert_array_equal(found, fresh)
+
+
+def test_a_new_extraction_takes_over_what_has_not_changed(
+    tmp_path: Path, folder: Path, encoded: Counter[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    corpus = replaced(tmp_path / "corpus", folder, [], 0)
+    first = Job(tmp_path / "store" / "shards", corpus)
+    first.extract(FBANK)
+    whole = tmp_path / "store"
+    paths = {name: str(whole / Path(path).name) for name, path in first.paths.items()}
+    shards.gather([Path(first.paths["features"]).parent], paths)
+    replaced(tmp_path / "other", folder, ["a.wav", "f.wav"], 1)
+    for name in ("a.wav", "f.wav"):
+        shutil.copyfile(tmp_path / "other" / name, corpus / name)
+    encoded.clear()
+    second = Job(tmp_path / "second", corpus)
+    with caplog.at_level(logging.INFO, "fairser"):
+        found = second.extract(FBANK, before=whole)
+    assert encoded.total() == 2 and "6 of 8 clips have not changed" in caplog.text
+    fresh = Job(tmp_path / "fresh", corpus).extract(FBANK)
+    np.testing.assert_array_equal(found, fresh)
+    encoded.clear()
+    second.extract(FBANK, code="other", before=whole)
+    assert encoded.total() == 8

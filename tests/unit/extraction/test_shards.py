@@ -1,12 +1,8 @@
 """Shards: resumed with nothing lost or mixed up, and gathered to what one shard would give."""
 
-import os
-import signal
 import sys
 from collections.abc import Sequence
-from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,8 +12,8 @@ from safetensors.numpy import load_file
 
 from fairser.core.files import read_json, write_json
 from fairser.extraction import shards
-from fairser.extraction.shards import Partial, gather, read_faults, shard_clips, write_faults
-from fairser.extraction.store import header, open_store
+from fairser.extraction.shards import gather, read_faults, shard_clips, write_faults
+from fairser.extraction.store import header, open_store, write_clips
 from unit.builders import start_python, write_store
 from unit.corpora.builders import assert_refused
 
@@ -37,170 +33,24 @@ def test_shards_cover_the_clips_once_and_evenly(clips: int, number: int) -> None
     assert max(sizes) - min(sizes) <= 1
 
 
-def rows_done(partial: Partial) -> list[int]:
-    return np.flatnonzero(partial.done).tolist()
-
-
-def finished(partial: Partial, folder: Path) -> np.ndarray:
-    """The finished array, read by the format's own library."""
-    target = folder / "out" / "features.safetensors"
-    partial.finish(target)
-    assert not partial.folder.exists()
-    assert [path.name for path in target.parent.iterdir()] == [target.name]
-    return load_file(target)["features"]
-
-
-@pytest.mark.parametrize("dtype", [F32, F16])
-def test_rows_in_any_order_make_the_array(tmp_path: Path, dtype: np.dtype) -> None:
-    partial = Partial(tmp_path / "part", "same", SHAPE, dtype)
-    assert rows_done(partial) == []
-    for rows in [6, 0], [3], [], [1, 2, 4, 5]:
-        partial.write(rows, VALUES[rows])
-    found = finished(partial, tmp_path)
-    assert found.dtype == dtype
-    np.testing.assert_array_equal(found, VALUES.astype(dtype))
-
-
-def test_rows_that_are_never_written_stay_zero(tmp_path: Path) -> None:
-    partial = Partial(tmp_path / "part", "same", SHAPE, F32)
-    partial.write([5, 1], VALUES[[5, 1]])
-    found = finished(partial, tmp_path)
-    np.testing.assert_array_equal(found[[5, 1]], VALUES[[5, 1]])
-    assert not found[[0, 2, 3, 4, 6]].any()
-
-
-def test_work_goes_on_where_it_was_left(tmp_path: Path) -> None:
-    for rows in [4, 2], [0], [1, 3, 5, 6]:
-        partial = Partial(tmp_path / "part", "same", SHAPE, F32)
-        before = rows_done(partial)
-        partial.write(rows, VALUES[rows])
-        partial.close()
-        assert rows_done(partial) == sorted([*before, *rows])
-    partial = Partial(tmp_path / "part", "same", SHAPE, F32)
-    assert rows_done(partial) == list(range(7))
-    np.testing.assert_array_equal(finished(partial, tmp_path), VALUES)
-
-
-@pytest.mark.parametrize("cut", [1, 4, 7])
-def test_a_row_number_that_was_cut_is_not_done(tmp_path: Path, cut: int) -> None:
-    partial = Partial(tmp_path / "part", "same", SHAPE, F32)
-    partial.write([3, 1, 6], VALUES[[3, 1, 6]])
-    partial.close()
-    noted = tmp_path / "part" / "rows"
-    noted.write_bytes(noted.read_bytes()[:-cut])
-    for rows in [0], [2, 4, 5, 6]:  # what is noted after it must be read again as well
-        partial = Partial(tmp_path / "part", "same", SHAPE, F32)
-        assert rows_done(partial) == ([1, 3] if rows == [0] else [0, 1, 3])
-        partial.write(rows, VALUES[rows])
-        partial.close()
-    partial = Partial(tmp_path / "part", "same", SHAPE, F32)
-    assert rows_done(partial) == list(range(7))
-    np.testing.assert_array_equal(finished(partial, tmp_path), VALUES)
-
-
-@pytest.mark.parametrize(
-    ("fingerprint", "shape", "dtype"), [("other", SHAPE, F32), ("other", (4, 2, 9), F16)]
-)
-def test_other_work_starts_anew(
-    tmp_path: Path, fingerprint: str, shape: tuple[int, int, int], dtype: np.dtype
-) -> None:
-    partial = Partial(tmp_path / "part", "same", SHAPE, F32)
-    partial.write([0, 1], VALUES[:2])
-    partial.close()
-    partial = Partial(tmp_path / "part", fingerprint, shape, dtype)
-    assert rows_done(partial) == []
-    assert not finished(partial, tmp_path).any()
-
-
-def test_a_folder_without_fingerprint_or_values_starts_anew(tmp_path: Path) -> None:
-    """As after an end between the move of the values and the removal of the folder."""
-    for lost in "fingerprint", "features.safetensors":
-        partial = Partial(tmp_path / lost, "same", SHAPE, F32)
-        partial.write(range(7), VALUES)
-        partial.close()
-        (tmp_path / lost / lost).unlink()
-        partial = Partial(tmp_path / lost, "same", SHAPE, F32)
-        assert rows_done(partial) == []
-        partial.close()
-
-
-def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The system may write a part of a row, and tell of the lack of space only the next time."""
-    partial = Partial(tmp_path / "part", "same", SHAPE, F32)
-    write = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda file, data, at: write(file, data[:10], at))
-    with pytest.raises(OSError, match="No space left"):
-        partial.write([0], VALUES[:1])
-    monkeypatch.undo()
-    partial.close()
-    assert rows_done(Partial(tmp_path / "part", "same", SHAPE, F32)) == []
-
-
-def test_rows_are_noted_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that goes half a second forward whenever it is asked."""
-    clock = count(0, 0.5)
-    monkeypatch.setattr(shards, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    partial = Partial(tmp_path / "part", "same", (40, 2, 3), F32)
-    noted = []
-    for row in range(40):
-        partial.write([row], VALUES[:1])
-        noted.append(int(partial.done.sum()))
-    lost = [row + 1 - done for row, done in enumerate(noted)]
-    assert max(lost) == shards.FLUSHED / 0.5
-    assert noted[-1] >= 36
-    partial.close()
-
-
-# Rows one by one, each announced when it is written; the last fifty never come.
-WRITER = """
-import sys, time
-from pathlib import Path
-import numpy as np
-from fairser.extraction import shards
-
-shards.FLUSHED = float(sys.argv[2])
-values = np.load(sys.argv[3])
-partial = shards.Partial(Path(sys.argv[1]), "same", values.shape, values.dtype)
-for row in range(len(values) - 50):
-    partial.write([row], values[row : row + 1])
-    print(row, flush=True)
-time.sleep(600)
-"""
-
-
-@pytest.mark.parametrize("flushed", [0, 0.01])
-def test_a_killed_writer_loses_no_more_than_what_was_not_noted(
-    tmp_path: Path, flushed: float
-) -> None:
-    folder, values = tmp_path / "part", np.random.default_rng(1).normal(size=(400, 3, 50))
-    values = values.astype(F32)
-    np.save(tmp_path / "values.npy", values)
-    with start_python(WRITER, folder, flushed, tmp_path / "values.npy") as process:
-        assert process.stdout is not None
-        announced = [int(process.stdout.readline()) for _ in range(150)]
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
-    partial = Partial(folder, "same", values.shape, F32)
-    done = rows_done(partial)
-    assert done == list(range(len(done)))
-    if flushed == 0:
-        assert len(done) >= len(announced)
-    rest = np.flatnonzero(~partial.done).tolist()
-    assert len(rest) >= 50
-    partial.write(rest, values[rest])
-    np.testing.assert_array_equal(finished(partial, tmp_path), values)
-
-
 def test_faults_are_written_and_read(tmp_path: Path) -> None:
     first, none = tmp_path / "a.csv", tmp_path / "b.csv"
-    write_faults(first, {"c1": 'a "comma", and\na line', "1.5": "reason"})
-    write_faults(none, {})
+    clips = listed(["c1", "c2", "1.5"])
+    write_faults(first, clips, {0: 'a "comma", and\na line', 2: "reason"})
+    write_faults(none, clips, {})
     assert pl.read_csv(first, infer_schema=False).rows() == [
-        ("c1", 'a "comma", and\na line'),
-        ("1.5", "reason"),
+        ("c1", "c1.wav", "0", "7", 'a "comma", and\na line'),
+        ("1.5", "1.5.wav", "2", "7", "reason"),
     ]
     assert read_faults([first, none]) == {"c1", "1.5"}
     assert read_faults([none]) == read_faults([]) == set()
+
+
+def listed(names: Sequence[str]) -> pl.DataFrame:
+    """A list of clips with files of other sizes and the same time."""
+    files, sizes = [f"{name}.wav" for name in names], range(len(names))
+    columns = {"clip": pl.String, "file": pl.String, "size": pl.Int64, "modified": pl.Int64}
+    return pl.DataFrame([names, files, sizes, [7] * len(names)], columns)
 
 
 def source(clips: int, left_out: int = 0, **more: Any) -> dict[str, Any]:
@@ -208,6 +58,7 @@ def source(clips: int, left_out: int = 0, **more: Any) -> dict[str, Any]:
     return {
         **same,
         "shape": [2, 3],
+        "made_by": "0123",
         "clips": clips,
         "left_out": left_out,
         "seconds": 1.25,
@@ -230,8 +81,10 @@ def write_shard(
     else:  # a file with the header of an empty array
         folder.mkdir(parents=True)
         (folder / "features.safetensors").write_bytes(header((0, 2, 3), dtype))
-        (folder / "clips.csv").write_text("clip\n", encoding="utf-8")
-    write_faults(folder / "faults.csv", {name: f"{name}.wav: empty" for name in faults})
+    clips = listed(names)
+    write_clips(folder / "clips.csv", clips)
+    left_out = {names.index(name): f"{name}.wav: empty" for name in faults}
+    write_faults(folder / "faults.csv", clips, left_out)
     write_json(folder / "source.json", source(len(names) - len(faults), len(faults), **more))
     return folder
 
@@ -320,7 +173,7 @@ from fairser.extraction import shards
 
 shard, *paths = map(Path, sys.argv[1:])
 shards.CHUNK = 64
-shards.write_faults(paths[2], {})  # starts the threads of polars, which need memory
+shards.read_faults([shard / "faults.csv"])  # starts the threads of polars, which need memory
 shards.open_store(shard / "features.safetensors", shard / "clips.csv")
 used = next(x for x in open("/proc/self/status") if x.startswith("VmData"))
 limit = (int(used.split()[1]) + 60_000) * 1024
@@ -340,8 +193,9 @@ def big_shard(folder: Path, rows: int) -> Path:
     with (folder / "features.safetensors").open("wb") as file:
         file.write(start)
         file.truncate(len(start) + rows * 13 * 768 * 4)
-    pl.DataFrame({"clip": [f"c{row}" for row in range(rows)]}).write_csv(folder / "clips.csv")
-    write_faults(folder / "faults.csv", {"c7": "empty"})
+    clips = listed([f"c{row}" for row in range(rows)])
+    write_clips(folder / "clips.csv", clips)
+    write_faults(folder / "faults.csv", clips, {7: "empty"})
     write_json(folder / "source.json", source(rows - 1, 1, shape=[13, 768]))
     return folder
 

@@ -1,5 +1,6 @@
 """A package predicts what its run predicted, in another place and without the workflow."""
 
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,8 @@ import yaml
 from safetensors.numpy import save_file
 
 from fairser.commands.predict import parser
+from fairser.core import escape
+from fairser.core.checksums import write_record
 from fairser.core.errors import InputError
 from fairser.core.files import LFS_POINTER, read_json, sha256, write_json
 from fairser.corpora.names import SINGLE
@@ -27,7 +30,8 @@ from unit.builders import CLASSES, write_store
 from unit.corpora.builders import assert_refused
 from unit.encoders.tiny import write_wavlm
 from unit.hub_server import HubServer, Repository
-from unit.run_builder import KIND, make_run
+from unit.rendered import HOSTILE, rendered
+from unit.run_builder import KIND, make_run, reseal
 from workflow.runner import ROOT
 
 # Libraries of the workflow that no prediction from audio needs.
@@ -206,7 +210,7 @@ def test_adapters_come_along_and_the_encoder_is_fetched_at_its_commit(
         metrics = read_json(run / "metrics.json")
         fetched = {"model": "lab/wavlm", "commit": commit, "folder": str(tmp_path / "gone")}
         metrics["features"]["model"] |= fetched
-        write_json(run / "metrics.json", metrics)
+        write_record(run / "metrics.json", metrics, [])
         names = export(run, package)
         assert {"fairser/training/finetuning.py", "fairser/encoders/transformers.py"} <= {*names}
         done = predict(package, tmp_path, *clips(adapted), HF_ENDPOINT=hub.url)
@@ -241,7 +245,7 @@ def test_features_of_ones_own(run: Path, tmp_path: Path) -> None:
     own = Path(shutil.copytree(run, tmp_path / "own"))
     metrics = read_json(own / "metrics.json")
     metrics["features"], metrics["config"]["encoder"]["kind"] = None, "precomputed"
-    write_json(own / "metrics.json", metrics)
+    write_record(own / "metrics.json", metrics, [])
     export(own, tmp_path / "package")
     assert "polars" in (tmp_path / "package" / "requirements.txt").read_text()
     card = (tmp_path / "package" / "README.md").read_text()
@@ -348,7 +352,7 @@ def test_a_failure_leaves_nothing(
 
 def test_only_runs_are_exported(package: Path, tmp_path: Path) -> None:
     assert_refused((str(package), "a package already"), export, package, tmp_path / "again")
-    write_json(tmp_path / "llm" / "metrics.json", {"objective": "erm", "settings": {}})
+    write_record(tmp_path / "llm" / "metrics.json", {"objective": "erm", "settings": {}}, [])
     told = ("second study", "needs no export")
     assert_refused(told, export, tmp_path / "llm", tmp_path / "again")
     assert not (tmp_path / "again").exists()
@@ -467,6 +471,7 @@ def test_the_card_has_intervals_and_chance_levels(run: Path, tmp_path: Path) -> 
     names = [pl.concat_str("speaker", pl.lit(n)).alias("speaker") for n in "123"]
     copies = pl.concat([counts.with_columns(name) for name in names])
     copies.write_parquet(more / "counts.parquet")
+    reseal(more)
     export(more, tmp_path / "package")
     card, metrics = (tmp_path / "package/README.md").read_text(), read_json(run / "metrics.json")
     ((_, _, *cells, _),) = rows(card, "### Gaps")
@@ -501,7 +506,7 @@ def test_a_card_of_a_run_by_itself(run: Path, tmp_path: Path) -> None:
     (alone / "counts.parquet").unlink()
     metrics = read_json(alone / "metrics.json")
     metrics["config"]["bias"]["ratio"] = None
-    write_json(alone / "metrics.json", metrics | {"attributes": {}})
+    write_record(alone / "metrics.json", metrics | {"attributes": {}}, [])
     export(alone, tmp_path / "package")
     card = (tmp_path / "package" / "README.md").read_text()
     assert "95 %" not in card
@@ -509,3 +514,22 @@ def test_a_card_of_a_run_by_itself(run: Path, tmp_path: Path) -> None:
     assert "No clips were left out" in card
     assert "no gap was measured" in card
     assert front(card)["model-index"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_is_no_markup_of_the_card(run: Path, tmp_path: Path, name: str) -> None:
+    """A class, a group, an attribute and a source, in sentences, headings and tables."""
+    other = Path(shutil.copytree(run, tmp_path / "run"))
+    (other / "counts.parquet").unlink()
+    text = json.dumps(read_json(run / "metrics.json"))
+    for old in ("angry", "female", "gender", "none"):
+        text = text.replace(f'"{old}"', json.dumps(name))
+    write_record(other / "metrics.json", json.loads(text), [])
+    export(other, tmp_path / "package")
+    card = rendered((tmp_path / "package/README.md").read_text().split("---\n", 2)[2])
+    export(run, tmp_path / "usual")
+    usual = rendered((tmp_path / "usual/README.md").read_text().split("---\n", 2)[2])
+    assert set(card.elements) == set(usual.elements)
+    plain = " ".join(escape.one_line(name).split())
+    assert f"F1 of {plain}" in [" ".join(cell.split()) for cell in card.cells]
+    assert f"{plain}, happy, sad" in card.text

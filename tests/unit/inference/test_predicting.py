@@ -14,8 +14,9 @@ import soundfile
 import torch
 from safetensors.torch import load_file, save_file
 
+from fairser.core.checksums import write_record
 from fairser.core.errors import InputError
-from fairser.core.files import read_json, write_json
+from fairser.core.files import read_json
 from fairser.evaluation.metrics import positive
 from fairser.inference import predicting
 from fairser.inference.predicting import Predictor, audio_files, load
@@ -23,7 +24,7 @@ from fairser.methods.erm import ERM
 from unit.builders import CLASSES
 from unit.corpora.builders import assert_refused
 from unit.encoders.tiny import write_wav2vec2, write_wavlm
-from unit.run_builder import make_run
+from unit.run_builder import make_run, reseal
 
 
 @pytest.fixture(scope="module")
@@ -97,11 +98,12 @@ def test_adapters_and_waves_count(wavlm: Path, tmp_path: Path) -> None:
         other = Path(shutil.copytree(made, tmp_path / change))
         if change == "waveforms":
             metrics["features"]["waveforms"] = {"mean": 0.0, "std": 1.0}
-            write_json(other / "metrics.json", metrics)
+            write_record(other / "metrics.json", metrics, [])
         else:
             tensors = load_file(other / "model.safetensors")
             zero = {n: t * (not n.endswith("lora_B.default.weight")) for n, t in tensors.items()}
             save_file(zero, other / "model.safetensors")
+            reseal(other)
         files = [audio_of(made) / "c000.wav"]
         one, two = (next(load(folder).predict(files)).probabilities for folder in (made, other))
         assert not np.allclose(list(one.values()), list(two.values()), atol=1e-5)
@@ -178,7 +180,7 @@ def test_features_beyond_measure_are_a_fault(run: Path, monkeypatch: pytest.Monk
 
 
 def rewrite(run: Path, **changes: Any) -> None:
-    write_json(run / "metrics.json", read_json(run / "metrics.json") | changes)
+    write_record(run / "metrics.json", read_json(run / "metrics.json") | changes, [])
 
 
 def test_folders_that_are_no_run(run: Path, tmp_path: Path) -> None:
@@ -224,14 +226,14 @@ def test_a_method_that_predicts_by_itself(
 def test_features_of_ones_own_are_not_made_from_audio(copy: Path) -> None:
     metrics = read_json(copy / "metrics.json")
     metrics["features"], metrics["config"]["encoder"]["kind"] = None, "precomputed"
-    write_json(copy / "metrics.json", metrics)
+    write_record(copy / "metrics.json", metrics, [])
     assert_refused(("precomputed", "--features"), load, copy)
 
 
 def test_runs_of_the_second_study(tmp_path: Path) -> None:
     settings = {"model": "Qwen/Qwen2-Audio-7B-Instruct"}
     record = {"objective": "erm", "settings": settings}
-    write_json(tmp_path / "metrics.json", record)
+    write_record(tmp_path / "metrics.json", record, [])
     told = ("second study", "Qwen/Qwen2-Audio-7B-Instruct", "PeftModel.from_pretrained")
     assert_refused((*told, str(tmp_path)), load, tmp_path)
     (tmp_path / "metrics.json").unlink()
@@ -246,6 +248,8 @@ def test_weights_of_another_model(copy: Path) -> None:
     def refused(words: tuple[str, ...], **changes: torch.Tensor | None) -> None:
         changed = tensors | changes
         save_file({name: value for name, value in changed.items() if value is not None}, path)
+        assert_refused((f"{path}: damaged", "SHA-256"), load, copy)
+        reseal(copy)
         assert_refused((*words, "model.safetensors"), load, copy)
 
     name = "classifier.weight"
@@ -256,6 +260,7 @@ def test_weights_of_another_model(copy: Path) -> None:
     refused(("'features.mean' is", "[1, 320]"), **{"features.mean": torch.ones(1, 1)})
     refused(("'features.std' is not there",), **{"features.std": None})
     path.write_bytes(path.read_bytes()[:1000])
+    reseal(copy)
     assert_refused((str(path), "safetensors"), load, copy)
 
 
@@ -267,6 +272,7 @@ def test_a_pickle_is_not_loaded(copy: Path) -> None:
             return os.mkdir, (str(copy / "trapped"),)
 
     torch.save({"classifier.weight": Trap()}, copy / "model.safetensors")
+    reseal(copy)
     assert_refused(("not readable",), load, copy)
     assert not (copy / "trapped").exists()
 
@@ -275,7 +281,7 @@ def test_adapters_of_another_rank(wavlm: Path, tmp_path: Path) -> None:
     made = make_run(tmp_path, model=wavlm, encoder={"finetune": "lora"})
     metrics = read_json(made / "metrics.json")
     metrics["config"]["lora"]["rank"] = 3
-    write_json(made / "metrics.json", metrics)
+    write_record(made / "metrics.json", metrics, [])
     assert_refused(("lora_A", "model.safetensors"), load, made)
 
 

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
+from fairser.core.checksums import write_record
 from fairser.core.errors import InputError
-from fairser.core.files import write_json
 from fairser.corpora.meldst import EMOTIONS
 from fairser.llm import tables
 from fairser.llm.figures import rounds_figure
@@ -106,7 +106,7 @@ def runs(tmp_path: Path) -> tables.Runs:
         folder.mkdir(parents=True)
         frame = predictions(number, right=0.1 + 0.1 * number)
         speaker_counts(frame).write_parquet(folder / "counts.parquet")
-        write_json(folder / "metrics.json", vars(cell))
+        write_record(folder / "metrics.json", vars(cell), [folder / "counts.parquet"])
         metrics.append(str(folder / "metrics.json"))
         counts.append(str(folder / "counts.parquet"))
     return read_runs(metrics, counts)

@@ -63,7 +63,8 @@ def setup(tmp_path: Path, record: Record) -> Setup:
 def test_zero_shot_records_the_commit_of_the_model(
     tmp_path: Path, setup: Setup, record: Record
 ) -> None:
-    zero_shot(setup)
+    paths = {name: setup.paths[name] for name in ("predictions", "run")}
+    zero_shot(replace(setup, paths=paths))
     told = json.loads(Path(setup.paths["run"]).read_text())
     assert told["model"] == asdict(record)
     assert told["model"]["commit"] == "0123456789" * 4

@@ -16,7 +16,7 @@ from huggingface_hub import constants
 from fairser.core.errors import InputError
 from fairser.pretrained.hub import fetch
 from fairser.pretrained.records import Record
-from unit.hub_server import HubServer, Repository
+from unit.hub_server import HubServer, Repository, git_digest
 from unit.model_files import MODEL, NEEDED, USELESS, WEIGHTS, content, digests, folder_with
 
 CHUNK = 10 * 2**20  # bytes that huggingface_hub holds before it writes them
@@ -154,14 +154,29 @@ def test_wrong_bytes_are_not_kept(user: User, hub: HubServer, wrong: bytes) -> N
     assert hub.downloads() == [WEIGHTS]
 
 
-@pytest.mark.parametrize("offline", [False, True])
-def test_damaged_cache(user: User, hub: HubServer, offline: bool) -> None:
+def test_other_bytes_of_the_same_size_are_not_kept(user: User, hub: HubServer) -> None:
+    """A small file has no SHA-256 on the hub, but the number that Git gives it."""
     hub.add(MODEL, NEEDED)
-    weights = Path(user.fetch().folder, WEIGHTS)
-    weights.resolve().write_bytes(NEEDED[WEIGHTS][:-1])
+    right = NEEDED["config.json"]
+    hub.wrong["config.json"] = wrong = right[:-1] + bytes([right[-1] ^ 1])
+    complaint = user.complaint()
+    assert all(part in complaint for part in ("config.json", git_digest(wrong), git_digest(right)))
+    assert not list(user.cache.rglob("config.json"))
+    assert not list(user.cache.rglob(git_digest(right)))
+
+    hub.wrong.clear()
+    assert user.fetch().files == digests(NEEDED)
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, "config.json"])
+@pytest.mark.parametrize("offline", [False, True])
+def test_damaged_cache(user: User, hub: HubServer, offline: bool, name: str) -> None:
+    hub.add(MODEL, NEEDED)
+    damaged = Path(user.fetch().folder, name)
+    damaged.resolve().write_bytes(NEEDED[name][:-1] + b"?")
     user.offline(offline)
-    assert str(weights) in user.complaint()
-    assert not weights.exists()
+    assert str(damaged) in user.complaint()
+    assert not damaged.exists()
     user.offline(False)
     assert user.fetch().files == digests(NEEDED)
 

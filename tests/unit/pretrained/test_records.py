@@ -58,7 +58,7 @@ def test_bad_record(tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "model.json"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(InputError, match=r"model\.json.*download_models"):
+    with pytest.raises(InputError, match=r"model\.json: damaged .*snakemake --force"):
         locate(path)
 
 

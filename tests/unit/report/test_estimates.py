@@ -7,6 +7,7 @@ import pytest
 
 from fairser.report.estimates import APART, BETTER, WORSE, EstimateTable, read_published
 from fairser.report.pages import Column, PageCell
+from unit.builders import sealed
 
 
 def line(method: str, f1: float | None, gap: float | None, p: float | None) -> dict:
@@ -27,11 +28,12 @@ NUMBERS = [Column("f1", "F1"), Column("gap", "Gap")]
 @pytest.fixture
 def table(tmp_path: Path) -> EstimateTable:
     path = tmp_path / "table.csv"
-    pl.DataFrame(LINES, infer_schema_length=None).write_csv(path)
+    sealed(path, pl.DataFrame(LINES, infer_schema_length=None))
     paper = tmp_path / "table_vs_paper.csv"
-    paper.write_text(
+    sealed(
+        paper,
         "method,column,ours,published,difference\n"
-        "ERM,f1,0.5,0.65,-0.15\nA,f1,0.6,0.55,0.05\nB,f1,0.4,0.4,0.0\n"
+        "ERM,f1,0.5,0.65,-0.15\nA,f1,0.6,0.55,0.05\nB,f1,0.4,0.4,0.0\n",
     )
     return EstimateTable(str(path), HEAD, NUMBERS, ["f1"], digits=2, paper=str(paper))
 
@@ -75,7 +77,7 @@ def test_a_row_is_compared_with_its_own_erm(tmp_path: Path) -> None:
     lines += [line("A", 0.6, 0.3, 0.01)] * 2
     lines = [one | {"language": name} for one, name in zip(lines, "xyxy", strict=True)]
     path = tmp_path / "table.csv"
-    pl.DataFrame(lines, infer_schema_length=None).write_csv(path)
+    sealed(path, pl.DataFrame(lines, infer_schema_length=None))
     head = [*HEAD, Column("language", "Language")]
     table = EstimateTable(str(path), head, NUMBERS, ["f1"], same=["language"])
     assert [table.cells(x)["f1"].mark for x in table.lines] == [None, None, BETTER, WORSE]
@@ -83,9 +85,10 @@ def test_a_row_is_compared_with_its_own_erm(tmp_path: Path) -> None:
 
 def test_published_numbers_are_read_by_their_keys(tmp_path: Path) -> None:
     path = tmp_path / "table2_vs_paper.csv"
-    path.write_text(
+    sealed(
+        path,
         "method,k,column,ours,published,difference\n"
-        "ERM,,f1,0.5,0.6,-0.1\nDS,16,f1,0.5,0.4,0.1\nDS,16,gap,,0.4,\n"
+        "ERM,,f1,0.5,0.6,-0.1\nDS,16,f1,0.5,0.4,0.1\nDS,16,gap,,0.4,\n",
     )
     found = read_published(str(path), ["method", "k"])
     assert found == {("ERM", None, "f1"): (0.6, -0.1), ("DS", 16, "f1"): (0.4, 0.1)}
@@ -94,6 +97,6 @@ def test_published_numbers_are_read_by_their_keys(tmp_path: Path) -> None:
 
 def test_spread_over_seeds_where_there_are_no_folds(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
-    path.write_text("method,f1,f1_low,f1_high,f1_seed_std,f1_p\nA,1.0,0.0,2.0,0.5,\n")
+    sealed(path, "method,f1,f1_low,f1_high,f1_seed_std,f1_p\nA,1.0,0.0,2.0,0.5,\n")
     table = EstimateTable(str(path), HEAD, NUMBERS[:1], [], digits=1)
     assert table.cells(table.lines[0])["f1"].spread == "(0.5) [0.0, 2.0]"

@@ -1,14 +1,15 @@
 """The pages of the second study: the runs behind each row, and their numbers."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fairser.config.configuration import resolve
+from fairser.core.checksums import write_record
 from fairser.report.minmaxgap import MEASURES, MinMaxGap
 from fairser.report.records import Runs
+from unit.builders import sealed
 
 CONFIG = resolve({"llm": {"corpus": {"kind": "demo"}}})
 SHOWN = CONFIG["llm"]["tables"]
@@ -32,7 +33,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> MinMaxGap:
     folder = tmp_path_factory.mktemp("runs")
     paths = [str(folder / f"{i}.json") for i in range(len(VARIANTS))]
     for i, (path, variant) in enumerate(zip(paths, VARIANTS, strict=True)):
-        Path(path).write_text(json.dumps(metrics(*variant, number=10.0 * (i + 1))))
+        write_record(path, metrics(*variant, number=10.0 * (i + 1)), [])
     return MinMaxGap(Runs(paths), CONFIG, {"commit": "m1"})
 
 
@@ -43,7 +44,7 @@ def written(folder: Path, head: str, *lines: str) -> str:
     path = folder / "table.csv"
     numbers = ",".join(["50,40,60,", *[",,,"] * len(others)])
     rows = [f"{head},{','.join(names)}", *(f"{line},{numbers}" for line in lines)]
-    path.write_text("\n".join(rows) + "\n")
+    sealed(path, "\n".join(rows) + "\n")
     return str(path)
 
 
@@ -67,8 +68,9 @@ def test_the_runs_behind_every_variant(grid: MinMaxGap, tmp_path: Path) -> None:
 
 def test_the_runs_behind_a_gain_are_both_sides(grid: MinMaxGap, tmp_path: Path) -> None:
     path = tmp_path / "gains.csv"
-    path.write_text(
-        "languages,modality,column,baseline,ours,published,difference\ndeu,speech,acc,ERM,10,4,6\n"
+    sealed(
+        path,
+        "languages,modality,column,baseline,ours,published,difference\ndeu,speech,acc,ERM,10,4,6\n",
     )
     (row,) = grid.gains_page(str(path)).rows
     assert (row.records, row.values["ours"]) == ([1, 0], [20.0, 10.0])

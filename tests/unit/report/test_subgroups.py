@@ -8,10 +8,12 @@ import polars as pl
 import pytest
 
 from fairser.config.configuration import resolve
+from fairser.core.checksums import write_record
 from fairser.report.inputs import counts_page, groups_page
 from fairser.report.pages import Page
 from fairser.report.records import Runs
 from fairser.report.subgroups import Subgroups
+from unit.builders import sealed
 
 GRID = {"methods": ["erm", "ds", "rw", "gdro", "gadro"], "k": [4, 16], "folds": [1, 2]}
 CONFIG = resolve({"corpus": {"kind": "demo"}, "grid": {**GRID, "seeds": [0, 1]}})
@@ -61,7 +63,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Subgroups:
         (cell, fold, seed) for cell in cells for fold in (1, 2) for seed in (0, 1)
     ):
         paths.append(str(folder / f"{i}.json"))
-        Path(paths[-1]).write_text(json.dumps(metrics(*cell, fold, seed)))
+        write_record(paths[-1], metrics(*cell, fold, seed), [])
     return Subgroups(Runs(paths), CONFIG)
 
 
@@ -75,7 +77,7 @@ def table(folder: Path, heads: list[dict[str, Any]], columns: list[str]) -> str:
             row[f"{name}_p"] = None
         rows.append(row | {"folds": 2, "seeds": 2, "note": "Few speakers."})
     path = folder / "table.csv"
-    pl.DataFrame(rows, infer_schema_length=None).write_csv(path)
+    sealed(path, pl.DataFrame(rows, infer_schema_length=None))
     return str(path)
 
 
@@ -150,10 +152,11 @@ def test_rates_are_means_over_folds_of_means_over_seeds(grid: Subgroups) -> None
 
 def test_counts_beside_published_ones(tmp_path: Path) -> None:
     ours, paper = tmp_path / "tableA4.csv", tmp_path / "tableA4_vs_paper.csv"
-    ours.write_text("fold,split,angry,male\n1,Train,5,6\n2,Train,7,8\n")
-    paper.write_text(
+    sealed(ours, "fold,split,angry,male\n1,Train,5,6\n2,Train,7,8\n")
+    sealed(
+        paper,
         "fold,split,column,ours,published,difference\n"
-        "1,Train,angry,5.0,5.0,0.0\n1,Train,male,6.0,9.0,-3.0\n"
+        "1,Train,angry,5.0,5.0,0.0\n1,Train,male,6.0,9.0,-3.0\n",
     )
     splits = {1: "fold1.parquet", 2: "fold2.parquet"}
     page = counts_page(str(ours), str(paper), ["fold", "split"], splits, CONFIG)
@@ -171,10 +174,11 @@ def test_group_quality_names_the_file_of_each_row(tmp_path: Path) -> None:
         made = {"source": "kmeans", "k": 4, "fold": fold, "origin": origin if fold == 1 else None}
         Path(files[-1]).write_text(json.dumps(made))
     path = tmp_path / "groups.csv"
-    path.write_text(
+    sealed(
+        path,
         "source,k,fold,split,groups,unknown,smallest,largest,attribute,clips,accuracy,purity,nmi,"
         "ari\nkmeans,4,2,train,4,0,1,9,gender,20,0.5,0.6,0.1,\nkmeans,4,1,train,4,0,1,9,gender,20,"
-        "0.5,0.6,0.1,0.2\n"
+        "0.5,0.6,0.1,0.2\n",
     )
     page = groups_page(str(path), files)
     assert [page.records.records[row.records[0]].path for row in page.rows] == files[::-1]

@@ -1,5 +1,6 @@
 """Tables as files, and ours beside the published ones."""
 
+import hashlib
 from pathlib import Path
 
 import polars as pl
@@ -54,16 +55,21 @@ def test_compare_takes_a_missing_key_for_a_name() -> None:
 def test_written_table_is_csv_markdown_and_latex(tmp_path: Path) -> None:
     write_table(tmp_path / "new/table1.csv", TABLE)
     assert_frame_equal(pl.read_csv(tmp_path / "new/table1.csv"), TABLE)
-    assert markdown(TABLE) == (tmp_path / "new/table1.md").read_text() == MARKDOWN
+    assert markdown(TABLE) == MARKDOWN
+    digest = hashlib.sha256((tmp_path / "new/table1.csv").read_bytes()).hexdigest()
+    seal = f"\n<!-- SHA-256 of the csv: {digest} -->\n"
+    assert (tmp_path / "new/table1.md").read_text() == MARKDOWN + seal
     assert latex(TABLE) == (tmp_path / "new/table1.tex").read_text() == LATEX
     assert len(list((tmp_path / "new").iterdir())) == 3
 
 
 def test_what_is_read_may_differ_from_the_numbers(tmp_path: Path) -> None:
     shown = TABLE.select("method")
-    write_table(tmp_path / "table.csv", TABLE, shown, "95 % interval")
+    write_table(tmp_path / "table.csv", TABLE, shown, ["95 % interval"])
     assert_frame_equal(pl.read_csv(tmp_path / "table.csv"), TABLE)
-    assert (tmp_path / "table.md").read_text() == markdown(shown) + "\n95 % interval\n"
+    assert (
+        (tmp_path / "table.md").read_text().startswith(f"{markdown(shown)}\n95 % interval\n\n<!--")
+    )
     assert (tmp_path / "table.tex").read_text() == "% 95 % interval\n" + latex(shown)
 
 

@@ -20,6 +20,7 @@ from fairser.audit.wording import (
     p_words,
     people,
 )
+from fairser.core import escape
 from fairser.core.errors import InputError
 from fairser.core.files import (
     check_target_folder,
@@ -31,6 +32,7 @@ from fairser.core.files import (
 from fairser.core.provenance import commit, versions
 from fairser.core.text import estimate, markdown, number
 from fairser.results.style import save, words
+from fairser.results.writing import write_csv
 
 RECORD = "audit.json"
 KIND = "fair-ser audit"
@@ -56,7 +58,7 @@ def check_folder(folder: Path) -> None:
     """Refuse a folder that can't be written to, or holds anything but an earlier audit."""
     check_target_folder(folder)
     known = set()
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, InputError, KeyError, TypeError):
         record = read_json(folder / RECORD)
         known = {*record["files"], RECORD} if record["kind"] == KIND else set()
     foreign = sorted({path.name for path in folder.glob("*")} - known)
@@ -77,11 +79,11 @@ def write_audit(folder: Path, audit: Audit, given: AuditInput) -> tuple[str, lis
     with TemporaryDirectory(prefix=".audit.", dir=folder.parent) as temporary:
         stage = Path(temporary)
         for name in TABLES:
-            getattr(audit, name).write_csv(stage / f"{name}.csv")
+            write_csv(stage / f"{name}.csv", getattr(audit, name))
         for rate, name in FIGURES.items():
             save(rates_figure(audit, rate), stage / f"{name}.svg", stage / f"{name}.png")
         save(differences_figure(audit), stage / "differences.svg", stage / "differences.png")
-        write_text(stage / "audit.md", _document(audit, verdict))
+        write_text(stage / "audit.md", document(audit, verdict))
         names = sorted(path.name for path in stage.iterdir())
         write_json(stage / RECORD, _record(audit, given, verdict, names))
         folder.mkdir(exist_ok=True)
@@ -99,18 +101,20 @@ def _text(verdict: Verdict, notes: list[str]) -> str:
     return "\n".join([*lines, *notes]).rstrip() + "\n"
 
 
-def _document(audit: Audit, verdict: Verdict) -> str:
+def document(audit: Audit, verdict: Verdict) -> str:
     """The verdict and the tables in Markdown."""
-    parts = ["# Audit", *verdict.warnings, verdict.headline, f"**{verdict.summary}**"]
+    plain = escape.markdown
+    parts = ["# Audit", *map(plain, [*verdict.warnings, verdict.headline])]
+    parts += [f"> {plain(verdict.summary)}"]  # in bold, a star of a name could end it
     for name, finding in verdict.attributes.items():
-        parts += [f"## {words(name).capitalize()}", " ".join(finding.sentences)]
+        parts += [f"## {plain(words(name).capitalize())}", plain(" ".join(finding.sentences))]
         parts += [_recall_table(audit, name), _gap_table(audit, name)]
     parts += ["## Significant differences", _difference_table(audit)]
     parts += [f"![{title} by class and group]({FIGURES[r]}.svg)" for r, title in RATES.items()]
     parts += ["![Largest differences](differences.svg)"]
     parts += ["## Performance by group", _performance_table(audit)]
     if audit.notes:
-        parts += ["## Left out or assumed", "\n".join(f"- {n}" for n in audit.notes)]
+        parts += ["## Left out or assumed", "\n".join(f"- {plain(n)}" for n in audit.notes)]
     tested = int(audit.differences["p"].count())
     how = HOW.format(units=audit.units.name, resamples=audit.resamples, tested=tested)
     parts += ["## How to read this", how]

@@ -5,7 +5,6 @@ submit the same cells while the old jobs still write, so it cancels them first. 
 the prefix of its name and by its folder: runs in other folders, and of other users, are left alone.
 """
 
-import getpass
 import os
 import shutil
 import subprocess
@@ -28,7 +27,8 @@ def find(folder: str | Path) -> dict[str, str]:
         InputError: the queue can't be seen.
     """
     here = os.path.realpath(folder)
-    lines = _run("squeue", "--noheader", f"--user={getpass.getuser()}", "--format=%i|%T|%j|%Z")
+    # By number: the name in the environment may be that of who started a shell for another user.
+    lines = _run("squeue", "--noheader", f"--user={os.getuid()}", "--format=%i|%T|%j|%Z")
     jobs = [line.split("|", 3) for line in lines.splitlines() if line.count("|") >= 3]
     return {
         job: state

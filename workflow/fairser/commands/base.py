@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 from fairser.core.errors import InputError, system_error
@@ -19,7 +18,8 @@ Main = Callable[[Sequence[str] | None], int]
 FOUND = 1  # the command did its work and found something that must be fixed
 BAD_INPUT = 2  # it could not do its work; argparse exits with it, too
 INTERRUPTED = 130  # as a shell reports it
-RESAMPLES = (100, 1_000_000)  # fewer give no interval of 95 %, more no memory
+RESAMPLES = (100, 100_000)  # fewer give no interval of 95 %; as in the schema
+LARGEST_SEED = 2**32 - 1  # as in the schema
 
 
 def command(main: Main) -> Main:
@@ -68,13 +68,13 @@ def new_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
     )
 
 
-def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
-    """A type of argument: a whole number from ``least`` to ``most``."""
+def whole_number(least: int, most: int = 10**9) -> Callable[[str], int]:
+    """A type of argument: a whole number that is not below ``least`` and not above ``most``."""
 
     def convert(text: str) -> int:
         if int(text) < least:
             raise argparse.ArgumentTypeError(f"{text} is less than {least}")
-        if most is not None and int(text) > most:
+        if int(text) > most:
             raise argparse.ArgumentTypeError(f"{text} is more than {most}")
         return int(text)
 
@@ -93,7 +93,7 @@ def add_resampling(parser: argparse.ArgumentParser, more: str = "") -> None:
     )
     parser.add_argument(
         "--seed",
-        type=whole_number(0),
+        type=whole_number(0, LARGEST_SEED),
         default=0,
         metavar="N",
         help="seed of the resamples (default: 0)",
@@ -117,20 +117,12 @@ def read_config(files: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: a file that is missing or not a YAML mapping; keys or values that are unknown.
     """
-    import yaml
     from snakemake.utils import update_config
 
     from fairser.config.configuration import resolve
+    from fairser.core.yaml_files import read_mapping
 
     config: dict[str, Any] = {}
     for name in files:
-        try:
-            given = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"{name}: {error.strerror}. Name a configuration file.") from None
-        except yaml.YAMLError as error:
-            raise InputError(f"{name}: not readable as YAML: {error}") from None
-        if not isinstance(given or {}, dict):
-            raise InputError(f"{name}: not a mapping of keys to values, but {given!r}.")
-        update_config(config, given or {})
+        update_config(config, read_mapping(name))
     return resolve(config)

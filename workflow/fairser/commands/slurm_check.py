@@ -5,12 +5,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from fairser.cluster.slurm_check import PROFILE, check_all
 from fairser.commands.base import FOUND, add_config, command, new_parser, read_config
 from fairser.config.grid import sections
 from fairser.config.store_names import models_of
+from fairser.core.yaml_files import read_mapping
 from fairser.pretrained.records import record_path
 
 
@@ -26,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     needed = models_of(config, sections(config)).values()
     records = [Path(record_path(*model[:2])) for model in needed]
     missing = 0
-    for check in check_all(yaml.safe_load(PROFILE.read_text()), config["results"], records):
+    for check in check_all(read_mapping(PROFILE), config["results"], records):
         print(check, flush=True)
         missing += not check.ok
     if missing:

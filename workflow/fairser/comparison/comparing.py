@@ -231,7 +231,7 @@ def text(found: Comparison, a: str, b: str) -> str:
 def write(found: Comparison, folder: Path) -> list[Path]:
     """Write all differences as compare.csv, .md and .tex; the paths."""
     path = folder / "compare.csv"
-    write_table(path, found.table, readable(found.table), f"{found.verdict} {LEGEND}")
+    write_table(path, found.table, readable(found.table), [f"{found.verdict} {LEGEND}"])
     return [path.with_suffix(kind) for kind in (".csv", ".md", ".tex")]
 
 

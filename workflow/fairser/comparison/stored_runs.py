@@ -7,10 +7,9 @@ from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
-from fairser.core.errors import InputError
-from fairser.core.files import read_json
+from fairser.core.checksums import check_files, read_record
+from fairser.core.errors import InputError, damaged
+from fairser.core.table_files import read_made
 from fairser.core.words import joined
 from fairser.corpora.clips import MULTI
 from fairser.evaluation.bootstrap import RunCounts
@@ -32,6 +31,7 @@ NEUTRAL = (
     *(f"config.train.{name}" for name in ("memory_mb", "checkpoint_seconds")),
     *(f"{part}.{name}" for part in ("features", "groups") for name in ("seconds", "versions")),
     *(f"{part}.{name}" for part in ("features", "groups") for name in ("commit", "settings")),
+    *(f"{part}.made_by" for part in ("features", "groups")),
 )
 IDENTICAL, SAME = "identical byte for byte", "same counts"  # predictions; of speakers and classes
 SHOWN_LETTERS = 40  # of a value
@@ -76,9 +76,8 @@ def read_folder(results: str | Path) -> list[StoredRun]:
 
 
 def _read(path: Path) -> StoredRun:
-    again = "delete it, and run the same snakemake command again"
     try:
-        record = read_json(path)
+        record = read_record(path)
         study = "minmaxgap" if "objective" in record else "subgroups"
         cell = tuple(record[name] for name in CELLS[study])
         place = (record["fold"] if study == "subgroups" else 1, record["seed"])
@@ -86,14 +85,10 @@ def _read(path: Path) -> StoredRun:
             record["attributes"], record["config"]["metrics"]  # which gaps there are
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise InputError(f"{path}: not a record of a run ({reason}); {again}.") from error
+        raise damaged(path, f"not a record of a run: {reason}") from error
     table = path.with_name("counts.parquet")
-    try:
-        counts = pl.read_parquet(table)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError(f"{table}: can't be read ({error}); {again}.") from error
-    if lost := {"speaker", "class", *COUNTS} - set(counts.columns):
-        raise InputError(f"{table}: missing columns {joined(sorted(lost))}; {again}.")
+    check_files(path, record, [table.name])
+    counts = read_made(table, ["speaker", "class", *COUNTS])
     method, source, k = cell if study == "subgroups" else (cell[2], cell[1], cell[3])
     run = RunCounts(method, source, k, *place, counts, record.get("task", MULTI))
     return StoredRun(**vars(run), folder=path.parent, study=study, cell=cell, record=record)

@@ -8,7 +8,8 @@ from typing import Any
 from fairser.config import grid, llm
 from fairser.config.extensions import extension, extensions, use
 from fairser.config.schema import PRECOMPUTED, Config, faults, fill
-from fairser.core.errors import InputError, not_there
+from fairser.config.values import shown, unusable
+from fairser.core.errors import InputError, is_there, not_there
 
 # Corpora that the workflow fetches or makes, each in a folder of its own below this one.
 MADE = "resources"
@@ -31,6 +32,7 @@ def resolve(config: Config) -> Config:
     Raises:
         InputError: with one line for each fault: key, value, what is allowed, the nearest name.
     """
+    _refuse(list(unusable(config)))
     folders: Any = config.get("plugins")
     valid = isinstance(folders, list) and all(isinstance(folder, str) for folder in folders)
     use(folders if valid else [])  # the schema refuses what is not a list of texts
@@ -96,7 +98,7 @@ def check_inputs(config: Config) -> None:
     lines = [
         not_there(key, path)
         for key, path in paths.items()
-        if path is not None and not path.startswith(made) and not Path(path).exists()
+        if path is not None and not path.startswith(made) and not is_there(path)
     ]
     _refuse(lines)
 
@@ -120,12 +122,16 @@ def check_folder(key: str, folder: str | Path) -> None:
     Raises:
         InputError: names the folder or the part of its path that is in the way.
     """
+    name = f"'{key}' is {shown(str(folder))}"
     path = Path(folder)
-    existing = next(p for p in (path, *path.absolute().parents) if p.exists())
+    try:
+        existing = next(p for p in (path, *path.absolute().parents) if p.exists() or p.is_symlink())
+    except OSError as error:
+        raise InputError(f"{name}, which is no path ({error.strerror}). Name another.") from error
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(
-            f"'{key}' is '{folder}', but '{existing}' is a file or can't be written to. Name "
-            "another folder or have its permissions changed."
+            f"{name}, but '{existing}' is a file or can't be written to. Name another folder or "
+            "have its permissions changed."
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from fairser.config.extensions import Extension, extensions
 from fairser.config.grid import usable
 from fairser.config.schema import Config, load_schema
+from fairser.config.values import LARGEST
 from fairser.core.text import markdown
 
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
@@ -30,7 +31,8 @@ snakemake --configfile config.yaml mine.yaml
 
 Later files win. Groups of keys are merged; lists are replaced. An unknown key or value ends the run
 before any job starts, and the message names the nearest known one. "Choice" marks what the papers
-leave open. Paths are relative to the folder in which Snakemake is started.
+leave open. Paths are relative to the folder in which Snakemake is started. Numbers are finite, and
+at most {largest:,} where nothing else is said.
 """
 
 # Sections with settings of extensions, and where the number of a source's groups comes from.
@@ -50,7 +52,7 @@ def page() -> str:
     """The whole page in Markdown."""
     sections = load_schema()["properties"]
     contents = ", ".join(f"[`{name}`](#{name})" for name in sections)
-    parts = [HEAD, f"Sections: {contents}.\n"]
+    parts = [HEAD.format(largest=LARGEST), f"Sections: {contents}.\n"]
     for name, part in sections.items():
         parts += _section(name, part, 2)
     return "\n".join(parts)
@@ -80,7 +82,7 @@ def _table(keys: Config) -> str:
         anchor = f'<a id="{path}"></a>' if "." in path else ""  # a heading is its own anchor
         default = f"`{_value(key['default'])}`"
         rows.append([f"{anchor}`{path}`", values(key), default, _text(key["description"])])
-    return markdown(["key", "values", "default", "meaning"], rows)
+    return markdown(["key", "values", "default", "meaning"], rows, markup=True)
 
 
 def _extensions(constant: str) -> str:
@@ -97,7 +99,7 @@ def _extensions(constant: str) -> str:
     }[constant]
     columns["meaning"] = lambda one: _text(one["description"])
     rows = [[str(cell(one)) for cell in columns.values()] for one in extensions(constant).values()]
-    return markdown(list(columns), rows)
+    return markdown(list(columns), rows, markup=True)
 
 
 def _names(names: Iterable[str]) -> str:
@@ -117,7 +119,8 @@ def _type(key: Config, name: str) -> str:
     if name == "array":
         least = f" of {key['minItems']} or more" if "minItems" in key else ""
         return f"list{least}: {values(key['items'])}"
-    bounds = [f"{word} {key[bound]}" for bound, word in BOUNDS.items() if bound in key]
+    given = [bound for bound in BOUNDS if abs(key.get(bound, LARGEST)) != LARGEST]
+    bounds = [f"{BOUNDS[bound]} {key[bound]}" for bound in given]
     words = [NAMES.get(name, name), *(bounds if name in NUMERIC else [])]
     return ", ".join(words)
 

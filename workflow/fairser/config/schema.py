@@ -8,19 +8,22 @@ methods, group sources, encoders, corpora and metrics come from the files that d
   ``METRICS.gap`` are those for a section or of a kind;
 - ``x-settings: METHOD``: a group of keys for each extension that has settings;
 - ``x-setting: METHOD.gdro.eta``: one setting.
+
+Every number has bounds (:func:`fairser.config.values.bounded`), is finite, and is whole where the
+schema says ``integer``.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from fairser.config.extensions import FOLDERS, Extension, extension, extensions
+from fairser.config.values import bounded, is_choice, is_integer, is_number, shown
 from fairser.core.errors import InputError, nearest
+from fairser.core.yaml_files import read_mapping
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
@@ -38,7 +41,8 @@ def load_schema() -> Config:
 
 @cache
 def _load(_folders: str) -> Config:
-    return _extended(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+    extended: Config = bounded(_extended(read_mapping(SCHEMA)))
+    return extended
 
 
 def _extended(part: Any) -> Any:
@@ -96,10 +100,23 @@ def fill(config: Config) -> Config:
 
 def faults(config: Config) -> list[str]:
     """What is wrong with a configuration, a line for each key: its value and what is allowed."""
-    from jsonschema import Draft202012Validator
-
-    found = Draft202012Validator(load_schema()).iter_errors(config)
+    found = _validator()(load_schema()).iter_errors(config)
     return [_message(fault) for fault in sorted(found, key=lambda e: str(e.path))]
+
+
+@cache
+def _validator() -> Any:
+    """JSON schema's validator with the types of this project; its own takes 2.0 for whole."""
+    from jsonschema import Draft202012Validator, ValidationError
+    from jsonschema.validators import extend
+
+    def enum(_: Any, choices: list[Any], value: Any, __: Any) -> Iterator[Any]:
+        if not is_choice(value, choices):
+            yield ValidationError("not one of the choices")
+
+    types = {"integer": is_integer, "number": is_number}
+    checker = Draft202012Validator.TYPE_CHECKER.redefine_many(types)
+    return extend(Draft202012Validator, {"enum": enum}, type_checker=checker)
 
 
 def _fill(value: Any, schema: Config) -> Any:
@@ -138,24 +155,24 @@ def _message(fault: Any) -> str:
             f"Allowed{f' in {key}' if key else ''}: {', '.join(known)}."
             for name in unknown
         )
-    value = fault.instance
+    value = shown(fault.instance)
     if fault.validator == "enum":
         allowed = [str(choice) for choice in fault.validator_value]
-        return f"'{key}' is {value!r}; allowed: {', '.join(allowed)}.{nearest(str(value), allowed)}"
+        like = nearest(value.strip("'"), allowed)
+        return f"'{key}' is {value}; allowed: {', '.join(allowed)}.{like}"
     if fault.validator == "type":
         names = {"array": "a list", "object": "a group of keys", "string": "a text"}
-        names |= {"integer": "a whole number", "number": "a number", "null": "null"}
+        names |= {"integer": "a whole number", "number": "a finite number", "null": "null"}
+        names |= {"boolean": "true or false"}
         types = fault.validator_value
         wanted = [names[t] for t in ([types] if isinstance(types, str) else types)]
-        return f"'{key}' is {value!r}; it must be {' or '.join(wanted)}."
+        return f"'{key}' is {value}; it must be {' or '.join(wanted)}."
     bounds = {"minimum": "at least", "exclusiveMinimum": "more than"}
     bounds |= {"maximum": "at most", "exclusiveMaximum": "less than"}
     if fault.validator in bounds:
-        return (
-            f"'{key}' is {value!r}; it must be {bounds[fault.validator]} {fault.validator_value}."
-        )
+        return f"'{key}' is {value}; it must be {bounds[fault.validator]} {fault.validator_value}."
     if fault.validator == "uniqueItems":
-        return f"'{key}' is {value!r}; each entry may appear only once."
+        return f"'{key}' is {value}; each entry may appear only once."
     if fault.validator in ("minItems", "minLength"):
-        return f"'{key}' is {value!r}; it needs at least {fault.validator_value} entry or letter."
+        return f"'{key}' is {value}; it needs at least {fault.validator_value} entry or letter."
     return f"'{key}': {fault.message}."

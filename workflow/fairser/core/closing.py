@@ -2,7 +2,9 @@
 
 import csv
 import re
+import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,8 @@ NO_ERROR = (
     "Its log holds no error. It may have run out of memory or time, or been cancelled; on a "
     "cluster, see `sacct`."
 )
+FULL_DISK = "No space left on the disk of {}, not even for its log. Free some space there."
+SPACE = 2**20  # bytes; a disk with less is called full
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,8 @@ def failure(failed: Sequence[Sequence[Failed]], results: str, runs: str, command
     lines = [f"{counted(jobs, 'job')} failed." if jobs else "Stopped before the end."]
     for cause, same in list(causes.items())[:SHOWN]:
         more = f" and {len(same) - 1:,} more" if len(same) > 1 else ""
+        if cause == NO_ERROR and is_full(results):
+            cause = FULL_DISK.format(results)
         lines += [f"{same[0].name}{more}:", *(f"  {line}" for line in cause.splitlines())]
         lines += [f"  (log: {same[0].log})"] if same[0].log else []
     if len(causes) > SHOWN:
@@ -117,6 +123,13 @@ def failure(failed: Sequence[Sequence[Failed]], results: str, runs: str, command
         f"  {command}",
     ]
     return "\n" + "\n".join(lines) + "\n\n"
+
+
+def is_full(folder: str) -> bool:
+    """Whether the disk of a folder has no space left."""
+    with suppress(OSError):
+        return shutil.disk_usage(folder).free < SPACE
+    return False
 
 
 def last_error(log: str | None) -> str:

@@ -46,8 +46,8 @@ class InputError(Exception):
 def damaged(path: str | Path, reason: object) -> InputError:
     """The error about a file of this workflow that is not as it was written."""
     return InputError(
-        f"{path}: damaged ({reason}). Remove it, and the same command makes it anew: "
-        f"rm {shlex.quote(str(path))}"
+        f"{path}: damaged ({reason}). Make it anew, with the same --configfile if there was one: "
+        f"snakemake --force {shlex.quote(str(path))}"
     )
 
 
@@ -65,7 +65,7 @@ def system_error(error: BaseException) -> InputError | None:
         if found and int(found[1]) in SYSTEM:
             number = int(found[1])
             return InputError(f"{os.strerror(number)}. {SYSTEM[number]}")
-        seen = seen.__cause__ or seen.__context__
+        seen = seen.__cause__
     return None
 
 
@@ -77,9 +77,18 @@ def nearest(name: str, known: list[str]) -> str:
     return f" Did you mean '{found[0]}'?" if found else ""
 
 
+def is_there(path: str | Path) -> bool:
+    """Whether a path exists; False too where the system refuses to look, as for a long name."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False
+
+
 def not_there(key: str, path: str) -> str:
     """A message about a key of the configuration whose file or folder does not exist."""
     place = Path(path)
     where = "" if place.is_absolute() else f" (relative to {Path.cwd()})"
-    beside = [p.name for p in place.parent.iterdir()] if place.parent.is_dir() else []
+    listed = is_there(place.parent) and place.parent.is_dir()
+    beside = [p.name for p in place.parent.iterdir()] if listed else []
     return f"'{key}' is '{path}', which does not exist{where}.{nearest(place.name, beside)}"

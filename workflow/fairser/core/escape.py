@@ -14,10 +14,8 @@ MARKDOWN = re.compile(
 LATEX = str.maketrans(
     {character: rf"\{character}" for character in "_%&#${}"}
     | {"^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "\\": r"\textbackslash{}"}
-    # After the end of a row these two would be its options.
-    | {"[": "{[}", "*": "{*}"}
 )
-FORMULA = re.compile(r"[=+\-@\t\r]")
+FORMULA = re.compile(r"[=+\-@\t\r']")
 
 
 def one_line(text: str) -> str:
@@ -39,7 +37,9 @@ def html(text: str) -> str:
 
 def latex(text: str) -> str:
     """Text within a cell of a LaTeX table."""
-    return one_line(text).translate(LATEX)
+    plain = one_line(text).translate(LATEX)
+    # After the end of a row, a star or a bracket would be its option.
+    return f"{{{plain[0]}}}{plain[1:]}" if plain[:1] in ("*", "[") else plain
 
 
 def csv(text: str) -> str:
@@ -48,3 +48,8 @@ def csv(text: str) -> str:
     The apostrophe in front of it tells the program that this is text.
     """
     return f"'{text}" if FORMULA.match(text) else text
+
+
+def csv_content(text: str) -> str:
+    """The text that :func:`csv` was given."""
+    return text.removeprefix("'")

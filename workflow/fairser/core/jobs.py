@@ -56,6 +56,7 @@ def job(log: str | Path) -> Iterator[None]:
             force=True,
         )
         logging.captureWarnings(True)
+        logging.raiseExceptions = False  # a log on a full disk; the message goes to stderr too
         yield
     except Exception as error:
         known = error if isinstance(error, InputError) else system_error(error)

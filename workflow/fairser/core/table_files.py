@@ -30,13 +30,15 @@ def read_metadata(path: str | Path) -> dict[str, str]:
         return pl.read_parquet_metadata(file)
 
 
-def read_made(path: str | Path, columns: Sequence[str] = (), as_text: bool = False) -> pl.DataFrame:
+def read_made(
+    path: str | Path, columns: Sequence[str] = (), text: Sequence[str] = ()
+) -> pl.DataFrame:
     """A csv or parquet file that the workflow has written.
 
     Args:
         path: of the file.
         columns: that it must have.
-        as_text: whether all columns of a csv are text.
+        text: columns that it must have and that hold text, though it may look like numbers.
 
     Raises:
         InputError: the file is damaged; the message says how to make it anew.
@@ -48,13 +50,22 @@ def read_made(path: str | Path, columns: Sequence[str] = (), as_text: bool = Fal
             content = Path(path).read_bytes()
             if not content.endswith(b"\n"):
                 raise damaged(path, "cut in the middle of a row")
-            frame = pl.read_csv(content, infer_schema=not as_text, infer_schema_length=None)
+            frame = pl.read_csv(
+                content,
+                schema_overrides=dict.fromkeys(text, pl.String),
+                infer_schema_length=None,
+            ).rename(_unquoted)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise damaged(path, str(error).splitlines()[0]) from error
-    lacking = [name for name in columns if name not in frame.columns]
+    lacking = [name for name in (*columns, *text) if name not in frame.columns]
     if lacking:
         raise damaged(path, f"no column {', '.join(lacking)}")
     return frame
+
+
+def _unquoted(name: str) -> str:
+    """A name in the header of a csv: polars leaves the quotes within it doubled."""
+    return name.replace('""', '"')
 
 
 def read_csv(path: str | Path, separators: str = ",") -> pl.DataFrame:

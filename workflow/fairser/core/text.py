@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from fairser.core import escape
+
 SIGNIFICANT = 0.05  # level of every corrected p-value
 WITHIN_CHANCE = "°"  # of a gap that shuffled groups give as well
 # A group of a test set needs as many speakers for an interval or a p-value. A bootstrap over fewer
@@ -70,16 +72,21 @@ def is_within_chance(row: dict[str, Any], name: str) -> bool:
     return value is not None and high is not None and value <= high
 
 
-def markdown(head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> str:
-    """A table in Markdown.
+def markdown(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    right: Sequence[str] = (),
+    markup: bool = False,
+) -> str:
+    """A table in Markdown that shows its cells as they are.
 
     Args:
         head: names of the columns.
         rows: cells as text.
         right: columns that are aligned to the right.
+        markup: whether cells are Markdown already, without bars and line breaks.
     """
-    # A bar or a line break within a cell would end it.
-    lines = [[cell.replace("|", r"\|").replace("\n", " ") for cell in row] for row in [head, *rows]]
+    lines = [[cell if markup else escape.markdown(cell) for cell in row] for row in [head, *rows]]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     text = [" | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines]
     rules = [

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
 from fairser.core.errors import InputError, nearest
 from fairser.core.jobs import logger
 from fairser.core.table_files import read_csv, read_user_parquet
+from fairser.core.yaml_files import read_mapping
 from fairser.corpora import demographics, manifest
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.faults import Faults
@@ -95,12 +95,12 @@ def read_header(folder: str | Path) -> Header:
     if not path.is_file():
         raise InputError(f"{path}: no such file. 'corpus.labels' names the folder of the database.")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_mapping(path)
         found = {name: content.get(name) or {} for name in ("schemes", "splits", "misc_tables")}
         tables = content["tables"].items()
         found["tables"] = {n: {**one, "columns": one.get("columns") or {}} for n, one in tables}
         return found
-    except (ValueError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not the header of an audformat database ({error!r}).") from error
 
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from fairser.core.errors import InputError
 from fairser.core.files import complete
+from fairser.core.table_files import read_made
 from fairser.core.words import shortened
 from fairser.corpora.clips import ClipTable
 
@@ -22,7 +23,7 @@ def write_list(table: ClipTable, path: str | Path) -> None:
 
 def read_list(path: str | Path) -> pl.DataFrame:
     """The columns ``clip`` and ``file`` of a list."""
-    return pl.read_csv(path, infer_schema=False)
+    return read_made(path, text=["clip", "file"])
 
 
 def check_list(table: ClipTable, path: str | Path) -> None:

@@ -31,7 +31,7 @@ import polars as pl
 
 from fairser.core.errors import InputError
 from fairser.core.files import complete
-from fairser.core.table_files import require_columns
+from fairser.core.table_files import read_made, read_metadata, require_columns
 from fairser.core.words import counted, joined, shortened
 from fairser.corpora import checks
 from fairser.corpora.faults import AT_ONCE, Faults
@@ -112,11 +112,11 @@ class ClipTable:
     @classmethod
     def read(cls, path: str | Path) -> "ClipTable":
         """Read what :meth:`write` wrote; the roles follow from the order of the columns."""
-        frame = pl.read_parquet(path)
+        frame = read_made(path, [*KEYS, "majority"])
         columns = frame.columns
         end = columns.index("majority")
         attributes = [name for name in columns[end + 1 :] if name not in OPTIONAL]
-        task = pl.read_parquet_metadata(path)["task"]
+        task = read_metadata(path)["task"]
         return cls(frame, tuple(columns[len(KEYS) : end]), tuple(attributes), task)
 
 

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT, Popen, run
 
-import polars as pl
 from tqdm import tqdm
 
 from fairser.core.errors import InputError
 from fairser.core.files import complete, sha256, write_text
+from fairser.core.table_files import read_csv
 from fairser.core.words import counted, shortened
 
 RERUN = "Rerun `snakemake download_cremad`: it fetches only what is missing or wrong"
@@ -87,8 +87,8 @@ def download_audio(folder: str | Path, corpus: Source = CREMA_D) -> None:
     repository = Repository(folder / ".sources/corpus", corpus)
     clips = repository.clips()
     tables = sorted((folder / "labels").glob("*.csv"))
-    labelled = pl.scan_csv(tables, infer_schema=False).select("FileName").unique().collect()
-    if absent := sorted(set(labelled["FileName"]) - clips.keys()):
+    labelled = {name for table in tables for name in read_csv(table)["FileName"]}
+    if absent := sorted(labelled - clips.keys()):
         raise InputError(
             f"{corpus.url}: AudioWAV of commit {corpus.commit} lacks {_some(absent)}, which "
             f"{folder / 'labels'} lists. Take a complete mirror or the original"

@@ -7,12 +7,14 @@ speakers get the same draws, so that two methods are compared speaker by speaker
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
 
-from fairser.core.files import read_json
+from fairser.core.checksums import check_files, read_record
+from fairser.core.table_files import read_made
 from fairser.corpora.clips import MULTI, TEST_SET
 from fairser.corpora.people import is_nobody
 from fairser.evaluation.metrics import (
@@ -87,9 +89,10 @@ def read_counts(metrics: Iterable[str], counts: Iterable[str]) -> list[RunCounts
     """The runs of ``metrics.json`` files and of the ``counts.parquet`` beside each, in order."""
     runs = []
     for run, table in zip(metrics, counts, strict=True):
-        record = read_json(run)
+        record = read_record(run)
         cell = {name: record[name] for name in ("method", "source", "k", "fold", "seed", "task")}
-        runs.append(RunCounts(**cell, counts=pl.read_parquet(table)))
+        check_files(run, record, [Path(table).name])
+        runs.append(RunCounts(**cell, counts=read_made(table)))
     return runs
 
 

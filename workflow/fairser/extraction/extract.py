@@ -16,7 +16,8 @@ from fairser.core.jobs import Progress, logger
 from fairser.core.provenance import commit, versions
 from fairser.encoders.base import Encoder, Settings, make_encoder
 from fairser.extraction.encoding import BATCH_SECONDS, encode
-from fairser.extraction.shards import Partial, write_faults
+from fairser.extraction.partial import Partial, stamp_columns, take_over
+from fairser.extraction.shards import write_faults
 from fairser.extraction.store import write_clips
 from fairser.pretrained import devices
 from fairser.pretrained.records import Record, locate, read_record
@@ -71,6 +72,8 @@ class Shard:
         paths: of the results: ``features``, ``clips``, ``faults`` and ``source``.
         partial: folder of unfinished work, from which an interrupted job goes on.
         code: hash of the code that the values depend on.
+        before: folder of the store of an earlier extraction, whose rows are taken over where
+            neither the audio nor anything else has changed.
         follow_links: whether links may lead out of the folder of the audio.
     """
 
@@ -79,7 +82,14 @@ class Shard:
     paths: dict[str, str]
     partial: Path
     code: str
+    before: Path | None = None
     follow_links: bool = False
+
+    def stamped(self) -> pl.DataFrame:
+        """The clips and, as they are now, the ``size`` and time (``modified``) of their files."""
+        return self.clips.select(
+            "clip", "file", *stamp_columns(self.folder, self.clips["file"].to_list())
+        )
 
 
 def extract(
@@ -105,23 +115,28 @@ def extract(
     chosen = devices.choose(device if source.model else "cpu")
     on_cpu = chosen.type == "cpu"
     torch.set_num_threads(threads if on_cpu else 1)
-    names, files = shard.clips["clip"].to_list(), shard.clips["file"].to_list()
-    clips = list(zip(names, files, strict=True))
-    work = json.dumps([source.described(), shard.code, shard.folder, clips], sort_keys=True)
-    shape = (len(names), encoder.layers, encoder.dim)
+    clips = shard.stamped()
+    files = clips["file"].to_list()
+    made_by = sha256_text(
+        json.dumps([source.described(), shard.code, shard.folder], sort_keys=True)
+    )
+    shape = (clips.height, encoder.layers, encoder.dim)
     dtype = np.dtype(source.settings.get("store", "float32"))
-    partial = Partial(shard.partial, sha256_text(work), shape, dtype)
+    partial = Partial(shard.partial, made_by, clips, shape, dtype)
+    if shard.before:
+        take_over(shard.before, made_by, clips, partial)
     audio = Audio(Path(shard.folder), files, source.settings["seconds"], shard.follow_links)
     start = time.monotonic()
     readers = 0 if on_cpu else threads
     faults = encode_missing(partial, encoder, audio, BATCH_SECONDS[chosen.type], readers)
-    check_faults(list(faults.values()), len(names), failures)
-    write_faults(shard.paths["faults"], {names[n]: fault for n, fault in faults.items()})
-    write_clips(shard.paths["clips"], names)
+    check_faults(list(faults.values()), clips.height, failures)
+    write_faults(shard.paths["faults"], clips, faults)
+    write_clips(shard.paths["clips"], clips)
     record = {
         **source.described(),
+        "made_by": made_by,
         "shape": shape[1:],
-        "clips": len(names) - len(faults),
+        "clips": clips.height - len(faults),
         "left_out": len(faults),
         "seconds": round(time.monotonic() - start, 3),
         "device": devices.describe(chosen),

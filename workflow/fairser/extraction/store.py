@@ -141,9 +141,10 @@ def header(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
     return len(text).to_bytes(8, "little") + text
 
 
-def write_clips(path: str | Path, names: Iterable[str]) -> None:
+def write_clips(path: str | Path, clips: pl.DataFrame) -> None:
+    """Write a list of clips, whose first column names them, as csv."""
     with complete(path) as temporary:
-        pl.DataFrame({"clip": list(names)}).write_csv(temporary)
+        clips.write_csv(temporary)
 
 
 def _map(path: Path) -> np.ndarray:

@@ -32,7 +32,7 @@ from fairser.inference.saved_model import (
 LICENCE = PACKAGE.parents[1] / "LICENSE"
 COMMAND = "fairser.commands.predict"
 # Imported inside functions that no prediction calls.
-UNUSED = ("fairser.config.configuration",)
+UNUSED = ("fairser.config.configuration", "fairser.core.yaml_files")
 CELL = ("method", "source", "k", "fold", "seed", "best_epoch")
 FREE = ("memory_mb", "checkpoint_seconds")  # settings of the training that change no number
 EPOCH = (1980, 1, 1, 0, 0, 0)  # date of all files in an archive: equal content, equal bytes

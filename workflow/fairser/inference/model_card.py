@@ -10,9 +10,10 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 
 from fairser.config.extensions import extensions
+from fairser.core import escape
 from fairser.core.text import FEWEST, chance, markdown, number
 from fairser.core.text import estimate as text_of
-from fairser.corpora.clips import SPLITS
+from fairser.corpora.clips import SPLITS, ClipTable
 from fairser.evaluation.bootstrap import COUNTS, Bootstrap, Gap, read_counts
 from fairser.evaluation.estimates import estimate
 from fairser.evaluation.metrics import metric_names
@@ -60,6 +61,8 @@ def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: fl
     # Markdown, not HTML: nothing is escaped.
     words = Environment(undefined=StrictUndefined, trim_blocks=True, autoescape=False)  # noqa: S701
     words.filters["line"] = lambda text: " ".join(text.split())
+    words.filters["name"] = escape.markdown
+    words.filters["code"] = lambda text: escape.one_line(text).replace("`", "'")
     return words.from_string(CARD.read_text(encoding="utf-8")).render(
         saved=saved,
         model=model,
@@ -113,7 +116,7 @@ def _front(saved: SavedModel, metrics: Metrics, measured: Sequence[str]) -> str:
 
 def _splits(path: Path, attribute: str) -> tuple[str, int]:
     """Speakers and clips by split and group, and how many speakers of test are in train."""
-    frame = pl.read_parquet(path)
+    frame = ClipTable.read(path).frame
     known = attribute in frame.columns
     groups = frame[attribute].drop_nulls().unique().sort().to_list() if known else []
     parts = {split: frame.filter(pl.col("split") == split) for split in SPLITS}

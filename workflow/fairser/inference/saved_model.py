@@ -1,5 +1,6 @@
 """A saved model: the folder of a run, or the package that was exported from it."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from safetensors.torch import load_file
 
 from fairser.audio.waveforms import SAMPLE_RATE
 from fairser.config.extensions import extension, use
-from fairser.core.errors import InputError
-from fairser.core.files import read_json, sha256
+from fairser.core.checksums import check_files, read_record
+from fairser.core.errors import InputError, damaged
+from fairser.core.files import sha256
 from fairser.core.tensor_files import read_header
 from fairser.corpora.names import MULTI, SINGLE
 from fairser.methods.base import Method, find_method
@@ -89,10 +91,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     lacking = [name for name in files if not (folder / name).is_file()]
     metrics: dict[str, Any] = {}
     if METRICS not in lacking:
-        try:
-            metrics = dict(read_json(folder / METRICS))
-        except (OSError, ValueError, TypeError) as error:
-            raise _no_record(folder, error) from error
+        metrics = read_record(folder / METRICS)
     if "objective" in metrics or (folder / "adapter_config.json").is_file():
         model = metrics.get("settings", {}).get("model", "MODEL")
         raise InputError(
@@ -117,12 +116,8 @@ def read_metrics(folder: Path) -> dict[str, Any]:
             f"{folder} lacks {lacking[0]}: the run is not complete. Run `snakemake` again, which "
             "completes it."
         )
+    check_files(folder / METRICS, metrics, [WEIGHTS])
     return metrics
-
-
-def _no_record(folder: Path, error: Exception) -> InputError:
-    path = folder / METRICS
-    return InputError(f"{path} is no record of a run ({error!r}). Delete it and run `snakemake`.")
 
 
 def _of_run(folder: Path) -> SavedModel:
@@ -145,14 +140,14 @@ def _of_run(folder: Path) -> SavedModel:
             adapters=metrics["config"]["lora"] if own["finetune"] else None,
         )
     except (KeyError, TypeError, ZeroDivisionError) as error:
-        raise _no_record(folder, error) from error
+        raise damaged(folder / METRICS, f"no record of a run: {error!r}") from error
 
 
 def _of_package(folder: Path) -> SavedModel:
     use([])  # its own copies of plugins are built in
     path = folder / CONFIG
     try:
-        config = read_json(path)
+        config = json.loads(path.read_text(encoding="utf-8"))
         expected = {"format": FORMAT, "sampling_rate": SAMPLE_RATE}
         for name, value in expected.items():
             if config[name] != value:

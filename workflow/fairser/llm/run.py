@@ -2,14 +2,18 @@
 
 import time
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import polars as pl
 import torch
 
-from fairser.core.files import complete, write_json
+from fairser.audio.stamps import digest
+from fairser.core.checksums import write_record
+from fairser.core.files import complete
 from fairser.core.provenance import commit, versions
+from fairser.extraction.changed_audio import AUDIO
 from fairser.llm.adapters import LoraOptions, add_adapters, trainable, write_adapters
 from fairser.llm.clips import Clips
 from fairser.llm.model import SpeechLLM, load_model, load_processor
@@ -62,6 +66,11 @@ class Setup:
         """Predictions for test clips by the scores of the label words."""
         llm.model.eval()
         return score(llm, clips, self.batch, self.settings["scores"], "test clips")
+
+    @cached_property
+    def audio(self) -> str:
+        """What the audio of all clips is like now (:func:`fairser.audio.stamps.digest`)."""
+        return digest(self.settings["audio"], self.table["file"].to_list())
 
     @property
     def batch(self) -> int:
@@ -118,7 +127,7 @@ def _record(setup: Setup) -> dict[str, Any]:
     """The record of a run before it starts; later the model's own record may have changed."""
     numbers = {name: int(setup.cell[name]) for name in ("p", "seed")}
     model = asdict(read_record(setup.record))
-    return {**setup.cell, **numbers, "best_round": None, "model": model}
+    return {**setup.cell, **numbers, "best_round": None, "model": model, AUDIO: setup.audio}
 
 
 def _write(setup: Setup, predictions: pl.DataFrame, record: dict[str, Any], llm: SpeechLLM) -> None:
@@ -134,7 +143,8 @@ def _write(setup: Setup, predictions: pl.DataFrame, record: dict[str, Any], llm:
         "versions": versions(),
         "commit": commit(),
     }
-    write_json(setup.paths["run"], record)
+    made = [path for name, path in setup.paths.items() if name != "run"]
+    write_record(setup.paths["run"], record, made)
 
 
 def _peak(device: torch.device) -> float | None:

@@ -9,12 +9,14 @@ also ``x_chance`` and ``x_chance_high`` (with the genders shuffled among the spe
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from fairser.core.checksums import check_files, read_record
 from fairser.core.errors import InputError
-from fairser.core.files import read_json
+from fairser.core.table_files import read_made
 from fairser.core.text import SIGNIFICANT
 from fairser.corpora.genders import GENDERS
 from fairser.evaluation.bootstrap import RunCounts, Sample
@@ -46,11 +48,12 @@ def read_runs(metrics: Iterable[str], counts: Iterable[str]) -> Runs:
     """The runs of ``metrics.json`` files and of the ``counts.parquet`` beside each."""
     runs = {}
     for run, table in zip(metrics, counts, strict=True):
-        record = read_json(run)
+        record = read_record(run)
+        check_files(run, record, [Path(table).name])
         cell = LLMCell(**{name: record[name] for name in LLMCell.__dataclass_fields__})
         fold = 1  # the splits are those of the corpus
         key = (cell.objective, cell.modality, cell.p, fold, cell.seed)
-        runs[cell] = RunCounts(*key, counts=pl.read_parquet(table))
+        runs[cell] = RunCounts(*key, counts=read_made(table))
     return runs
 
 

@@ -68,6 +68,7 @@ METHOD = {
         "memory_size": {
             "type": "integer",
             "minimum": 1,
+            "maximum": 1000000,
             "default": 128,
             "description": "Losses of each group before those of the batch in the memory (choice).",
         },

@@ -6,6 +6,7 @@ second run downloads only missing files, and a broken download goes on where it 
 """
 
 import errno
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fairser.core.errors import InputError
-from fairser.core.files import is_lfs_pointer, read_json, sha256, write_text
+from fairser.core.files import git_blob_id, is_lfs_pointer, sha256, write_text
 from fairser.core.jobs import logger
 from fairser.core.words import shortened
 from fairser.pretrained.records import (
@@ -27,6 +28,7 @@ from fairser.pretrained.records import (
     lacks,
 )
 
+DIGEST = re.compile("[0-9a-f]{64}|[0-9a-f]{40}")  # SHA-256; a small file's Git blob id
 LOGIN = "log in with `hf auth login` or set HF_TOKEN"
 
 
@@ -140,7 +142,8 @@ def _from_hub(model: str, revision: str, family: str) -> Record:
         size = (listed[name].size or 0) / 1e6
         logger.info("%s, commit %s: %s (%.1f MB)", model, commit, name, size)
         path = Path(hf_hub_download(model, name, revision=commit))
-    expected = {name: file.lfs.sha256 for name, file in listed.items() if file.lfs}
+    known = {name: file.lfs.sha256 if file.lfs else file.blob_id for name, file in listed.items()}
+    expected = {name: digest for name, digest in known.items() if digest}  # a mirror may lack some
     digests = _checked(path.parent, names, expected)
     # The cache notes which commit a revision is, for use offline.
     ref = path.parents[2] / "refs" / revision
@@ -164,26 +167,31 @@ def _from_cache(model: str, revision: str, family: str) -> Record:
             "with network, with the same HF_HOME."
         )
     names = choose(names, family, str(folder))
-    # A large file of the cache is a link to a file that is named by its SHA-256.
+    # A file of the cache is a link to one that is named by its SHA-256, or its Git blob id.
     links = {
         name: (folder / name).readlink().name for name in names if (folder / name).is_symlink()
     }
-    expected = {name: link for name, link in links.items() if re.fullmatch("[0-9a-f]{64}", link)}
+    expected = {name: link for name, link in links.items() if DIGEST.fullmatch(link)}
     return Record(model, revision, folder.name, str(folder), _checked(folder, names, expected))
 
 
 def _checked(folder: Path, names: Collection[str], expected: Mapping[str, str]) -> dict[str, str]:
-    """SHA-256 of files of the cache; one that is not the expected one is removed."""
+    """SHA-256 of files of the cache; one that is not the expected one is removed.
+
+    Large files are expected by their SHA-256, small ones by their Git blob id.
+    """
     digests = {name: sha256(folder / name) for name in sorted(names)}
-    for name, found in digests.items():
-        path = folder / name
-        if expected.get(name, found) != found:
+    for name in [name for name in digests if name in expected]:
+        path, wanted, kind, found = folder / name, expected[name], "SHA-256", digests[name]
+        if len(wanted) < len(found):
+            kind, found = "Git blob id", git_blob_id(path)
+        if found != wanted:
             path.resolve().unlink()
             path.unlink(missing_ok=True)
             raise InputError(
-                f"{path} was removed: its SHA-256 is {found}, expected {expected[name]}. Run {RUN} "
-                "again with network, to download it again; if it fails again, check HF_ENDPOINT "
-                "and the disk."
+                f"{path} was removed: its {kind} is {found}, expected {wanted}. Run {RUN} again "
+                "with network, to download it again; if it fails again, check HF_ENDPOINT and the "
+                "disk."
             )
     _check_parts(folder, names)
     return digests
@@ -193,7 +201,8 @@ def _check_parts(folder: Path, names: Collection[str]) -> None:
     """Refuse weights in several files of which one that the index names is missing."""
     for index in [name for name in names if name.endswith(".index.json")]:
         try:
-            missing = sorted(set(read_json(folder / index)["weight_map"].values()) - set(names))
+            weights = json.loads((folder / index).read_text("utf-8"))["weight_map"]
+            missing = sorted(set(weights.values()) - set(names))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise InputError(f"{folder / index} is no index of weights ({error!r}).") from error
         if missing:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from fairser.core.errors import InputError
+from fairser.core.errors import InputError, damaged
 from fairser.core.files import leads_out, read_json, sha256_text, write_json
 
 # As the hub has it: `name` or `owner/name`, without `--` and `..`.
@@ -124,10 +124,8 @@ def read_record(path: str | Path) -> Record:
     """The record in a file; InputError if there is none."""
     try:
         return Record(**read_json(path))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(
-            f"{path} is no record of a model ({error}). Delete it and run {RUN}."
-        ) from error
+    except (OSError, TypeError) as error:
+        raise damaged(path, f"no record of a model: {error}") from error
 
 
 def pins(records: Mapping[str, Record]) -> str:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import polars as pl
-
 from fairser.core.text import (
     SIGNIFICANT,
     WITHIN_CHANCE,
@@ -17,6 +15,7 @@ from fairser.core.text import (
     number,
 )
 from fairser.report.pages import Column, Mark, PageCell, typographic
+from fairser.results.writing import read_table
 
 Line = dict[str, Any]  # a row of a csv
 Published = Mapping[tuple[Any, ...], tuple[float, float]]  # published number, difference
@@ -56,7 +55,7 @@ class EstimateTable:
 
     @cached_property
     def lines(self) -> list[Line]:
-        return pl.read_csv(self.path).to_dicts()
+        return read_table(self.path).to_dicts()
 
     @cached_property
     def published(self) -> Published:
@@ -147,6 +146,6 @@ def read_published(path: str | None, keys: Sequence[str]) -> Published:
         return {}
     return {
         (*(row[key] for key in keys), row["column"]): (row["published"], row["difference"])
-        for row in pl.read_csv(path).to_dicts()
+        for row in read_table(path).to_dicts()
         if row["published"] is not None and row["difference"] is not None
     }

@@ -7,9 +7,11 @@ import polars as pl
 
 from fairser.config.schema import Config
 from fairser.core.files import read_json
+from fairser.core.table_files import read_made
 from fairser.report.estimates import Line, read_published
 from fairser.report.pages import Column, Page, PageRow, cells, number_columns
 from fairser.report.records import Records, facts, origin
+from fairser.results.writing import read_table
 
 SCORES = {
     "accuracy": ("Accuracy", "Share of clips in the annotated group, after the best matching."),
@@ -27,7 +29,7 @@ def counts_page(
     ``paper`` is the path of ``*_vs_paper.csv``, ``head`` names the rows, and ``splits`` are the
     paths of the clip tables by fold.
     """
-    table = pl.read_csv(path)
+    table = read_table(path, [name for name in head if name != "fold"])
     head = [name for name in head if name in table.columns]  # the corpus may lack the attribute
     published = read_published(paper, head)
     records = Records()
@@ -68,7 +70,7 @@ def groups_page(path: str, files: Sequence[str]) -> Page:
         key = made["source"], made["k"], made["fold"]
         name = "{}, K {}, fold {}".format(*key)
         numbers[key] = records.add(name, file, {"Made from": origin(made["origin"], {})})
-    table = pl.read_csv(path)
+    table = read_table(path)
     return Page(
         name="groups",
         lede="How well the groups of each source agree with the annotated ones, by fold and split.",
@@ -92,7 +94,7 @@ def groups_page(path: str, files: Sequence[str]) -> Page:
 
 def statistics_page(path: str, clips: str, config: Config) -> Page:
     """Clips of MELD-ST by language, split, emotion and gender, from ``statistics.csv``."""
-    table, head = pl.read_csv(path), ("language", "split", "emotion")
+    table, head = read_table(path), ("language", "split", "emotion")
     columns = [name for name in table.columns if name not in head]
     return Page(
         name="statistics",
@@ -107,7 +109,7 @@ def statistics_page(path: str, clips: str, config: Config) -> Page:
 
 def unknown_speakers_page(path: str, clips: str, config: Config) -> Page:
     """Speakers of unknown gender (``unknown_speakers.csv``)."""
-    table = pl.read_csv(path, schema_overrides={"speaker": pl.String})
+    table = read_made(path, text=["speaker"])
     listed = pl.when("listed").then(pl.lit("yes")).otherwise(pl.lit("no")).alias("listed")
     return Page(
         name="unknown_speakers",

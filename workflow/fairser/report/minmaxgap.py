@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import polars as pl
-
 from fairser.config.schema import Config
 from fairser.llm.measures import PERFORMANCE
 from fairser.llm.tables import NAMES
@@ -13,6 +11,7 @@ from fairser.report.estimates import EstimateTable, Line
 from fairser.report.grids import Grid
 from fairser.report.pages import Column, Page, PageRow, cell, cells, number_columns
 from fairser.report.records import Run, Runs, facts
+from fairser.results.writing import read_table
 
 MEASURES = {
     "w_f1": ("W-F1", "Mean of the emotions' F1, weighted by their clips; higher is better."),
@@ -96,7 +95,7 @@ class MinMaxGap(Grid):
     def gains_page(self, path: str) -> Page:
         """The gains of minmaxgap beside the published gains, from ``gains_vs_paper.csv``."""
         rows = []
-        for line in pl.read_csv(path).to_dicts():
+        for line in read_table(path).to_dicts():
             behind = self.behind({**line, "objective": NAMES["minmaxgap"]})
             behind += self.behind({**line, "objective": line["baseline"]})
             values = [self.measure(self.runs.metrics[i], line["column"], {}) for i in behind]

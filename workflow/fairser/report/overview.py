@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import polars as pl
-
 from fairser.config.configuration import list_key
 from fairser.config.extensions import extension
 from fairser.config.grid import has_k_axis
 from fairser.config.schema import Config
+from fairser.core.table_files import read_made
 from fairser.core.words import counted
 from fairser.report.pages import Column, Mark, Page, PageCell, PageRow, cells
 from fairser.report.records import Run, Runs
@@ -31,7 +30,7 @@ def overview_page(config: Config, runs: Runs, clips: str, files: Sequence[str], 
     the date of the report.
     """
     study = _minmaxgap if config["study"] == "minmaxgap" else _subgroups
-    table = pl.read_parquet(clips, columns=["clip", "speaker"])
+    table = read_made(clips, ["clip", "speaker"])
     clip_count, speaker_count = (table[name].n_unique() for name in ("clip", "speaker"))
     found = runs.metrics
     lines = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from fairser.core.files import read_json
+from fairser.core.checksums import check_files, read_record
 from fairser.report.settings import keys, said
 
 Run = dict[str, Any]  # the content of a metrics.json
@@ -62,13 +62,20 @@ class Runs:
 
     def __init__(self, paths: Iterable[str]) -> None:
         self.paths = list(paths)
-        self.metrics: list[Run] = [read_json(path) for path in self.paths]
+        self.metrics: list[Run] = [_read(path) for path in self.paths]
 
     def where(self, **values: Any) -> list[int]:
         """Numbers of the runs with these values; a list allows several."""
         allowed = {n: value if isinstance(value, list) else [value] for n, value in values.items()}
         found = enumerate(self.metrics)
         return [i for i, run in found if all(run[n] in values for n, values in allowed.items())]
+
+
+def _read(path: str) -> Run:
+    """The metrics of a run; all of its files must be those that it made."""
+    record = read_record(path)
+    check_files(path, record)
+    return record
 
 
 def origin(made: Mapping[str, Any] | None, versions: Mapping[str, str]) -> Facts:

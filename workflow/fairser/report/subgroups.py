@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import polars as pl
-
 from fairser.config.extensions import extensions
 from fairser.config.grid import has_k_axis
 from fairser.config.schema import Config
@@ -24,6 +22,7 @@ from fairser.results.tables import (
     summarised_methods,
     table_gaps,
 )
+from fairser.results.writing import read_table
 
 GAP_LABELS = {
     "tpr_gap": ("TPR gap", "Gap between the groups in how often emotions are recognised."),
@@ -110,7 +109,7 @@ class Subgroups(Grid):
     def table2_page(self, path: str, paper: str | None) -> Page:
         """Table 2, likewise."""
         lede = "Groups come from k-means of speaker embeddings, without demographic labels."
-        columns = pl.read_csv(path, n_rows=0).columns
+        columns = read_table(path).columns
         known = [name.removesuffix("_tpr_gap") for name in columns if name.endswith("_tpr_gap")]
         if not known:
             return Page("table2", NO_ATTRIBUTE, [METHOD, K], [], files=[path])
@@ -122,7 +121,7 @@ class Subgroups(Grid):
     ) -> EstimateTable:
         """A table of estimates; where the corpus has several test sets, they come first."""
         same = []
-        if TEST_SET in pl.read_csv(path, n_rows=0).columns:
+        if TEST_SET in read_table(path).columns:
             head, same = (TEST, *head), [TEST_SET]
         return EstimateTable(path, head, numbers, self.higher, same=same, paper=paper)
 

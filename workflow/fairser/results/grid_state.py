@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from fairser.core.errors import InputError
 from fairser.core.files import complete, read_json
 from fairser.core.text import markdown
 from fairser.core.words import shortened
@@ -36,7 +37,7 @@ def read_state(
         folder = Path(results, cell.folder)
         try:
             current = read_json(folder / "run.json").get("made_from") == origin(cell)
-        except (OSError, ValueError):
+        except (OSError, InputError):
             current = None
         state = DONE if current else STALE
         if current is None or not (folder / "metrics.json").exists():

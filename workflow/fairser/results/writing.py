@@ -1,17 +1,18 @@
 """Tables as csv, Markdown and LaTeX files, and our numbers beside published ones."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from fairser.core import text
-from fairser.core.files import complete, write_text
+from fairser.core import escape, text
+from fairser.core.errors import damaged
+from fairser.core.files import complete, sha256, write_text
+from fairser.core.table_files import read_made
 
-LATEX = str.maketrans(
-    {character: rf"\{character}" for character in "_%&#${}"}
-    | {"^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "\\": r"\textbackslash{}"}
-)
+# Last line of a Markdown file, which is not shown: whether the csv beside it is still the same.
+SEAL = "<!-- SHA-256 of the csv: {} -->"
 
 
 def compare(ours: pl.DataFrame, published: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
@@ -35,18 +36,50 @@ def compare(ours: pl.DataFrame, published: pl.DataFrame, keys: list[str]) -> pl.
 
 
 def write_table(
-    path: str | Path, table: pl.DataFrame, shown: pl.DataFrame | None = None, legend: str = ""
+    path: str | Path,
+    table: pl.DataFrame,
+    shown: pl.DataFrame | None = None,
+    legend: Sequence[str] = (),
 ) -> None:
     """Write a table as csv, and beside it as Markdown (``.md``) and LaTeX (``.tex``).
 
-    The latter show another table if ``shown`` is given, and the legend below it.
+    The latter show another table if ``shown`` is given, and the paragraphs of the legend below it.
     """
     read = table if shown is None else shown
-    with complete(path) as temporary:
-        table.write_csv(temporary)
-    write_text(Path(path).with_suffix(".md"), markdown(read) + (f"\n{legend}\n" if legend else ""))
-    comment = "".join(f"% {line}\n" for line in legend.splitlines())
+    write_csv(path, table)
+    parts = [*(f"{escape.markdown(part)}\n" for part in legend), f"{SEAL.format(sha256(path))}\n"]
+    write_text(Path(path).with_suffix(".md"), "\n".join([markdown(read), *parts]))
+    comment = "".join(f"% {escape.one_line(part)}\n" for part in legend)
     write_text(Path(path).with_suffix(".tex"), comment + latex(read))
+
+
+def write_csv(path: str | Path, table: pl.DataFrame) -> None:
+    """Write a table for people, who may open it in a spreadsheet, as csv."""
+    texts = pl.col(pl.String).map_elements(escape.csv, return_dtype=pl.String)
+    with complete(path) as temporary:
+        table.with_columns(texts).rename(escape.csv).write_csv(temporary)
+
+
+def read_table(path: str | Path, text: Sequence[str] = ()) -> pl.DataFrame:
+    """A table that :func:`write_table` has written, from its csv.
+
+    Args:
+        path: of the csv.
+        text: columns that hold text, though it may look like numbers; it may lack some.
+
+    Raises:
+        InputError: the csv is not the one that was written, or its Markdown file is missing.
+    """
+    beside = Path(path).with_suffix(".md")
+    known = beside.read_text(encoding="utf-8") if beside.is_file() else ""
+    if not known.endswith(f"{SEAL.format(sha256(path))}\n"):
+        raise damaged(path, f"its SHA-256 is not the one at the end of {beside.name}")
+    frame = read_made(path)
+    kept = [name for name in map(escape.csv, text) if name in frame.columns]
+    frame = read_made(path, text=kept).rename(escape.csv_content)
+    return frame.with_columns(
+        pl.col(pl.String).map_elements(escape.csv_content, return_dtype=pl.String)
+    )
 
 
 def markdown(table: pl.DataFrame) -> str:
@@ -57,7 +90,7 @@ def markdown(table: pl.DataFrame) -> str:
 def latex(table: pl.DataFrame) -> str:
     """A table as a LaTeX ``tabular`` with the rules of the package booktabs."""
     rows = [table.columns, *_cells(table)]
-    head, *body = [" & ".join(c.translate(LATEX) for c in row) + r" \\" for row in rows]
+    head, *body = [" & ".join(map(escape.latex, row)) + r" \\" for row in rows]
     align = "".join("l" if dtype == pl.String else "r" for dtype in table.dtypes)
     start, end = rf"\begin{{tabular}}{{{align}}}", r"\end{tabular}"
     lines = [start, r"\toprule", head, r"\midrule", *body, r"\bottomrule", end]

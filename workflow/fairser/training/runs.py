@@ -6,9 +6,13 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from fairser.core.files import complete, read_json, write_json
+from fairser.audio.stamps import digest
+from fairser.core.checksums import write_record
+from fairser.core.files import complete, read_json
 from fairser.core.provenance import commit, versions
+from fairser.corpora.clip_lists import read_list
 from fairser.corpora.clips import ClipTable
+from fairser.extraction.changed_audio import AUDIO
 from fairser.extraction.features import Inputs
 from fairser.extraction.inputs import StoreInputs
 from fairser.extraction.store import open_store
@@ -26,7 +30,8 @@ def make_inputs(
 
     Args:
         given: input files of the job: ``features`` and ``clips`` of a store; if the encoder is
-            trained, its ``model`` and ``waveforms`` where it has them.
+            trained, the list of clips (``listed``), its ``model`` and ``waveforms`` where it has
+            them.
         settings: of the job: ``finetune`` (settings of the adapters, or None), ``standardise``;
             with adapters also ``encoder`` and ``audio``.
         table: clip table of the fold.
@@ -56,7 +61,9 @@ def make_inputs(
         AdapterOptions(**settings["finetune"]),
         config["corpus"]["follow_links"],
     )
-    return inputs, record | {"device": describe(encoder.device), "features": source.described()}
+    used = digest(settings["audio"], read_list(given["listed"])["file"].to_list())
+    record |= {"device": describe(encoder.device), "features": source.described(), AUDIO: used}
+    return inputs, record
 
 
 def write_run(
@@ -93,4 +100,6 @@ def write_run(
         "commit": commit(),
         "config": config,
     }
-    write_json(Path(paths["run"]), written)
+    write_record(
+        paths["run"], written, [paths[name] for name in ("predictions", "model", "history")]
+    )
