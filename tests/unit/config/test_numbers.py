@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fairser.commands.base import LARGEST_SEED, MOST_RESAMPLES
+from fairser.commands.base import LARGEST_SEED, RESAMPLES
 from fairser.config.configuration import check_folder, check_inputs, resolve
 from fairser.config.extensions import FOLDERS
 from fairser.config.reference import values
@@ -86,7 +86,8 @@ def test_seeds_end_where_those_of_scikit_learn_end(path: str) -> None:
 
 def test_commands_have_the_bounds_of_the_configuration() -> None:
     assert NUMBERS["statistics.seed"]["maximum"] == LARGEST_SEED
-    assert NUMBERS["statistics.resamples"]["maximum"] == MOST_RESAMPLES
+    resamples = NUMBERS["statistics.resamples"]
+    assert (resamples["minimum"], resamples["maximum"]) == RESAMPLES
 
 
 def test_a_choice_that_is_a_number_is_whole_too() -> None:
