@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fairser.audit.inputs import AuditInput
@@ -42,6 +42,8 @@ def told(path: Path, error: InputError) -> bool:
 
 
 @BUDGET
+@example(b"\xef\xbb\xbf", ",")
+@example(b"row,row of the file\n1,2\n", ",")
 @given(contents, st.sampled_from([",", ",\t"]))
 def test_any_bytes(tmp_path: Path, content: bytes, separators: str) -> None:
     path = tmp_path / "a.csv"

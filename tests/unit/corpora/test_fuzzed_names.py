@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fairser.core.errors import InputError
@@ -75,6 +75,8 @@ def results(table: ClipTable, attribute: str) -> list[str]:
 @settings(
     max_examples=90, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+@example((["row", "clips", "joy"], *plain[1:]), {0}, False)
+@example((*plain[:4], "class"), {4}, True)
 @given(names, st.sets(st.integers(0, 4), min_size=1, max_size=2), st.booleans())
 def test_any_names(
     tmp_path: Path, given_names: tuple[Any, ...], which: set[int], named: bool
