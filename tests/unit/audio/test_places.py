@@ -119,3 +119,13 @@ def test_a_folder_is_looked_up_once(outside: Path, monkeypatch: pytest.MonkeyPat
     for _ in range(50):
         locate(folder, "in/a.wav")
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize("file", [f"{'a' * 300}.wav", f"{'a' * 300}/b.wav", "a/" * 3000 + "b.wav"])
+def test_a_name_that_is_too_long_is_a_fault_of_its_clip(tmp_path: Path, file: str) -> None:
+    soundfile.write(tmp_path / "good.wav", sine(16_000, 0.1), 16_000)
+    audio = Audio(tmp_path, [file, "good.wav"], 10)
+    assert sorted(map(len, audio.plan([0, 1], 60))) == [1, 1]
+    batch = audio.read_batch([0, 1])
+    assert "too long" in batch.faults[0] and [*batch.faults] == [0]
+    assert "too long" in scan(tmp_path, [file, "good.wav"])["fault"][0]

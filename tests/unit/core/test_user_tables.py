@@ -16,6 +16,7 @@ from fairser.core.table_files import read_csv, read_user_parquet
     [
         (b"", ("empty",)),
         (b"\n\n", ("empty",)),
+        (codecs.BOM_UTF8, ("empty",)),
         (b"a,b\n", ("no rows below its header",)),
         (b"a,b\n1,2\n1,2,3\n1,2\n", (", row 3:", "3 values", "2 columns")),
         (b'a,b\n"1\n1",2\n1,2,\n', (", row 3:", "3 values")),

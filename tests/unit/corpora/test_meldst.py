@@ -94,6 +94,7 @@ def test_statistics_by_hand(paths: dict[str, Path]) -> None:
     [
         ("ENG_DEU/deu_test.csv", "anger", "angre", r"row 2: emotion 'angre'.*mean 'anger'"),
         ("ENG_JPN/jpn_train.csv", "Japanese,", "Japan,", r"no column 'japanese'"),
+        ("ENG_JPN/jpn_train.csv", "Japanese,", " english,", r"row 1: .* 2 columns 'english'"),
         ("ENG_JPN/jpn_valid.csv", "\n1,", "\n0,", r"row 2: id '0'"),
         ("speakers.tsv", "female", "feamle", r"row 3: gender 'feamle'.*'Rachel'"),
         ("speakers.tsv", "gender", "sex", r"no column 'gender'"),

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fairser.core.checksums import write_record
 from fairser.core.errors import InputError
-from fairser.inference.saved_model import WEIGHTS, read_saved_model
+from fairser.core.files import read_json
+from fairser.inference.saved_model import METRICS, WEIGHTS, read_saved_model
 from unit.run_builder import make_run
 
 NAME = "classifier.bias"
@@ -27,6 +29,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write(folder: Path, header: bytes, length: int | None = None) -> None:
     size = len(header) if length is None else length
     (folder / WEIGHTS).write_bytes(size.to_bytes(8, "little") + header + bytes(12))
+    # As a run of someone else may be, whose checksums are those of its files.
+    write_record(folder / METRICS, read_json(folder / METRICS), [folder / WEIGHTS])
 
 
 @pytest.mark.parametrize(

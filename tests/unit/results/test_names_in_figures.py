@@ -9,10 +9,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from fairser.audit.figures import differences_figure, rates_figure
+from fairser.audit.inputs import AuditInput
+from fairser.audit.tables import make_audit
 from fairser.results import figures, style
 from fairser.results.summaries import class_rates
 from fairser.results.tables import table_gaps
-from unit.audit.builders import audit_of, made_up
+from unit.audit.builders import made_up
 from unit.builders import clip_table
 from unit.results.test_figures import VARIANTS, runs, table
 
@@ -65,15 +67,20 @@ def test_groups_of_a_map(tmp_path: Path, attribute: str) -> None:
 
 def test_figures_of_an_audit(tmp_path: Path) -> None:
     predictions, people = made_up(38, 6, worse=0.6)
-    classes = dict(zip(("anger", "fear", "joy"), NAMES[:3], strict=True))
+    odd = (NAMES[0], "a\r\n# \x00\x1b\ufffe", "<b>")
+    classes = dict(zip(("anger", "fear", "joy"), odd, strict=True))
     predictions = predictions.select("clip", "speaker", "label", "prediction").with_columns(
         pl.col("label", "prediction").replace(classes)
     )
     groups = [NAMES[place % len(NAMES)] for place in range(people.height)]
     people = people.select("speaker").with_columns(pl.Series("$a$", groups))
-    audit = audit_of(tmp_path, predictions, people, resamples=100)
+    # A csv can't hold the byte 0, a parquet file can.
+    paths = [tmp_path / f"{name}.parquet" for name in ("predictions", "people")]
+    predictions.write_parquet(paths[0])
+    people.write_parquet(paths[1])
+    audit = make_audit(AuditInput(paths[:1], groups=paths[1]), resamples=100)
     text = drawn(rates_figure(audit, "tpr"), tmp_path)
     assert "$a$" in text.lower()
-    for name in (*classes.values(), *(style.words(g) for g in audit.attributes[0].groups)):
+    for name in (*map(style.words, odd), *(style.words(g) for g in audit.attributes[0].groups)):
         assert name in text, name
     drawn(differences_figure(audit), tmp_path)

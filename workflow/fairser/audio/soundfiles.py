@@ -32,7 +32,11 @@ def locate(folder: str | Path, file: str, follow_links: bool = False) -> Path:
     if leads_out(file):
         raise InputError(f"{file}: lies outside the audio folder {folder}; give a path inside it.")
     path = Path(folder) / file
-    for other, name in ALIASES.items() if not path.exists() else ():
+    try:
+        there = path.exists()
+    except OSError as error:  # such as a name that is too long
+        raise InputError(f"{path}: {error.strerror}; correct its path.") from error
+    for other, name in ALIASES.items() if not there else ():
         alias = path.with_name(other + path.suffix)
         if path.stem == name and alias.exists():
             path = alias

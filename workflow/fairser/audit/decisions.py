@@ -32,7 +32,6 @@ from fairser.core.errors import InputError, nearest
 from fairser.core.table_files import require_columns
 from fairser.core.words import counted
 from fairser.corpora.clips import MULTI, SINGLE
-from fairser.corpora.names import is_drawn
 from fairser.evaluation.metrics import Labels, decide, positive
 
 TEST = "test"
@@ -72,10 +71,6 @@ def read_decisions(given: AuditInput) -> Decisions:
         labels = one_label_each(labels, given)
     labels, predictions = _match(labels, predictions, notes)
     truth, thresholds = labels.array(classes), {}
-    if foreign := [name for name in classes if not is_drawn(name)]:
-        raise InputError(
-            f"{labels.path}: the class {foreign[0]!a} has control characters; rename it."
-        )
     if len(classes) < 2:
         raise InputError(
             f"{labels.path}: there is only one class ({classes[0]}), but an audit needs two. Name "

@@ -10,6 +10,7 @@ from fairser.core.table_files import (
     read_csv,
     read_metadata,
     read_user_parquet,
+    rename_columns,
     require_columns,
 )
 from fairser.core.words import joined, shortened
@@ -125,10 +126,4 @@ def _load(path: Path) -> pl.DataFrame:
         frame = read_user_parquet(path)
     else:
         raise InputError(f"{path}: the name must end in .csv, .tsv or .parquet.")
-    names = [name.strip() for name in frame.columns]
-    if twice := [name for name in names if name and names.count(name) > 1]:
-        raise InputError(
-            f"{path}, row 1: there are {len(twice)} columns '{twice[0]}', with and without blanks "
-            "around it; keep one."
-        )
-    return frame.rename(dict(zip(frame.columns, names, strict=True)))
+    return rename_columns(frame, path, str.strip)

@@ -19,10 +19,12 @@ FORMULA = re.compile(r"[=+\-@\t\r']")
 
 
 def one_line(text: str) -> str:
-    """Text without control characters and line breaks, each of which becomes a space."""
-    return "".join(
-        " " if c in "\u0085\u2028\u2029" or ord(c) < 32 or ord(c) == 127 else c for c in text
-    )
+    """Text without control characters and line breaks, each of which becomes a space.
+
+    So do the two characters that XML can't hold besides.
+    """
+    others = "\x7f\u0085\u2028\u2029\ufffe\uffff"
+    return "".join(" " if c in others or ord(c) < 32 else c for c in text)
 
 
 def markdown(text: str) -> str:

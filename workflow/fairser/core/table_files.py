@@ -7,7 +7,7 @@ here, and no other module calls its readers.
 import codecs
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -112,6 +112,24 @@ def read_user_parquet(path: str | Path) -> pl.DataFrame:
     return with_places(frame.select(kept), path, 1)
 
 
+def rename_columns(
+    frame: pl.DataFrame, path: str | Path, plain: Callable[[str], str]
+) -> pl.DataFrame:
+    """The rows with a plain form of the names of the columns, such as that without blanks.
+
+    Raises:
+        InputError: two columns have the same.
+    """
+    names = [plain(name) for name in frame.columns]
+    for name, other in zip(names, frame.columns, strict=True):
+        if names.count(name) > 1:
+            raise InputError(
+                f"{path}, row 1: there are {names.count(name)} columns '{name}', but for blanks or "
+                f"case, such as '{other}'; keep one."
+            )
+    return frame.rename(dict(zip(frame.columns, names, strict=True)))
+
+
 def with_places(frame: pl.DataFrame, path: str | Path, first: int) -> pl.DataFrame:
     """The rows of a file with ``row``, their places in it; the first is number ``first``.
 
@@ -131,8 +149,6 @@ def _text(path: str | Path) -> str:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; correct its path.")
     content = Path(path).read_bytes()
-    if not content.strip():
-        raise InputError(f"{path}: the file is empty; it needs a header and rows.")
     wanted = "Save it as 'CSV UTF-8'"
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise InputError(f"{path}: text in UTF-16, as Excel's 'Unicode text' is. {wanted}.")
@@ -147,6 +163,8 @@ def _text(path: str | Path) -> str:
             f"{path}, row {row}: not readable as a csv in UTF-8. {wanted}, not in another "
             "encoding, such as Latin-1 or UTF-16."
         ) from error
+    if not text.strip():
+        raise InputError(f"{path}: the file is empty; it needs a header and rows.")
     if "\r" in text and "\n" not in text:
         raise InputError(f"{path}: its lines end as on old Macs (CR). {wanted}.")
     return text

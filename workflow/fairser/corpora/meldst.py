@@ -28,7 +28,7 @@ import polars as pl
 from fairser.core.errors import InputError
 from fairser.core.files import is_lfs_pointer
 from fairser.core.jobs import logger
-from fairser.core.table_files import read_csv, require_columns
+from fairser.core.table_files import read_csv, rename_columns, require_columns
 from fairser.corpora.faults import Faults
 from fairser.corpora.genders import GENDERS, check_genders, join_genders
 
@@ -108,8 +108,7 @@ def _read(metadata: Path, pair: str, split: str) -> pl.DataFrame:
     """A csv file as text with the needed columns, named in lower case, and ``row``."""
     language = PAIRS[pair]
     path = metadata / pair / f"{language}_{split}.csv"
-    frame = read_csv(path)
-    frame = frame.rename({name: name.strip().lower() for name in frame.columns})
+    frame = rename_columns(read_csv(path), path, lambda name: name.strip().lower())
     require_columns(path, frame.columns, (*NEEDED, LANGUAGES[language].lower()))
     frame = frame.with_columns(pl.col("emotion").str.strip_chars().str.to_lowercase())
     faults = Faults()

@@ -14,6 +14,7 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fairser.core.escape import one_line
 from fairser.core.files import complete
 from fairser.evaluation.bootstrap import Gap
 from fairser.evaluation.metrics import Floats
@@ -106,8 +107,8 @@ def bar_look(number: int) -> dict[str, Any]:
 
 
 def words(attribute: str) -> str:
-    """The name of a demographic column, with spaces."""
-    return attribute.replace("_", " ")
+    """The name of a demographic column, with spaces, in one line as figures need it."""
+    return one_line(attribute.replace("_", " "))
 
 
 def metric_name(column: str, gaps: dict[str, Gap]) -> str:
