@@ -22,9 +22,7 @@ with job(snakemake.log[0]):
     checkpoint = make_checkpoint(folder, snakemake.input, key, free["train"]["checkpoint_seconds"])
     origin = {"made_from": snakemake.params.made_from, **origin}
     options, hyper = TrainOptions(**settings["train"]), settings["hyper"]
-    groups = (
-        read_made(given["groups"], ["clip", "split", "group"]) if cell.source != "none" else None
-    )
+    groups = read_made(given["groups"], ["group"]) if cell.source != "none" else None
     training = TrainingJob(cell.method, table, inputs, options, int(cell.seed), groups, hyper)
     result = train_and_predict(training, checkpoint)
     write_run(dict(snakemake.output.items()), result, dict(cell.items()), origin, free)

@@ -19,7 +19,7 @@ import polars as pl
 from scipy.stats import spearmanr
 from shared.measuring import Parser, Row, Table
 
-from fairser.core.files import write_json
+from fairser.core.checksums import write_record
 from fairser.core.text import interval, number
 from fairser.corpora.clips import ClipTable
 from fairser.evaluation.bootstrap import Bootstrap, Gap, RunCounts, read_counts
@@ -123,12 +123,14 @@ def write_results(folder: Path) -> Path:
             run = folder / f"runs/{method}/{source}/k{k}/fold{fold}/seed0"
             cell = {"method": method, "source": source, "k": k, "fold": fold, "seed": 0}
             cell |= {"task": "multi_label"}
-            write_json(run / "metrics.json", cell)
+            run.mkdir(parents=True)
             predictions = frame.select("clip", "fold", "split")
             guesses = dict(zip(classes, random.dirichlet([1, 1], size).T, strict=True))
             predictions = predictions.with_columns(**{n: pl.Series(v) for n, v in guesses.items()})
             predictions.write_parquet(run / "predictions.parquet")
-            speaker_counts(predictions, table).write_parquet(run / "counts.parquet")
+            counts = run / "counts.parquet"
+            speaker_counts(predictions, table).write_parquet(counts)
+            write_record(run / "metrics.json", cell, [counts])
     criteria = {name: [1.0, 2.0] for name in CRITERIA if name != "k"}
     frame = pl.DataFrame({"k": [2, 3], **criteria, "recommended": [True, False]})
     frame.write_csv(folder / "choose_k.csv")

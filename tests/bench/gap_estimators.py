@@ -82,6 +82,7 @@ def make_corpus(size: int, seed: int, faint: bool) -> Corpus:
                 rows += [(language, gender, EMOTIONS[i]) for i in labels.tolist()]
         frame = pl.DataFrame(rows, ["language", "gender", "emotion"], orient="row").with_columns(
             pl.int_range(pl.len()).cast(pl.String).str.zfill(6).alias("clip"),
+            file=pl.lit(""),
             split=pl.lit(split),
             speaker=pl.col("gender"),
         )

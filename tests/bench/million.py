@@ -83,9 +83,9 @@ def write_shards(folder: Path, clips: int) -> None:
         shard.mkdir(exist_ok=True)
         write_random(shard / "features.safetensors", (size, LAYERS, 768))
         names = [f"c{number}-{row}" for row in range(size)]
-        clips = pl.DataFrame({"clip": names, "file": names, "size": 0, "modified": 0})
-        write_clips(shard / "clips.csv", clips)
-        write_faults(shard / "faults.csv", clips, {})
+        listed = pl.DataFrame({"clip": names, "file": names, "size": 0, "modified": 0})
+        write_clips(shard / "clips.csv", listed)
+        write_faults(shard / "faults.csv", listed, {})
         write_json(shard / "source.json", same | own | {"versions": {}, "commit": None})
 
 
