@@ -13,6 +13,7 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
+from fairser.extraction.partial import ROW
 from unit.encoders import tiny
 from unit.hub_server import HubServer, Repository
 from workflow.conftest import overlay
@@ -184,7 +185,7 @@ def test_a_killed_extraction_goes_on_where_it_stopped(
 
     workflow.stop_when(lambda: bool(noted()), signal.SIGKILL, "features")
     (rows,) = noted()
-    done = rows.stat().st_size // 8
+    done = rows.stat().st_size // ROW.itemsize
     assert 0 < done < 144
     halt.unlink()
     workflow.run("features", "--unlock")

@@ -78,8 +78,7 @@ def table_of(frame: pl.DataFrame, path: str | Path, corpus: dict[str, Any]) -> C
     frame, own = _attributes(clips.numeric(frame, columns, faults), path, columns, wanted, faults)
     if "emotion" in header:
         frame, names = _spread_emotions(frame, classes, own, faults)
-    if "clip" not in header:
-        frame = frame.with_columns(clips.clip_names("file"))
+    frame = frame.with_columns(clips.clip_names("clip" if "clip" in header else "file"))
     if speakers := corpus["demographics"]:
         with faults.gather():
             frame, own = demographics.join_speakers(frame, own, speakers, faults)
