@@ -264,8 +264,8 @@ def test_bad_input(tmp_path: Path, text: str, options: dict[str, Any], message: 
     [
         ("p.csv", None, "no such file. Did you mean 'predictions.csv'"),
         ("p.xlsx", b"x", "must end in .csv, .tsv or .parquet"),
-        ("p.csv", "clip,label\na,\xe9\n".encode("latin-1"), "not readable as a csv"),
-        ("p.csv", "clip,\xe9\na,b\n".encode("latin-1"), "row 1: not readable as a csv in UTF-8"),
+        ("p.csv", "clip,label\na,\xe9\n".encode("latin-1"), "row 2: the byte 0xe9 is not UTF-8"),
+        ("p.csv", "clip,\xe9\na,b\n".encode("latin-1"), "row 1: the byte 0xe9 is not UTF-8"),
         ("p.csv", "clip,label\na,b\n".encode("utf-16"), "text in UTF-16"),
         ("p.csv", b"clip,label\na,b,c\n", "row 2: 3 values"),
         ("p.parquet", b"no parquet at all", "not readable as parquet"),

@@ -53,9 +53,9 @@ def test_a_key_that_is_there_twice(
     ("content", "part"),
     [
         (LINES.encode() + b"# caf\xe9\n", ", line 3: the byte 0xe9 is not UTF-8"),
-        (LINES.encode("utf-16"), ": saved as UTF-16"),
-        (LINES.encode("utf-16-be"), ", line 1: a NUL character"),
-        (LINES + "c: x\0\n", ", line 3: a NUL character"),
+        (LINES.encode("utf-16"), ": text in UTF-16"),
+        (LINES.encode("utf-16-be"), ", line 1: a byte 0"),
+        (LINES + "c: x\0\n", ", line 3: a byte 0"),
         (LINES + "c: x\x07\n", "not readable as YAML"),
         (LINES + "c: &c\n- *c\n", ", line 3: an anchor (&) that holds itself"),
         (LINES + "c: &c\n  d: {e: *c}\n", "an anchor (&) that holds itself"),

@@ -1,5 +1,6 @@
 """Files that appear under their name only when they are complete."""
 
+import codecs
 import hashlib
 import json
 import os
@@ -129,6 +130,30 @@ def read_json(path: str | Path) -> Any:
     if not isinstance(content, dict):
         raise damaged(path, "no JSON object")
     return content
+
+
+def read_utf8(path: str | Path, row: str, advice: str) -> str:
+    """The text of a user's file in UTF-8.
+
+    Args:
+        path: of the file.
+        row: what a message calls a line, such as ``row``.
+        advice: the sentence that says how to save the file.
+
+    Raises:
+        InputError: it is in another encoding; names the row.
+    """
+    content = Path(path).read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InputError(f"{path}: text in UTF-16. {advice}")
+    place, reason = content.find(0), "a byte 0, as UTF-16 has"
+    if place < 0:
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            place, reason = error.start, f"the byte 0x{content[error.start]:02x} is not UTF-8"
+    number = content.count(b"\n", 0, place) + 1
+    raise InputError(f"{path}, {row} {number}: {reason}. {advice}")
 
 
 def is_lfs_pointer(path: str | Path) -> bool:

@@ -4,7 +4,6 @@ Polars takes ``[1]`` or ``*`` in a path for a pattern and reads other files. So 
 here, and no other module calls its readers.
 """
 
-import codecs
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from fairser.core.errors import InputError, damaged, nearest
+from fairser.core.files import read_utf8
 
 NAMES = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
@@ -148,21 +148,8 @@ def _text(path: str | Path) -> str:
     """The text of a csv; an InputError says why it is none."""
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; correct its path.")
-    content = Path(path).read_bytes()
     wanted = "Save it as 'CSV UTF-8'"
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise InputError(f"{path}: text in UTF-16, as Excel's 'Unicode text' is. {wanted}.")
-    if b"\0" in content:
-        row = content.count(b"\n", 0, content.index(b"\0")) + 1
-        raise InputError(f"{path}, row {row}: a byte 0, as UTF-16 has. {wanted}.")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = content.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"{path}, row {row}: not readable as a csv in UTF-8. {wanted}, not in another "
-            "encoding, such as Latin-1 or UTF-16."
-        ) from error
+    text = read_utf8(path, "row", f"{wanted}, not in another encoding, such as Latin-1 or UTF-16.")
     if not text.strip():
         raise InputError(f"{path}: the file is empty; it needs a header and rows.")
     if "\r" in text and "\n" not in text:

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from fairser.core.errors import InputError
+from fairser.core.files import read_utf8
 
 try:
     from yaml import CSafeLoader as BaseLoader
@@ -62,23 +63,9 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
 def _read_text(path: Path) -> str:
     """The text of a file in UTF-8."""
     try:
-        content = path.read_bytes()
+        return read_utf8(path, "line", "Save the file as UTF-8.")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}. Name a file in YAML.") from error
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise InputError(f"{path}: saved as UTF-16. Save it as UTF-8.")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = content.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"{path}, line {row}: the byte 0x{content[error.start]:02x} is not UTF-8. Save the "
-            "file as UTF-8."
-        ) from error
-    if "\0" in text:
-        row = text.count("\n", 0, text.index("\0")) + 1
-        raise InputError(f"{path}, line {row}: a NUL character, which no text has. Remove it.")
-    return text
 
 
 def _check_depth(text: str) -> None:
