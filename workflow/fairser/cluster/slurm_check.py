@@ -4,8 +4,8 @@ A :class:`Check` that finds something missing says how to fix it. Requests are t
 ``slurm/config.yaml``: the default one and those of single rules.
 """
 
-import getpass
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -110,7 +110,9 @@ def check_all(profile: dict[str, Any], results: str, records: list[Path]) -> Ite
 
 
 def check_account(account: str | None) -> Check:
-    done = _run("sacctmgr", "-nP", "show", "associations", f"user={getpass.getuser()}",
+    # Not by the environment, which may name who started a shell for another user.
+    user = pwd.getpwuid(os.getuid()).pw_name
+    done = _run("sacctmgr", "-nP", "show", "associations", f"user={user}",
                 "format=account")  # fmt: skip
     known = sorted(set(done.stdout.split()))
     if done.returncode or not known:
