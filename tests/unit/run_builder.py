@@ -73,11 +73,8 @@ def make_run(folder: Path, method: str = "erm", model: Path | None = None, **giv
     options = TrainOptions(epochs=3, batch_size=4, learning_rate=5e-3)
     run = train_and_predict(TrainingJob(method, table, inputs, options))
     place = results / "runs" / method / "none" / "k1" / "fold1" / "seed0"
-    names = {"predictions": "predictions.parquet", "model": "model.safetensors"}
-    names |= {"history": "history.csv", "run": "run.json"}
     cell = {"method": method, "source": "none", "k": "1", "fold": "1", "seed": "0"}
-    paths = {name: str(place / file) for name, file in names.items()}
-    write_run(paths, run, cell, origin, config)
+    write_run(place, run, cell, origin, config)
     metrics = read_record(place / "run.json") | evaluate(run.predictions, table)
     with complete(place / "counts.parquet") as path:
         speaker_counts(run.predictions, table).write_parquet(path)

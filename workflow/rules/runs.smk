@@ -1,9 +1,14 @@
 # One cell of the grid: train and predict, then evaluate the predictions.
 include: "runs_inputs.smk"
+include: "folds_inputs.smk"
 
 
 localrules:
     evaluate,
+
+
+ruleorder: train_fold > train
+ruleorder: train_fold > evaluate
 
 
 rule train:
@@ -29,6 +34,27 @@ rule train:
         "train {wildcards.method}: groups {wildcards.source}, K {wildcards.k}, fold {wildcards.fold}, seed {wildcards.seed}"
     script:
         "../../scripts/train.py"
+
+
+# The same cells and their evaluation in one job, with `train.together: fold`.
+rule train_fold:
+    input:
+        unpack(fold_inputs),
+    output:
+        FOLD_FILES,
+    log:
+        f"{RESULTS}/logs/runs/fold{{fold}}.log",
+    benchmark:
+        f"{RESULTS}/kept/fold{{fold}}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    params:
+        cells=fold_cells,
+        code=code_of("train_fold", metric_code),
+    message:
+        "train all runs of fold {wildcards.fold}"
+    script:
+        "../../scripts/train_fold.py"
 
 
 rule evaluate:

@@ -3,13 +3,15 @@ import functools
 from types import SimpleNamespace
 
 RUN = f"{RESULTS}/runs/{CELL}"
+RUN_FILES = ["predictions.parquet", "model.safetensors", "history.csv", "run.json"]
 RUN_LOG = f"{RESULTS}/logs/runs/{CELL}"
 
 
 def train_inputs(wildcards):
     files = {"split": f"{RESULTS}/splits/fold{wildcards.fold}.parquet"}
     if wildcards.source != "none":
-        groups = f"{RESULTS}/{GROUP_CELL}".format(**wildcards)
+        place = {name: getattr(wildcards, name) for name in ("source", "k", "fold")}
+        groups = f"{RESULTS}/{GROUP_CELL}".format(**place)
         files |= {"groups": f"{groups}.parquet", "origin": f"{groups}.json"}
     if config["encoder"]["finetune"]:
         read = {"audio": audio_files(wildcards), "listed": CLIP_LIST}

@@ -73,6 +73,7 @@ def test_numbers_that_arrive_as_text() -> None:
         "batch_size": 32,
         "clip_norm": 2.0,
         "memory_mb": 2000,
+        "together": "cell",
         "checkpoint_seconds": 60,
     }
     assert resolve({"grid": {"folds": ["1", "2"]}})["grid"]["folds"] == [1, 2]

@@ -115,6 +115,30 @@ def test_interrupts_that_come_twice(tmp_path: Path) -> None:
         assert not log.exists() or "Error: interrupted." in read(log)
 
 
+LOST_INTERRUPT = """
+import signal, sys, time
+from fairser.core import jobs
+jobs.AGAIN = 1
+class Dropping:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(0.1)
+with jobs.job(sys.argv[1]):
+    Dropping()
+    print("dropped", flush=True)
+    time.sleep(100)
+"""
+
+
+def test_an_interrupt_that_python_dropped_comes_again(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(jobs.__file__).parents[2])}
+    command = [sys.executable, "-c", LOST_INTERRUPT, tmp_path / "log"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (INTERRUPTED, "dropped\n")
+    assert "Exception ignored" in done.stderr
+    assert "Error: interrupted." in read(tmp_path / "log")
+
+
 @pytest.mark.parametrize("steps", [[], [1], [1, 1, 1], [2, 1]])
 def test_the_end_of_the_work_is_told_once(log: Path, steps: list[int]) -> None:
     with job(log), Progress(sum(steps), "clips") as shown:

@@ -21,7 +21,7 @@ from fairser.corpora.clips import ClipTable
 from fairser.extraction.inputs import StoreInputs
 from fairser.training.checkpoints import Checkpoint
 from fairser.training.fitting import TrainOptions
-from fairser.training.runs import make_inputs, write_run
+from fairser.training.runs import FILES, make_inputs, write_run
 from fairser.training.train import TrainingJob, TrainingResult, train_and_predict
 from unit.builders import assert_same_run, clip_table, feature_store, write_store
 
@@ -70,7 +70,7 @@ def given(tmp_path: Path) -> dict[str, Any]:
     write_json(paths["source"], {"settings": {"kind": "fbank"}})
     config = resolve({"corpus": {"kind": "demo"}, "train": {"checkpoint_seconds": 0}})
     run = tmp_path / "seed3"
-    made = {"predictions": "p.parquet", "model": "m.safetensors", "history": "h.csv"}
+    made = dict(zip(("predictions", "model", "history"), FILES, strict=True))
     return {
         "input": paths,
         "output": {name: str(run / file) for name, file in (made | {"run": "run.json"}).items()},
@@ -156,7 +156,7 @@ def test_written_files_hold_the_run(given: dict[str, Any], tmp_path: Path) -> No
         TrainingJob("random", table, StoreInputs(store, False), TrainOptions(), 3)
     )
     cell = {"method": "random", "source": "none", "k": "1", "fold": "1", "seed": "3"}
-    write_run(given["output"], run, cell, {"device": "cpu"}, given["config"])
+    write_run(tmp_path / "seed3", run, cell, {"device": "cpu"}, given["config"])
     assert_frame_equal(pl.read_parquet(given["output"]["predictions"]), run.predictions)
     assert load_file(given["output"]["model"]) == {}
     record = read_json(given["output"]["run"])

@@ -221,6 +221,11 @@ def _finetuning(config: Config) -> list[str]:
             "'encoder.standardise' is true, but features that are trained have no statistics "
             "beforehand; set it to null."
         )
+    if config["train"]["together"] != "cell":
+        lines.append(
+            "'train.together' is 'fold', but a job that trains the encoder trains one cell; set it "
+            "to cell."
+        )
     allowed = [name for name, one in extensions("METHOD").items() if one["finetune"]]
     lines += [
         f"'grid.methods' names {method}, which trains heads of its own on pooled features; with "

@@ -66,6 +66,7 @@ def job(log: str | Path) -> Iterator[None]:
     except KeyboardInterrupt as interrupt:
         if interrupt.args:  # a signal, and Python's own end would not ignore the next one
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.alarm(0)
         logger.error("Error: interrupted.")
         sys.exit(INTERRUPTED)
 
@@ -73,7 +74,8 @@ def job(log: str | Path) -> Iterator[None]:
 def interrupt_once() -> None:
     """Let Ctrl-C raise one KeyboardInterrupt, though terminal and Snakemake both send the signal.
 
-    A second one within seconds would meet the first on its way and end in a traceback.
+    A second one within seconds would meet the first on its way and end in a traceback. Python drops
+    an exception that a destructor or a callback raises, so it is raised again if nothing follows.
     """
     last = -math.inf
 
@@ -82,10 +84,12 @@ def interrupt_once() -> None:
         now = time.monotonic()
         if now - last > AGAIN:
             last = now
+            signal.alarm(AGAIN + 1)
             raise KeyboardInterrupt(number)
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, handle)
+        signal.signal(signal.SIGALRM, handle)
 
 
 class Progress:

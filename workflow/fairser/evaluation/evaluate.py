@@ -1,11 +1,15 @@
 """From saved predictions to the metrics of a run."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from fairser.core.checksums import check_files, read_record, write_record
 from fairser.core.errors import InputError
+from fairser.core.files import complete
+from fairser.core.table_files import read_made
 from fairser.corpora.clips import SINGLE, TEST_SET, ClipTable
 from fairser.evaluation.metrics import (
     COUNTS,
@@ -17,6 +21,25 @@ from fairser.evaluation.metrics import (
     performance,
     rates,
 )
+
+
+def write_metrics(folder: Path, table: ClipTable) -> None:
+    """Write ``metrics.json`` and ``counts.parquet`` of a run, from its record and predictions.
+
+    Args:
+        folder: of the run.
+        table: clip table of its fold.
+
+    Raises:
+        InputError: the predictions are not those of the record, or of another split.
+    """
+    record, counts = folder / "run.json", folder / "counts.parquet"
+    run = read_record(record)
+    check_files(record, run, ["predictions.parquet"])
+    predictions = read_made(folder / "predictions.parquet", ["clip", "split", *table.classes])
+    with complete(counts) as path:
+        speaker_counts(predictions, table).write_parquet(path)
+    write_record(folder / "metrics.json", {**run, **evaluate(predictions, table)}, [counts])
 
 
 def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -> dict[str, Any]:

@@ -1,8 +1,12 @@
 """The files of a training run: those it reads and those it writes."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -10,13 +14,44 @@ from fairser.audio.stamps import digest
 from fairser.core.checksums import write_record
 from fairser.core.files import complete, read_json
 from fairser.core.provenance import commit, versions
+from fairser.core.table_files import read_made
 from fairser.corpora.clip_lists import read_list
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.changed_audio import AUDIO
-from fairser.extraction.features import Inputs
+from fairser.extraction.features import Features, Inputs, Statistics
 from fairser.extraction.inputs import StoreInputs
 from fairser.extraction.store import open_store
-from fairser.training.train import TrainingResult
+from fairser.training.checkpoints import make_checkpoint
+from fairser.training.fitting import TrainOptions
+from fairser.training.train import TrainingJob, TrainingResult, train_and_predict
+
+FILES = ("predictions.parquet", "model.safetensors", "history.csv")
+RECORD = "run.json"
+
+
+class SharedFold:
+    """What the trainings of a fold have in common: its clip table and the features of its clips."""
+
+    def __init__(self, split: str | Path) -> None:
+        self.split = split
+        self.loaded: tuple[Features, Statistics] | None = None
+
+    @cached_property
+    def table(self) -> ClipTable:
+        return ClipTable.read(self.split)
+
+    def inputs(self, inputs: Inputs) -> Inputs:
+        """Inputs that are read when they are needed first; all cells have the same ones."""
+        shared = self
+
+        class Once:
+            def fold(
+                self, clips: Iterable[str], train: np.ndarray, seed: int
+            ) -> tuple[Features, Statistics]:
+                shared.loaded = shared.loaded or inputs.fold(clips, train, seed)
+                return shared.loaded
+
+        return Once()
 
 
 def make_inputs(
@@ -66,8 +101,59 @@ def make_inputs(
     return inputs, record
 
 
+@dataclass(frozen=True)
+class CellJob:
+    """The training of one cell of the grid, as its rule gives it.
+
+    Attributes:
+        cell: method, source, k, fold and seed, as text.
+        given: input files by name, as :func:`make_inputs` takes them, and ``split`` and ``groups``.
+        settings: ``train``, ``hyper`` and those of :func:`make_inputs`.
+        code: hash of the code that the result depends on.
+        made_from: hash of all settings and code, from the corpus on.
+        config: the resolved configuration; what changes no number is taken from it.
+        threads: for an encoder that is trained on the CPU.
+    """
+
+    cell: dict[str, str]
+    given: dict[str, str]
+    settings: dict[str, Any]
+    code: str
+    made_from: str
+    config: dict[str, Any]
+    threads: int = 1
+
+
+def train_cell(job: CellJob, folder: Path, shared: SharedFold | None = None) -> None:
+    """Train a cell, go on with what an interrupted job left, and write the files of its run.
+
+    Args:
+        job: the training.
+        folder: of the run.
+        shared: what the cells of a fold read once.
+    """
+    shared = shared or SharedFold(job.given["split"])
+    inputs, record = make_inputs(job.given, job.settings, shared.table, job.config, job.threads)
+    key = [job.settings, job.code, record.get(AUDIO)]
+    every = job.config["train"]["checkpoint_seconds"]
+    checkpoint = make_checkpoint(folder, job.given.values(), key, every)
+    groups = read_made(job.given["groups"], ["group"]) if "groups" in job.given else None
+    training = TrainingJob(
+        job.cell["method"],
+        shared.table,
+        shared.inputs(inputs),
+        TrainOptions(**job.settings["train"]),
+        int(job.cell["seed"]),
+        groups,
+        job.settings["hyper"],
+    )
+    result = train_and_predict(training, checkpoint)
+    write_run(folder, result, job.cell, {"made_from": job.made_from, **record}, job.config)
+    checkpoint.remove()
+
+
 def write_run(
-    paths: dict[str, str],
+    folder: Path,
     result: TrainingResult,
     cell: dict[str, str],
     inputs: dict[str, Any],
@@ -76,18 +162,18 @@ def write_run(
     """Write a run's predictions, model and history, and, last, the record of how it was made.
 
     Args:
-        paths: of ``predictions`` (parquet), ``model`` (safetensors), ``history`` (csv) and
-            ``run`` (JSON).
+        folder: of the run; its files are :data:`FILES`, and ``run.json``.
         result: of the training.
         cell: method, source, k, fold and seed.
         inputs: their record, by :func:`make_inputs`.
         config: the resolved configuration.
     """
-    with complete(paths["predictions"]) as path:
+    predictions, model, history = (folder / name for name in FILES)
+    with complete(predictions) as path:
         result.predictions.write_parquet(path)
-    with complete(paths["model"]) as path:
+    with complete(model) as path:
         save_file(result.tensors, path)
-    with complete(paths["history"]) as path:
+    with complete(history) as path:
         result.history.write_csv(path)
     written = {
         "method": cell["method"],
@@ -100,6 +186,4 @@ def write_run(
         "commit": commit(),
         "config": config,
     }
-    write_record(
-        paths["run"], written, [paths[name] for name in ("predictions", "model", "history")]
-    )
+    write_record(folder / RECORD, written, [predictions, model, history])
