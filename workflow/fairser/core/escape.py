@@ -9,7 +9,7 @@ import re
 # Only what would be taken for markup, so that numbers such as ``0.31* [0.2, 0.4]`` stay readable:
 # an underscore between letters and a star before a space start nothing.
 MARKDOWN = re.compile(
-    r"[\\`~$#|]|\*(?!\s|$)|(?<![^\W_])_|_(?![^\W_])|\[(?![-+\d])|\](?=[(\[:])|!(?=\[)"
+    r"[\\`~$#|]|\*(?!\s|$|°)|(?<![^\W_])_|_(?![^\W_])|\[(?![-+\d])|\](?=[(\[:])|!(?=\[)"
 )
 LATEX = str.maketrans(
     {character: rf"\{character}" for character in "_%&#${}"}
