@@ -116,12 +116,18 @@ class CellJob:
     """
 
     cell: dict[str, str]
-    given: dict[str, str]
+    given: dict[str, Any]
     settings: dict[str, Any]
     code: str
     made_from: str
     config: dict[str, Any]
     threads: int = 1
+
+    @property
+    def files(self) -> list[str]:
+        """All input files; a name may stand for several, or for none."""
+        lists = ([one] if isinstance(one, str) else one for one in self.given.values())
+        return [file for files in lists for file in files]
 
 
 def train_cell(job: CellJob, folder: Path, shared: SharedFold | None = None) -> None:
@@ -136,7 +142,7 @@ def train_cell(job: CellJob, folder: Path, shared: SharedFold | None = None) -> 
     inputs, record = make_inputs(job.given, job.settings, shared.table, job.config, job.threads)
     key = [job.settings, job.code, record.get(AUDIO)]
     every = job.config["train"]["checkpoint_seconds"]
-    checkpoint = make_checkpoint(folder, job.given.values(), key, every)
+    checkpoint = make_checkpoint(folder, job.files, key, every)
     groups = read_made(job.given["groups"], ["group"]) if "groups" in job.given else None
     training = TrainingJob(
         job.cell["method"],

@@ -61,7 +61,7 @@ def _train(job: CellJob, folder: Path, shared: SharedFold) -> bool:
     Returns:
         Whether its files were there.
     """
-    note = make_checkpoint(folder, job.given.values(), [job.settings, job.code]).fingerprint
+    note = make_checkpoint(folder, job.files, [job.settings, job.code]).fingerprint
     known = folder / NOTE
     if known.is_file() and known.read_text(encoding="utf-8") == note:
         try:
