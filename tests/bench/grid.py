@@ -1,6 +1,7 @@
-"""The paper's grid from features of 13 x 768, against training on frames.
+"""The paper's grid from stored features, against training on frames.
 
     python tests/bench/grid.py LABELS [--epochs 50] [--folds 5] [--frame-clips 1776] [--threads 2]
+        [--together cell] [--layers 13] [--dim 768]
 
 LABELS is a folder with the label files of CREMA-D and VideoDemographics.csv. The features are
 random and stored once; one command then trains and evaluates the 33 configurations on each fold.
@@ -31,7 +32,7 @@ from fairser.encoders.base import Settings, make_encoder
 from fairser.methods.head import Head
 from unit.builders import write_store
 
-LAYERS, DIM, CLASSES, BATCH = 13, 768, 6, 32
+CLASSES, BATCH = 6, 32
 SAMPLES = 40_000  # 2.5 s
 SMALLEST = {"epochs": 1, "folds": 1, "frame_clips": 32, "threads": 1}
 SMALLEST_GRID = {"methods": ["erm"], "sources": ["none"]}
@@ -41,10 +42,13 @@ def parser() -> Parser:
     made = Parser(__file__, __doc__, SMALLEST, epochs=50, folds=5, threads=os.cpu_count() or 1)
     made.add_argument("labels", type=Path, nargs="?", help="label files of CREMA-D")
     made.add_argument("--frame-clips", type=int, default=1776, help="train clips of an epoch")
+    made.add_argument("--together", choices=("cell", "fold"), default="cell", help="of a job")
+    made.add_argument("--layers", type=int, default=13, help="of the stored features")
+    made.add_argument("--dim", type=int, default=768, help="of the stored features")
     return made
 
 
-def write_inputs(labels: Path, folder: Path) -> dict[str, Any]:
+def write_inputs(labels: Path, folder: Path, layers: int, dim: int) -> dict[str, Any]:
     """Random stores for all clips of CREMA-D, and the configuration that names them."""
     demographics = labels / "VideoDemographics.csv"
     corpus = {"labels": str(labels), "demographics": str(demographics)}
@@ -60,7 +64,7 @@ def write_inputs(labels: Path, folder: Path) -> dict[str, Any]:
     names = table.clips()["clip"].to_list()
     generator = np.random.default_rng(0)
     stores = {}
-    for part, shape in (("encoder", (LAYERS, DIM)), ("embedding", (1, 192))):
+    for part, shape in (("encoder", (layers, dim)), ("embedding", (1, 192))):
         file = f"{part}.safetensors"
         values = generator.standard_normal((len(names), *shape), dtype=np.float32)
         write_store(folder / file, folder / "names.csv", values, names)
@@ -117,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
     options = made.start(arguments)
     if not (options.labels or options.smallest):
         made.error("name the folder of CREMA-D's LABELS")
-    settings: dict[str, Any] = {"train": {"epochs": options.epochs}}
+    settings: dict[str, Any] = {"train": {"epochs": options.epochs, "together": options.together}}
     settings["grid"] = {"folds": list(range(1, options.folds + 1))}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -125,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
             settings |= write_corpus(folder, folds=3)
             settings["grid"] |= SMALLEST_GRID
         else:
-            settings |= write_inputs(options.labels.resolve(), folder)
+            settings |= write_inputs(options.labels.resolve(), folder, options.layers, options.dim)
         wall, trainings = run_grid(folder, settings, options.threads)
         clips = clips_of_a_fold(folder)
         torch.set_num_threads(options.threads)
