@@ -35,3 +35,4 @@ def test_a_fold_gives_what_its_cells_give(copied: Workflow) -> None:
     for number in folds:
         log = (fold.results / f"logs/runs/fold{number}.log").read_text()
         assert "5 of 10 runs were there" in log
+    assert more.jobs("runs") == {}

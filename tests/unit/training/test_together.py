@@ -204,3 +204,19 @@ def test_a_disk_without_second_names(
     for name in (*FILES, RECORD):
         assert (folder / name).read_bytes() == (kept / name).read_bytes()
         assert not (folder / name).samefile(kept / name)
+
+
+def test_cells_that_standardise_and_others_do_not_share_features(
+    jobs: list[CellJob], tmp_path: Path
+) -> None:
+    raw = SETTINGS | {"standardise": False}
+    mixed = [jobs[0], replace(jobs[1], settings=raw)]
+    for job, folder in zip(mixed, run(mixed, tmp_path / "results"), strict=True):
+        train_cell(job, tmp_path / job.cell["seed"])
+        alone = (tmp_path / job.cell["seed"] / "model.safetensors").read_bytes()
+        assert (folder / "model.safetensors").read_bytes() == alone
+
+
+def test_a_name_may_stand_for_several_files(jobs: list[CellJob]) -> None:
+    given = {"split": "a", "audio": ["b", "c"], "model": [], "waveforms": "d"}
+    assert replace(jobs[0], given=given).files == ["a", "b", "c", "d"]

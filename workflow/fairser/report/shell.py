@@ -1,8 +1,8 @@
 """Changes to Snakemake's report: its title, and a quiet console."""
 
-import html
 from pathlib import Path
 
+from fairser.core import escape
 from fairser.core.files import sha256_text
 from fairser.report.captions import CAPTIONS
 
@@ -26,7 +26,7 @@ def parts_hash() -> str:
 
 def finish(report: str, title: str) -> str:
     """The report with another title and without messages in the console."""
-    report = report.replace(TITLE, f"<title>{html.escape(title, quote=False)}</title>", 1)
+    report = report.replace(TITLE, f"<title>{escape.html(title)}</title>", 1)
     for text, better in REPLACED.items():
         report = report.replace(text, better)
     start = report.find(WARNING)

@@ -34,22 +34,26 @@ class SharedFold:
 
     def __init__(self, split: str | Path) -> None:
         self.split = split
-        self.loaded: tuple[Features, Statistics] | None = None
+        self.loaded: dict[bool, tuple[Features, Statistics]] = {}
 
     @cached_property
     def table(self) -> ClipTable:
         return ClipTable.read(self.split)
 
-    def inputs(self, inputs: Inputs) -> Inputs:
-        """Inputs that are read when they are needed first; all cells have the same ones."""
+    def inputs(self, inputs: Inputs, standardise: bool) -> Inputs:
+        """Inputs that are read when they are needed first.
+
+        All cells have the same clips and the same store; only ``standardise`` can differ.
+        """
         shared = self
 
         class Once:
             def fold(
                 self, clips: Iterable[str], train: np.ndarray, seed: int
             ) -> tuple[Features, Statistics]:
-                shared.loaded = shared.loaded or inputs.fold(clips, train, seed)
-                return shared.loaded
+                if standardise not in shared.loaded:
+                    shared.loaded[standardise] = inputs.fold(clips, train, seed)
+                return shared.loaded[standardise]
 
         return Once()
 
@@ -147,7 +151,7 @@ def train_cell(job: CellJob, folder: Path, shared: SharedFold | None = None) -> 
     training = TrainingJob(
         job.cell["method"],
         shared.table,
-        shared.inputs(inputs),
+        shared.inputs(inputs, job.settings["standardise"]),
         TrainOptions(**job.settings["train"]),
         int(job.cell["seed"]),
         groups,
