@@ -93,7 +93,7 @@ def test_csv_has_no_formula_and_gives_the_name_back(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Macro F1", "k_means", "0.31* (0.1) [0.2, 0.4]", "tpr_gap", "a-b"]
+    "text", ["Macro F1", "k_means", "0.31* (0.1) [0.2, 0.4]", "tpr_gap", "a-b", "p < 0.05"]
 )
 def test_what_means_nothing_stays_as_it_is(text: str) -> None:
     assert escape.markdown(text) == text

@@ -11,6 +11,7 @@ import re
 MARKDOWN = re.compile(
     r"[\\`~$#|]|\*(?!\s|$|°)|(?<![^\W_])_|_(?![^\W_])|\[(?![-+\d])|\](?=[(\[:])|!(?=\[)"
 )
+MARKUP = re.compile(r"<(?=[A-Za-z/!?])|&(?=[A-Za-z#])|^\s*>")  # elements, entities, quotations
 LATEX = str.maketrans(
     {character: rf"\{character}" for character in "_%&#${}"}
     | {"^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "\\": r"\textbackslash{}"}
@@ -29,7 +30,8 @@ def one_line(text: str) -> str:
 
 def markdown(text: str) -> str:
     """Text within a line or a cell of a table of Markdown."""
-    return MARKDOWN.sub(r"\\\g<0>", standard.escape(one_line(text), quote=False))
+    plain = MARKUP.sub(lambda found: standard.escape(found[0]), one_line(text))
+    return MARKDOWN.sub(r"\\\g<0>", plain)
 
 
 def html(text: str) -> str:
