@@ -6,8 +6,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "workflow" / "fairser"
 # From the bottom to the top: a room imports from itself and from the rooms before it.
 ROOMS = (
-    *("core", "config", "corpora", "audio", "pretrained", "encoders", "extraction", "groups"),
-    *("methods", "training", "evaluation", "results", "inference", "llm", "comparison", "audit"),
+    *("core", "config", "corpora", "audio", "pretrained", "encoders", "extraction", "methods"),
+    *("training", "groups", "evaluation", "results", "inference", "llm", "comparison", "audit"),
     *("check", "cluster", "report", "commands"),
 )
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 
 from fairser.core.files import sha256
 from fairser.corpora.clips import ClipTable, build
+from fairser.extraction.features import Inputs, Statistics
 from fairser.extraction.store import FeatureStore, open_store
 from fairser.results.writing import SEAL
 from fairser.training.train import TrainingResult
@@ -68,6 +69,20 @@ def feature_store(folder: Path, array: np.ndarray, names: Sequence[str]) -> Feat
     paths = folder / "features.safetensors", folder / "clips.csv"
     write_store(*paths, array, names)
     return open_store(*paths)
+
+
+class Doubled:
+    """Inputs whose features are float64, so that the whole training is."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self.inputs = inputs
+
+    def fold(
+        self, clips: Iterable[str], train: np.ndarray, seed: int
+    ) -> tuple[torch.Tensor, Statistics]:
+        features, statistics = self.inputs.fold(clips, train, seed)
+        assert isinstance(features, torch.Tensor)
+        return features.double(), statistics
 
 
 def write_noise(folder: Path, clips: Mapping[str, tuple[float, int]]) -> None:

@@ -16,7 +16,8 @@ from fairser.extraction.inputs import MappedFeatures, StoreInputs
 from fairser.extraction.store import CHUNK, FeatureStore
 from fairser.groups.kmeans import kmeans
 from fairser.training.fitting import TrainOptions
-from fairser.training.train import TrainingJob, TrainingResult, load_fold, train_and_predict
+from fairser.training.folds import load_fold
+from fairser.training.train import TrainingJob, TrainingResult, train_and_predict
 from unit.builders import assert_same_run, clip_table, feature_store
 
 COUNT, LAYERS, DIM = 90, 3, 16

@@ -14,9 +14,10 @@ from fairser.core.errors import InputError
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.store import FeatureStore
 from fairser.groups.agreement import agreement, quality, quality_table
-from fairser.groups.base import Fold, encode_groups, infer_groups
+from fairser.groups.base import Fold, infer_groups
 from fairser.groups.kmeans import kmeans
 from fairser.groups.probabilities import read_probabilities
+from fairser.training.folds import encode_groups
 from unit.builders import clip_table
 from unit.corpora.builders import assert_refused, write_csv
 

@@ -23,7 +23,8 @@ from fairser.extraction.inputs import StoreInputs
 from fairser.extraction.store import FeatureStore
 from fairser.methods.base import find_method
 from fairser.training.fitting import TrainOptions
-from fairser.training.train import TrainingJob, load_fold, train_and_predict
+from fairser.training.folds import load_fold
+from fairser.training.train import TrainingJob, train_and_predict
 from unit.builders import clip_table
 
 COUNT, SEEDS = 600, range(2)

@@ -21,8 +21,9 @@ from fairser.methods.head import Head
 from fairser.methods.pgdro import PGDRO
 from fairser.methods.rw import RW
 from fairser.training.fitting import TrainOptions
+from fairser.training.folds import load_fold
 from fairser.training.sampling import balanced_weights, epoch_rows
-from fairser.training.train import TrainingJob, load_fold, train_and_predict
+from fairser.training.train import TrainingJob, train_and_predict
 from unit.builders import clip_table, feature_store
 from unit.methods.builders import fold
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from fairser.config.extensions import extension
@@ -16,7 +15,7 @@ from fairser.core.errors import InputError
 from fairser.core.words import joined
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.store import FeatureStore, open_store
-from fairser.groups.probabilities import PREFIX, read_probabilities
+from fairser.groups.probabilities import read_probabilities
 
 
 @dataclass(frozen=True)
@@ -72,15 +71,3 @@ def infer_groups(source: str, fold: Fold) -> pl.DataFrame:
             f"{fold.table.frame.height} clips of the fold, in the order of the clip table."
         )
     return groups
-
-
-def encode_groups(grouping: pl.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
-    """Numbers of the groups [N], int64, -1 where unknown, in the order of their names; and the
-    probabilities [N, G], float32, in the same order, or None where the source has none."""
-    names = sorted(grouping["group"].drop_nulls().unique().to_list())
-    columns = sorted(name for name in grouping.columns if name.startswith(PREFIX))
-    if columns:
-        names = [name.removeprefix(PREFIX) for name in columns]
-    number = grouping["group"].replace_strict(names, range(len(names)), default=-1)
-    shares = grouping.select(columns).to_numpy().astype(np.float32) if columns else None
-    return number.cast(pl.Int64).to_numpy().copy(), shares

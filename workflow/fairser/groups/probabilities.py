@@ -11,7 +11,6 @@ from fairser.corpora.clips import ClipTable
 from fairser.corpora.names import clip_name
 from fairser.extraction.store import FeatureStore
 
-PREFIX = "p_"
 COLUMNS = ("p_female", "p_male")
 SUM_TOLERANCE = 0.01
 

@@ -1,6 +1,8 @@
 """The base class of training methods, and how a method is found by its name."""
 
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, fields, replace
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -22,14 +24,17 @@ class FoldData:
     """The clips of one fold in memory.
 
     Attributes:
-        features: pooled features [N, L, D], float32, standardised if so configured; or an object
-            that gives them batch by batch.
-        targets: soft targets [N, C], float32.
+        features: pooled features [N, L, D], standardised if so configured; or an object that gives
+            them batch by batch. They are float32, as is all that is computed from them; a test may
+            have float64.
+        targets: soft targets [N, C].
         majority: index of the majority class [N], int64, -1 for a clip without one.
         train: rows of the train clips, int64; likewise ``development`` and ``test``.
         groups: number of each clip's group [N], int64, -1 where it is unknown; None for the
             source ``none``.
-        probabilities: of each group [N, G], float32, if the source has them.
+        probabilities: of each group [N, G], if the source has them.
+        train_erm: trains the model of ERM with the run's seed and settings, for so many epochs or,
+            with None, until the best of all; for methods that start from it.
     """
 
     features: Features
@@ -40,6 +45,15 @@ class FoldData:
     test: torch.Tensor
     groups: torch.Tensor | None = None
     probabilities: torch.Tensor | None = None
+    train_erm: Callable[[int | None], nn.Module] | None = None
+
+    def to(self, device: torch.device) -> "FoldData":
+        """The same clips on a device; features that are read batch by batch are not moved."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved: dict[str, Any] = {
+            n: v.to(device) for n, v in values.items() if isinstance(v, torch.Tensor)
+        }
+        return replace(self, **moved)
 
 
 class Method(nn.Module):
@@ -48,8 +62,18 @@ class Method(nn.Module):
     What a method changes in itself during training is a registered buffer: its ``state_dict`` is
     saved in checkpoints, together with the state of the generator.
 
+    One object trains one cell of the grid. If the class sets ``stacks``, several cells can be
+    trained as one, which takes much less time: :func:`stack` makes an object whose buffers have a
+    leading axis S, the cells. Its ``loss`` gets rows [S, B], or [B] where the cells have the same
+    batches, logits are [S, B, C], and it gives the losses [S]. So such a class computes over the
+    last dimensions, keeps what differs between cells in buffers and reads those of clips by
+    :meth:`of_rows`. Without it the loss is written for rows [B] alone and cells are trained one
+    after another.
+
     Attributes:
         trains: whether there is anything to train.
+        stacks: whether several cells can be trained as one.
+        padding: of buffers whose size differs between cells, by name; 0 where it is not given.
         data: the clips of the fold.
         sampler: how batches are drawn, ``shuffle`` or ``balanced``
             (:func:`fairser.training.sampling.epoch_rows`).
@@ -59,19 +83,41 @@ class Method(nn.Module):
     """
 
     trains: ClassVar[bool] = True
+    stacks: ClassVar[bool] = False
+    padding: ClassVar[dict[str, float]] = {}
+
+    weights: torch.Tensor
+
+    def __init_subclass__(cls, **others: Any) -> None:
+        """A class that overrides what is stacked is not stacked itself, unless it says so."""
+        super().__init_subclass__(**others)
+        own = vars(cls)
+        if "stacks" not in own and {"prepare", "loss", "logits", "clip_losses"} & own.keys():
+            cls.stacks = False
 
     def __init__(self, data: FoldData, generator: torch.Generator, **settings: Any) -> None:
         super().__init__()
         self.data = data
-        self.generator = generator
+        self.generators = [generator]
+        self.cells = 0  # not stacked
         declared = extensions("METHOD").get(type(self).__module__.rpartition(".")[2])
         defaults = declared.defaults() if declared else {}
         options = defaults | settings
         self.sampler: str = options.pop("sampler", "shuffle")
         self.options = SimpleNamespace(**options)
         self.rows = self.select(data.train)
-        self.weights = class_balanced_weights(data.targets[self.rows]).float()
+        weights = class_balanced_weights(data.targets[self.rows]).to(data.targets.dtype)
+        self.keep("weights", weights)
         self.prepare()
+
+    @property
+    def generator(self) -> torch.Generator:
+        """Of random draws, seeded by the run; on the CPU, so that every device draws the same."""
+        return self.generators[0]
+
+    def keep(self, name: str, values: torch.Tensor) -> None:
+        """Register a buffer that does not change during training: checkpoints leave it out."""
+        self.register_buffer(name, values, persistent=False)
 
     def prepare(self) -> None:
         """Set what else the loss needs; called once, when all other attributes are set."""
@@ -80,12 +126,32 @@ class Method(nn.Module):
         """Rows of the train clips to use; all by default."""
         return train
 
+    def stack_key(self) -> Hashable:
+        """What cells have in common that are trained as one, beside the number of train clips."""
+        return type(self), repr(sorted(vars(self.options).items()))
+
+    def of_rows(self, values: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """A buffer's values [N, ...] of each clip at the rows [B]: [B, ...].
+
+        Of stacked cells: [S, N, ...] at [B] or [S, B] gives [S, B, ...].
+        """
+        if not self.cells:
+            return values[rows]
+        if rows.ndim == 1:
+            return values[:, rows]
+        return values[torch.arange(self.cells, device=rows.device)[:, None], rows]
+
+    def permutations(self, count: int) -> torch.Tensor:
+        """A random order of so many numbers, drawn for each cell: [count] or [S, count]."""
+        drawn = [torch.randperm(count, generator=one) for one in self.generators]
+        return (torch.stack(drawn) if self.cells else drawn[0]).to(self.rows.device)
+
     def group_shares(self) -> torch.Tensor:
-        """Membership of each clip in the groups [N, G], float32; 0 in all where it is unknown.
+        """Membership of each clip in the groups [N, G]; 0 in all where it is unknown.
 
         The sampler ``balanced`` makes these groups equally likely.
         """
-        return memberships(group_labels(self.data))
+        return memberships(group_labels(self.data)).to(self.data.targets)
 
     @staticmethod
     def new_model(layers: int, dim: int, classes: int) -> nn.Module:
@@ -98,18 +164,18 @@ class Method(nn.Module):
     def build(self) -> nn.Module:
         """The model for the clips of the fold."""
         _, layers, dim = self.data.features.shape
-        return self.new_model(layers, dim, self.data.targets.shape[1])
+        return self.new_model(layers, dim, self.data.targets.shape[1]).to(self.data.targets)
 
     def parts(self, model: nn.Module) -> list[list[nn.Parameter]]:
         """Parameters whose gradients are clipped together; one list of all by default."""
         return [list(model.parameters())]
 
     def loss(self, model: nn.Module, rows: torch.Tensor, progress: float) -> torch.Tensor:
-        """Loss of a batch, a scalar with a gradient.
+        """Loss of a batch, a scalar with a gradient; of stacked cells [S].
 
         Args:
             model: made by :meth:`build`.
-            rows: rows of the batch's clips [B].
+            rows: rows of the batch's clips [B]; of stacked cells [B] or [S, B].
             progress: share of all optimisation steps that are done, from 0 to below 1.
         """
         raise NotImplementedError
@@ -117,20 +183,56 @@ class Method(nn.Module):
     def end_epoch(self, model: nn.Module) -> None:
         """Called after each epoch; does nothing by default."""
 
+    def finish(self, model: nn.Module) -> None:
+        """Called once after training, with the model of the best epoch; does nothing by default."""
+
     def logits(self, model: nn.Module, rows: torch.Tensor) -> torch.Tensor:
-        """Logits [B, C] of the prediction."""
+        """Logits [..., B, C] of the prediction."""
         return model(self.data.features, rows)
 
     def clip_losses(self, logits: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Class-balanced cross-entropy [B] of each clip."""
+        """Class-balanced cross-entropy [..., B] of each clip."""
         return clip_losses(logits, self.data.targets[rows], self.weights)
 
     def get_extra_state(self) -> torch.Tensor:
-        """The state of the generator, for ``state_dict``."""
-        return self.generator.get_state()
+        """The states of the generators [cells, n], for ``state_dict``."""
+        return torch.stack([one.get_state() for one in self.generators])
 
     def set_extra_state(self, state: torch.Tensor) -> None:
-        self.generator.set_state(state)
+        for one, own in zip(self.generators, state.cpu(), strict=True):
+            one.set_state(own)
+
+
+def stack(methods: Sequence[Method]) -> Method:
+    """One method for S cells of one kind (:meth:`Method.stack_key`), with new buffers.
+
+    Buffers of different sizes are filled up with the method's ``padding``.
+    """
+    first = methods[0]
+    stacked = copy.copy(first)
+    stacked.cells = len(methods)
+    stacked.generators = [one for method in methods for one in method.generators]
+    stacked._modules = {name: copy.deepcopy(part) for name, part in first.named_children()}
+    for owner, twins in zip(
+        [stacked, *stacked.children()],
+        zip(*([method, *method.children()] for method in methods), strict=True),
+        strict=True,
+    ):
+        names = dict(owner.named_buffers(recurse=False))
+        owner._buffers = {
+            name: _padded([getattr(twin, name) for twin in twins], first.padding.get(name, 0.0))
+            for name in names
+        }
+    return stacked
+
+
+def _padded(values: list[torch.Tensor], fill: float) -> torch.Tensor:
+    """The values [S, ...], each filled up to the largest size of all."""
+    shape = [max(sizes) for sizes in zip(*(value.shape for value in values), strict=True)]
+    whole = values[0].new_full((len(values), *shape), fill)
+    for place, value in zip(whole, values, strict=True):
+        place[tuple(slice(size) for size in value.shape)] = value
+    return whole
 
 
 def find_method(name: str) -> type[Method]:

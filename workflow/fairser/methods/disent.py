@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fairser.extraction.features import Features
 from fairser.methods.base import Method
-from fairser.methods.head import HIDDEN, LayerEncoder
+from fairser.methods.head import HIDDEN, LayerEncoder, Linear
 from fairser.methods.lff import RelativeDifficulty, generalised
 
 METHOD = {
@@ -61,15 +61,17 @@ class Disentangled(nn.Module):
     def __init__(self, layers: int, dim: int, classes: int) -> None:
         super().__init__()
         self.intrinsic, self.bias = LayerEncoder(layers, dim), LayerEncoder(layers, dim)
-        self.classify_intrinsic = nn.Linear(2 * HIDDEN, classes)
-        self.classify_bias = nn.Linear(2 * HIDDEN, classes)
+        self.classify_intrinsic = Linear(2 * HIDDEN, classes)
+        self.classify_bias = Linear(2 * HIDDEN, classes)
 
     def forward(self, features: Features, rows: Tensor) -> Tensor:
-        z = torch.cat([self.intrinsic(features, rows), self.bias(features, rows)], dim=1)
+        z = torch.cat([self.intrinsic(features, rows), self.bias(features, rows)], dim=-1)
         return self.classify_intrinsic(z)
 
 
 class DisEnt(Method):
+    stacks = True
+
     def prepare(self) -> None:
         self.difficulty = RelativeDifficulty(self.data, self.rows, self.options.momentum)
 
@@ -82,20 +84,22 @@ class DisEnt(Method):
         z_i, z_b = model.intrinsic(features, rows), model.bias(features, rows)
         l_i, l_b, easy = self._losses(model, z_i, z_b, rows, rows)
         weight = self.difficulty(l_b, l_i, rows)
-        loss = (weight * l_i).mean() + options.lambda_dis * easy.mean()
+        loss = (weight * l_i).mean(dim=-1) + options.lambda_dis * easy.mean(dim=-1)
         if progress >= options.swap_start:
-            order = torch.randperm(len(rows), generator=self.generator)
-            l_i, _, easy = self._losses(model, z_i, z_b[order], rows, rows[order])
-            swapped = (weight * l_i).mean() + options.lambda_swap_b * easy.mean()
+            order = self.permutations(rows.shape[-1])
+            bias = rows.expand(order.shape).gather(-1, order)
+            z_b = z_b.gather(-2, order[..., None].expand(z_b.shape))
+            l_i, _, easy = self._losses(model, z_i, z_b, rows, bias)
+            swapped = (weight * l_i).mean(dim=-1) + options.lambda_swap_b * easy.mean(dim=-1)
             loss = loss + options.lambda_swap * swapped
         return loss
 
     def _losses(
         self, model: Any, z_i: Tensor, z_b: Tensor, rows: Tensor, bias: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Losses [B] of C_i at ``rows``, of C_b at ``bias``, and the generalised one of C_b."""
-        logits_i = model.classify_intrinsic(torch.cat([z_i, z_b.detach()], dim=1))
-        logits_b = model.classify_bias(torch.cat([z_i.detach(), z_b], dim=1))
+        """Losses [..., B] of C_i at ``rows``, of C_b at ``bias``, and its generalised one."""
+        logits_i = model.classify_intrinsic(torch.cat([z_i, z_b.detach()], dim=-1))
+        logits_b = model.classify_bias(torch.cat([z_i.detach(), z_b], dim=-1))
         l_b = self.clip_losses(logits_b, bias)
         easy = generalised(l_b, logits_b, self.data.majority[bias], self.options.q)
         return self.clip_losses(logits_i, rows), l_b, easy

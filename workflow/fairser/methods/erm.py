@@ -1,5 +1,7 @@
 """ERM: empirical risk minimisation, the reference that knows no groups."""
 
+from collections.abc import Hashable
+
 import torch
 from torch import nn
 
@@ -15,5 +17,23 @@ METHOD = {
 
 
 class ERM(Method):
+    """The mean of the clips' losses, each times a fixed factor, which is 1 in ERM itself.
+
+    Buffer ``factors``: of the loss of each clip [N].
+    """
+
+    stacks = True
+    factors: torch.Tensor
+
+    def prepare(self) -> None:
+        self.keep("factors", self.clip_factors())
+
+    def clip_factors(self) -> torch.Tensor:
+        return torch.ones_like(self.data.targets[:, 0])
+
+    def stack_key(self) -> Hashable:
+        return ERM.loss, type(self).loss
+
     def loss(self, model: nn.Module, rows: torch.Tensor, progress: float) -> torch.Tensor:
-        return self.clip_losses(self.logits(model, rows), rows).mean()
+        losses = self.clip_losses(self.logits(model, rows), rows)
+        return (self.of_rows(self.factors, rows) * losses).mean(dim=-1)

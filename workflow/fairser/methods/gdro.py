@@ -7,6 +7,9 @@ weights. L_g is 0 for a group that is not in the batch.
 With an adjustment C (GADRO) it is L_g + C / sqrt(n_g), n_g the clips of the group in train.
 """
 
+from collections.abc import Hashable
+from typing import ClassVar
+
 import torch
 from torch import nn
 
@@ -51,16 +54,23 @@ METHOD = {
 
 
 class GDRO(Method):
-    """Buffer ``log_q``: logarithms of the group weights [G]."""
+    """Buffers ``log_q``, logarithms of the group weights [G]; ``shares`` [N, G]; ``adjustment``."""
 
+    stacks = True
+    padding: ClassVar = {"log_q": -torch.inf}  # as of a group without train clips
     log_q: torch.Tensor
+    shares: torch.Tensor
+    adjustment: torch.Tensor
 
     def prepare(self) -> None:
-        self.shares = self.group_shares()
+        self.keep("shares", self.group_shares())
         sizes = self.shares[self.rows].sum(dim=0)
-        self.adjustment = self.options.adjustment / sizes.clamp_min(1).sqrt()
+        self.keep("adjustment", self.options.adjustment / sizes.clamp_min(1).sqrt())
         # The weight of a group without train clips is and stays 0.
         self.register_buffer("log_q", (sizes > 0).log().log_softmax(dim=0))
+
+    def stack_key(self) -> Hashable:
+        return GDRO.loss, type(self).loss, self.options.eta, self.options.adjust
 
     def group_shares(self) -> torch.Tensor:
         shares = self.source_shares()
@@ -75,8 +85,8 @@ class GDRO(Method):
 
     def loss(self, model: nn.Module, rows: torch.Tensor, progress: float) -> torch.Tensor:
         losses = self.clip_losses(self.logits(model, rows), rows)
-        means, present = group_means(losses, self.shares[rows])
+        means, present = group_means(losses, self.of_rows(self.shares, rows))
         adjusted = present | (self.options.adjust == "all")
         update = torch.where(adjusted, means.detach() + self.adjustment, 0.0)
-        self.log_q = (self.log_q + self.options.eta * update).log_softmax(dim=0)
-        return self.log_q.exp() @ means
+        self.log_q = (self.log_q + self.options.eta * update).log_softmax(dim=-1)
+        return (self.log_q.exp() * means).sum(dim=-1)

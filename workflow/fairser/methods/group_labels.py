@@ -41,12 +41,13 @@ def group_means(losses: torch.Tensor, shares: torch.Tensor) -> tuple[torch.Tenso
     """Mean loss of each group in a batch, and which groups the batch has.
 
     Args:
-        losses: losses of the clips [B].
-        shares: membership of the clips in the groups [B, G], 0 or 1 or probabilities.
+        losses: losses of the clips [..., B].
+        shares: membership of the clips in the groups [..., B, G], 0 or 1 or probabilities.
 
     Returns:
-        L_g = sum_i p_ig l_i / sum_i p_ig [G], 0 for a group that is not in the batch; and [G] bool.
+        L_g = sum_i p_ig l_i / sum_i p_ig [..., G], 0 for a group that is not in the batch; and
+        [..., G] bool.
     """
-    size = shares.sum(dim=0)
+    size = shares.sum(dim=-2)
     present = size > 0
-    return (losses @ shares) / torch.where(present, size, 1.0), present
+    return (losses[..., None, :] @ shares)[..., 0, :] / torch.where(present, size, 1.0), present

@@ -68,36 +68,44 @@ class RelativeDifficulty(nn.Module):
         super().__init__()
         self.majority, self.rows, self.momentum = data.majority, rows, momentum
         self.classes = data.targets.shape[1]
-        self.register_buffer("averages", torch.full((2, len(data.targets)), torch.nan))
+        averages = data.targets.new_full((2, len(data.targets)), torch.nan)
+        self.register_buffer("averages", averages)
 
     def forward(
         self, biased: torch.Tensor, debiased: torch.Tensor, rows: torch.Tensor
     ) -> torch.Tensor:
-        """W [B] of these rows, whose averages are updated with the losses [B] of both heads."""
-        new = torch.stack([biased, debiased]).detach()
-        old = self.averages[:, rows]
+        """W [..., B] of these rows, whose averages are updated with the losses of both heads."""
+        new = torch.stack([biased, debiased], dim=-2).detach()
+        index = rows[..., None, :].expand(new.shape)
+        old = self.averages.gather(-1, index)
         mixed = self.momentum * old + (1 - self.momentum) * new
-        self.averages[:, rows] = torch.where(old.isnan(), new, mixed)
-        scaled = self.averages[:, rows] / self._largest()[:, self.majority[rows]]
-        return scaled[0] / (scaled[0] + scaled[1] + 1e-8)
+        self.averages.scatter_(-1, index, torch.where(old.isnan(), new, mixed))
+        averages = self.averages.gather(-1, index)  # a clip may be twice in a batch
+        scaled = averages / self._largest().gather(-1, self.majority[index])
+        b, d = scaled.unbind(dim=-2)
+        return b / (b + d + 1e-8)
 
     def _largest(self) -> torch.Tensor:
-        """Largest average of each class among the train clips seen so far [2, C]."""
-        seen = self.averages[:, self.rows].nan_to_num(0.0)
-        index = self.majority[self.rows].expand(2, -1)
-        largest = torch.zeros(2, self.classes).scatter_reduce(1, index, seen, "amax")
+        """Largest average of each class among the train clips seen so far [..., 2, C]."""
+        seen = self.averages[..., self.rows].nan_to_num(0.0)
+        index = self.majority[self.rows].expand(seen.shape)
+        largest = seen.new_zeros(*seen.shape[:-1], self.classes)
+        largest = largest.scatter_reduce(-1, index, seen, "amax")
         return largest.clamp_min(torch.finfo(torch.float32).tiny)
 
 
 def generalised(
     losses: torch.Tensor, logits: torch.Tensor, majority: torch.Tensor, q: float
 ) -> torch.Tensor:
-    """Generalised cross-entropy [B] as the original codes it: loss times detach(p_y^q) times q."""
-    truth = logits.softmax(dim=1).gather(1, majority[:, None]).squeeze(1)
+    """Generalised cross-entropy [..., B] as in the original: loss times detach(p_y^q) times q."""
+    index = majority[..., None].expand(*logits.shape[:-1], 1)
+    truth = logits.softmax(dim=-1).gather(-1, index).squeeze(-1)
     return losses * truth.detach() ** q * q
 
 
 class LfF(Method):
+    stacks = True
+
     def prepare(self) -> None:
         self.difficulty = RelativeDifficulty(self.data, self.rows, self.options.momentum)
 
@@ -115,4 +123,4 @@ class LfF(Method):
         weight = self.difficulty(loss_b, loss_d, rows)
         majority = self.data.majority[rows]
         easy = generalised(loss_b, biased, majority, self.options.q)
-        return easy.mean() + (weight * loss_d).mean()
+        return easy.mean(dim=-1) + (weight * loss_d).mean(dim=-1)

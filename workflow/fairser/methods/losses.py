@@ -21,11 +21,12 @@ def class_balanced_weights(targets: torch.Tensor) -> torch.Tensor:
 
 
 def clip_losses(logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Loss of each clip [B]: -(sum_c w_c t_c) (sum_c t_c log softmax(z)_c).
+    """Loss of each clip [..., B]: -(sum_c w_c t_c) (sum_c t_c log softmax(z)_c).
 
     Args:
-        logits: z [B, C].
-        targets: t [B, C].
-        weights: w [C].
+        logits: z [..., B, C].
+        targets: t [B, C] or [..., B, C].
+        weights: w [..., C].
     """
-    return -(targets @ weights) * (targets * log_softmax(logits, dim=1)).sum(dim=1)
+    weight = (targets @ weights[..., None])[..., 0]
+    return -weight * (targets * log_softmax(logits, dim=-1)).sum(dim=-1)

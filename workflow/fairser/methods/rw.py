@@ -5,9 +5,8 @@ class every group that has clips weighs the same. A clip of unknown group keeps 
 """
 
 import torch
-from torch import nn
 
-from fairser.methods.base import Method
+from fairser.methods.erm import ERM
 from fairser.methods.group_labels import cell_counts, group_labels
 
 METHOD = {
@@ -28,16 +27,11 @@ METHOD = {
 }
 
 
-class RW(Method):
-    def prepare(self) -> None:
+class RW(ERM):
+    def clip_factors(self) -> torch.Tensor:
         counts = cell_counts(self.data, self.rows)
         table = counts.sum(dim=1, keepdim=True) / counts.clamp_min(1)
         groups, majority = group_labels(self.data), self.data.majority
         known = (groups >= 0) & (majority >= 0)
-        self.factors = torch.where(known, table[majority, groups], 1.0)  # [N]
-        if self.options.normalise:
-            self.factors = self.factors / self.factors[self.rows].mean()
-
-    def loss(self, model: nn.Module, rows: torch.Tensor, progress: float) -> torch.Tensor:
-        losses = self.clip_losses(self.logits(model, rows), rows)
-        return (self.factors[rows] * losses).mean()
+        factors = torch.where(known, table[majority, groups], 1.0)
+        return factors / factors[self.rows].mean() if self.options.normalise else factors

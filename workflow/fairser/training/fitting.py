@@ -86,8 +86,12 @@ class Trainer:
         )
         self.progress, self.best = TrainProgress(), weights.copy()
 
-    def fit(self, checkpoint: Checkpoint) -> TrainProgress:
+    def fit(self, checkpoint: Checkpoint, last: bool = False) -> TrainProgress:
         """Train all epochs that are left, then set the weights to those of the best epoch.
+
+        Args:
+            checkpoint: of an interrupted training.
+            last: whether to keep the weights of the last epoch instead.
 
         Raises:
             InputError: a loss is not finite.
@@ -108,7 +112,8 @@ class Trainer:
                 logger.info(report, self.where, done.epoch, epochs, development_loss)
             if checkpoint.due():
                 checkpoint.save(self.state())
-        self.weights.load(self.best)
+        if not last:
+            self.weights.load(self.best)
         return done
 
     def state(self) -> dict[str, Any]:

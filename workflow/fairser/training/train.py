@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -12,9 +13,8 @@ import torch
 from torch import nn
 
 from fairser.core.errors import InputError
-from fairser.corpora.clips import SPLITS, ClipTable
-from fairser.extraction.features import Inputs, Statistics
-from fairser.groups.base import encode_groups
+from fairser.corpora.clips import ClipTable
+from fairser.extraction.features import Inputs
 from fairser.methods.base import FoldData, Method, find_method
 from fairser.training.checkpoints import Checkpoint
 from fairser.training.fitting import (
@@ -24,6 +24,7 @@ from fairser.training.fitting import (
     TrainProgress,
     evaluation_batches,
 )
+from fairser.training.folds import load_fold
 
 PREDICTED = ("development", "test")
 HISTORY = {"epoch": pl.Int64, "train_loss": pl.Float64, "development_loss": pl.Float64}
@@ -71,45 +72,6 @@ class TrainingResult:
     seconds: dict[str, float]
 
 
-def load_fold(
-    table: ClipTable, inputs: Inputs, grouping: pl.DataFrame | None = None, seed: int = 0
-) -> tuple[FoldData, Statistics]:
-    """One fold's clips in the order of its table, and the statistics for standardisation.
-
-    Raises:
-        InputError: the features lack clips, or the groups are those of another split.
-    """
-    frame = table.frame
-    rows = {
-        split: torch.from_numpy(np.flatnonzero((frame["split"] == split).to_numpy()))
-        for split in SPLITS
-    }
-    features, statistics = inputs.fold(frame["clip"], rows["train"].numpy(), seed)
-    classes = pl.Series("class", table.classes)
-    index = frame["majority"].replace_strict(classes, range(len(classes)), default=-1)
-    data = FoldData(
-        features=features,
-        targets=torch.from_numpy(frame.select(table.classes).to_numpy().astype(np.float32)),
-        majority=torch.from_numpy(index.cast(pl.Int64).to_numpy().copy()),
-        **rows,
-        **_load_groups(grouping, frame),
-    )
-    return data, statistics
-
-
-def _load_groups(grouping: pl.DataFrame | None, frame: pl.DataFrame) -> dict[str, torch.Tensor]:
-    """The fields ``groups`` and ``probabilities`` of :class:`FoldData`."""
-    if grouping is None:
-        return {}
-    ordered = frame.select("clip").join(grouping, on="clip", how="left", maintain_order="left")
-    lost = ordered.filter(pl.col("split").is_null())["clip"]
-    if len(lost):
-        raise InputError(f"The groups lack clip '{lost[0]}'; make them again from this split.")
-    numbers, shares = encode_groups(ordered)
-    fields = {"groups": numbers, "probabilities": shares}
-    return {name: torch.from_numpy(array) for name, array in fields.items() if array is not None}
-
-
 def train_and_predict(job: TrainingJob, checkpoint: Checkpoint | None = None) -> TrainingResult:
     """Train a method on one fold and predict its development and test clips.
 
@@ -133,19 +95,19 @@ def train_and_predict(job: TrainingJob, checkpoint: Checkpoint | None = None) ->
             f"The groups of all train clips are unknown for {where}. Take another group source, or "
             "fill in the attribute that it comes from."
         )
+    data = replace(data, train_erm=partial(_train_erm, data, job, where))
     kind = find_method(job.method)
     # Predictions that are drawn differ between folds, else pooled folds would repeat the draws.
     stream = np.random.SeedSequence([job.seed, int(job.table.frame["fold"][0])])
     seed = job.seed if kind.trains else int(stream.generate_state(1)[0])
     method = kind(data, torch.Generator().manual_seed(seed), **job.hyper)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(job.seed)
-        model = method.build()
+    model = _new_model(method, job.seed)
     weights = ModelWeights(model, getattr(data.features, "adapters", {}))
     progress = TrainProgress()
     if method.trains:
         trainer = Trainer(method, weights, job.options, job.seed, where)
         progress = trainer.fit(checkpoint or Checkpoint())
+        method.finish(model)
     times.append(time.monotonic())
     predictions = _predict(method, model, job.table, where)
     times.append(time.monotonic())
@@ -157,6 +119,23 @@ def train_and_predict(job: TrainingJob, checkpoint: Checkpoint | None = None) ->
         best_epoch=progress.best_epoch,
         seconds=dict(zip(("load", "train", "predict"), seconds, strict=True)),
     )
+
+
+def _new_model(method: Method, seed: int) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return method.build()
+
+
+def _train_erm(data: FoldData, job: TrainingJob, where: str, epochs: int | None) -> nn.Module:
+    """The field ``train_erm`` of :class:`FoldData`, but for the number of epochs."""
+    method = find_method("erm")(data, torch.Generator().manual_seed(job.seed))
+    weights = ModelWeights(_new_model(method, job.seed), {})
+    options = job.options if epochs is None else replace(job.options, epochs=epochs)
+    Trainer(method, weights, options, job.seed, f"ERM for {where}").fit(
+        Checkpoint(), last=epochs is not None
+    )
+    return weights.model
 
 
 @torch.no_grad()
