@@ -73,6 +73,8 @@ class Method(nn.Module):
     Attributes:
         trains: whether there is anything to train.
         stacks: whether several cells can be trained as one.
+        ragged: whether they may have different numbers of train clips. Shorter batches are then
+            filled up with rows of -1, which the loss has to leave out.
         padding: of buffers whose size differs between cells, by name; 0 where it is not given.
         data: the clips of the fold.
         sampler: how batches are drawn, ``shuffle`` or ``balanced``
@@ -84,6 +86,7 @@ class Method(nn.Module):
 
     trains: ClassVar[bool] = True
     stacks: ClassVar[bool] = False
+    ragged: ClassVar[bool] = False
     padding: ClassVar[dict[str, float]] = {}
 
     weights: torch.Tensor
@@ -93,7 +96,7 @@ class Method(nn.Module):
         super().__init_subclass__(**others)
         own = vars(cls)
         if "stacks" not in own and {"prepare", "loss", "logits", "clip_losses"} & own.keys():
-            cls.stacks = False
+            cls.stacks = cls.ragged = False
 
     def __init__(self, data: FoldData, generator: torch.Generator, **settings: Any) -> None:
         super().__init__()
@@ -127,7 +130,7 @@ class Method(nn.Module):
         return train
 
     def stack_key(self) -> Hashable:
-        """What cells have in common that are trained as one, beside the number of train clips."""
+        """What cells have in common that are trained as one."""
         return type(self), repr(sorted(vars(self.options).items()))
 
     def of_rows(self, values: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:

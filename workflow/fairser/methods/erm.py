@@ -22,7 +22,7 @@ class ERM(Method):
     Buffer ``factors``: of the loss of each clip [N].
     """
 
-    stacks = True
+    stacks = ragged = True
     factors: torch.Tensor
 
     def prepare(self) -> None:
@@ -35,5 +35,7 @@ class ERM(Method):
         return ERM.loss, type(self).loss
 
     def loss(self, model: nn.Module, rows: torch.Tensor, progress: float) -> torch.Tensor:
+        there = rows >= 0
         losses = self.clip_losses(self.logits(model, rows), rows)
-        return (self.of_rows(self.factors, rows) * losses).mean(dim=-1)
+        factors = torch.where(there, self.of_rows(self.factors, rows), 0.0)
+        return (factors * losses).sum(dim=-1) / there.sum(dim=-1).clamp_min(1)

@@ -56,7 +56,8 @@ class LayerEncoder(nn.Module):
         shares = self.layer_weights.softmax(dim=-1)
         if shared:
             return (shares @ features[rows]).transpose(0, 1)
-        bags = rows.reshape(-1, 1) * layers + torch.arange(layers, device=rows.device)
+        # Rows of -1 fill up a batch; any clip will do.
+        bags = rows.clamp_min(0).reshape(-1, 1) * layers + torch.arange(layers, device=rows.device)
         weights = shares[..., None, :].expand(*rows.shape, layers).reshape(-1, layers)
         table = features.view(-1, dim)
         pooled = embedding_bag(bags, table, mode="sum", per_sample_weights=weights)

@@ -95,8 +95,9 @@ class Cell:
 class Trainer:
     """Trains one cell, or several of one kind as one, and keeps the best epoch of each.
 
-    Several must have the same :meth:`Method.stack_key`, the same number of train clips, and no
-    adapters. Each is trained as it would be alone, up to the order of sums.
+    Several must have the same :meth:`Method.stack_key` and no adapters and, unless the method is
+    ragged, the same number of train clips. Each is trained as it would be alone, up to the order of
+    sums.
     """
 
     def __init__(self, cells: Sequence[Cell], options: TrainOptions) -> None:
@@ -109,10 +110,15 @@ class Trainer:
             self.method = stack([cell.method for cell in cells])
             models = [cell.weights.model for cell in cells]
             self.weights = ModelWeights(stack_models(models), {})
+        self.counts = [len(sampler.rows) for sampler in self.samplers]
         # Adam treats each number on its own: one optimizer serves all cells, and the adapters.
-        self.optimizer = torch.optim.Adam(
-            self.weights.parameters(), lr=options.learning_rate, fused=True
-        )
+        # Where cells have different numbers of batches, it has the parameters of each cell apart.
+        self.own: list[list[nn.Parameter]] = []
+        if len(set(self.counts)) > 1:
+            parts = list(self.weights.model.parameters())
+            self.own = [[nn.Parameter(p.data[c]) for p in parts] for c in range(len(cells))]
+        trained = [one for cell in self.own for one in cell] or self.weights.parameters()
+        self.optimizer = torch.optim.Adam(trained, lr=options.learning_rate, fused=True)
         self.best = {name: tensor.clone() for name, tensor in self.weights.tensors().items()}
 
     def fit(self, checkpoint: Checkpoint, last: bool = False) -> list[TrainProgress]:
@@ -177,11 +183,12 @@ class Trainer:
         for number, (done, losses, loss) in enumerate(
             zip(self.progress, train, development, strict=True)
         ):
+            clips = self.counts[number]
             done.epoch = epoch
             done.fault = done.fault or self._fault(number, epoch, losses, loss)
             if done.fault:
                 continue
-            done.history.append((epoch, sum(losses) / self._clips, loss))
+            done.history.append((epoch, sum(losses) / clips, loss))
             if loss < done.best:
                 done.best, done.best_epoch = loss, epoch
                 better.append(number)
@@ -201,10 +208,6 @@ class Trainer:
             return f"The loss on development is not finite after epoch {epoch} of {where}. {ADVICE}"
         return None
 
-    @property
-    def _clips(self) -> int:
-        return len(self.samplers[0].rows)
-
     def _train_epoch(self, epoch: int) -> list[list[float]]:
         """One pass over the train clips; for each cell the summed loss of each batch."""
         options, method, model = self.options, self.method, self.weights.model
@@ -217,15 +220,25 @@ class Trainer:
         losses = []
         for step, rows in enumerate(batches, start):
             loss = method.loss(model, rows.contiguous(), step / steps)
-            self.optimizer.zero_grad()
+            for parameter in self.weights.parameters():
+                parameter.grad = None
             loss.sum().backward()
             if options.clip_norm is not None:
                 for part in parts:
                     clip_gradients(part, options.clip_norm, self.stacked)
+            if self.own:
+                self._give_gradients((step - start) * options.batch_size)
             self.optimizer.step()
-            losses.append(loss.detach().reshape(-1) * rows.shape[-1])
+            losses.append(loss.detach().reshape(-1) * (rows >= 0).sum(dim=-1))
         by_cell: list[list[float]] = torch.stack(losses, dim=1).tolist()
         return by_cell
+
+    def _give_gradients(self, seen: int) -> None:
+        """Give each cell its gradients, and none to those that had all their clips before."""
+        for number, own in enumerate(self.own):
+            there = self.counts[number] > seen
+            for one, whole in zip(own, self.weights.model.parameters(), strict=True):
+                one.grad = whole.grad[number] if there and whole.grad is not None else None
 
     @torch.no_grad()
     def _development_losses(self) -> list[float]:
@@ -248,11 +261,13 @@ def clip_gradients(parameters: Sequence[nn.Parameter], most: float, stacked: boo
         stacked: whether the first axis of each is that of cells, which are scaled one by one.
     """
     gradients = [one.grad for one in parameters if one.grad is not None]
+    place = gradients[0].device  # an encoder with adapters may be on another than its head
     flat = [one.flatten(start_dim=int(stacked)) for one in gradients]
-    norms = torch.stack([torch.linalg.vector_norm(one, dim=-1) for one in flat])
+    norms = torch.stack([torch.linalg.vector_norm(one, dim=-1).to(place) for one in flat])
     factors = (most / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)).clamp_max(1.0)
     for one in gradients:
-        one.mul_(factors.view(-1, *[1] * (one.ndim - 1)) if stacked else factors)
+        own = factors.view(-1, *[1] * (one.ndim - 1)) if stacked else factors
+        one.mul_(own.to(one.device))
 
 
 def evaluation_batches(method: Method, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:

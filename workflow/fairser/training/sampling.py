@@ -1,6 +1,7 @@
 """Which train clips an epoch uses, and in which order."""
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from fairser.methods.base import Method
 
@@ -33,10 +34,14 @@ class Sampler:
 
 
 def draw_epoch(samplers: list[Sampler]) -> torch.Tensor:
-    """Rows of an epoch [n] where all samplers draw the same, else of each of S cells [S, n]."""
+    """Rows of an epoch [n] where all samplers draw the same, else of each of S cells [S, n].
+
+    Those of a cell with fewer clips are filled up with -1.
+    """
     drawn = [sampler.draw() for sampler in samplers]
-    same = all(torch.equal(drawn[0], other) for other in drawn[1:])
-    return drawn[0] if same else torch.stack(drawn)
+    if all(torch.equal(drawn[0], other) for other in drawn[1:]):
+        return drawn[0]
+    return pad_sequence(drawn, batch_first=True, padding_value=-1)
 
 
 def balanced_weights(shares: torch.Tensor) -> torch.Tensor:

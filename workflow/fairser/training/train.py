@@ -132,7 +132,8 @@ class PreparedJob:
         method = self.cell.method
         if not (method.stacks and method.trains) or self.cell.weights.adapters:
             return None
-        return method.stack_key(), len(method.rows), self.job.options, bool(self.statistics)
+        clips = None if method.ragged else len(method.rows)
+        return method.stack_key(), clips, self.job.options, bool(self.statistics)
 
 
 def train_together(
