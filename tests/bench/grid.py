@@ -34,7 +34,7 @@ from unit.builders import write_store
 
 CLASSES, BATCH = 6, 32
 SAMPLES = 40_000  # 2.5 s
-SMALLEST = {"epochs": 1, "folds": 1, "frame_clips": 32, "threads": 1}
+SMALLEST = {"epochs": 1, "folds": 1, "frame_clips": 32, "threads": 1, "together": "fold"}
 SMALLEST_GRID = {"methods": ["erm"], "sources": ["none"]}
 
 
@@ -90,6 +90,13 @@ def run_grid(folder: Path, overlay: dict[str, Any], cores: int) -> tuple[float, 
     return wall, [run["seconds"]["train"] for run in runs]
 
 
+def fold_jobs(folder: Path) -> tuple[float, float]:
+    """Seconds of the longest job of a fold, and the largest peak memory of one in MB."""
+    files = [*folder.glob("results/kept/fold*.tsv")]
+    jobs = pl.concat([pl.read_csv(file, separator="\t").select("s", "max_rss") for file in files])
+    return float(jobs["s"].max()), float(jobs["max_rss"].max())
+
+
 def clips_of_a_fold(folder: Path) -> float:
     """Clips of train and development, mean of the folds."""
     tables = [ClipTable.read(file).frame for file in folder.glob("results/splits/*.parquet")]
@@ -136,16 +143,18 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
         seconds = frame_seconds(folder, options.frame_clips, options.smallest)
     epoch = seconds * clips
     frames = sum(time > 0 for time in trainings) * options.epochs * epoch  # random trains nothing
-    table = Table({"what": "", "seconds": ".4g", "times the whole command": ",.4g"})
+    table = Table({"what": "", "seconds": ".4g", "times the whole command": ",.4g", "MB": ",.0f"})
+    made_with = f"{counted(len(trainings), 'run')}, {counted(options.threads, 'core')}"
+    table.add(f"whole command, {made_with}", wall, 1, None)
+    table.add("of it training, of one core", sum(trainings), sum(trainings) / wall, None)
+    if options.together == "fold":
+        longest, peak = fold_jobs(folder)
+        table.add("the longest job of a fold, and its peak memory", longest, longest / wall, peak)
     table.add(
-        f"whole command, {counted(len(trainings), 'run')}, {counted(options.threads, 'core')}",
-        wall,
-        1,
+        f"a clip in a step on frames, mean of {options.frame_clips}", seconds, seconds / wall, None
     )
-    table.add("of it training, of one core", sum(trainings), sum(trainings) / wall)
-    table.add(f"a clip in a step on frames, mean of {options.frame_clips}", seconds, seconds / wall)
-    table.add("an epoch on frames, extrapolated", epoch, epoch / wall)
-    table.add("the grid on frames, extrapolated", frames, frames / wall)
+    table.add("an epoch on frames, extrapolated", epoch, epoch / wall, None)
+    table.add("the grid on frames, extrapolated", frames, frames / wall, None)
     return table.rows
 
 
