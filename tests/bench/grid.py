@@ -139,6 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
             settings |= write_inputs(options.labels.resolve(), folder, options.layers, options.dim)
         wall, trainings = run_grid(folder, settings, options.threads)
         clips = clips_of_a_fold(folder)
+        jobs = fold_jobs(folder) if options.together == "fold" else None
         torch.set_num_threads(options.threads)
         seconds = frame_seconds(folder, options.frame_clips, options.smallest)
     epoch = seconds * clips
@@ -147,8 +148,8 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
     made_with = f"{counted(len(trainings), 'run')}, {counted(options.threads, 'core')}"
     table.add(f"whole command, {made_with}", wall, 1, None)
     table.add("of it training, of one core", sum(trainings), sum(trainings) / wall, None)
-    if options.together == "fold":
-        longest, peak = fold_jobs(folder)
+    if jobs:
+        longest, peak = jobs
         table.add("the longest job of a fold, and its peak memory", longest, longest / wall, peak)
     table.add(
         f"a clip in a step on frames, mean of {options.frame_clips}", seconds, seconds / wall, None
