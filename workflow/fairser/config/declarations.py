@@ -38,7 +38,8 @@ COMMON |= {"settings": {}}
 # is filled) are how a method is drawn.
 METHOD = {"groups": "none", "sampler": "shuffle", "finetune": False, "summary": False}
 METHOD |= {"colour": None, "fill": "full"}
-SOURCE = {"k": 1, "needs": None, "probabilities": False, "marker": None}
+# Without `test` a source gives no groups of test clips; methods with the groups `test` need them.
+SOURCE = {"k": 1, "needs": None, "probabilities": False, "marker": None, "test": True}
 ENCODER = {"sections": ["encoder"], "files": None, "standardise": True, "finetune": False}
 # `pattern` matches the files in the folder `corpus.labels`; with `folds` the file defines
 # `folds(corpus)`, which tells the folds of a corpus before it is read, or None if they are made.
@@ -61,12 +62,12 @@ SAMPLER = {
 K_WORDS = ("grid", "attributes")  # in place of a number of groups
 # What the values of these keys may be; of lists each entry.
 ALLOWED: dict[str, tuple[Any, ...]] = {
-    "groups": ("none", "any", "probabilities"),
+    "groups": ("none", "any", "probabilities", "test"),
     "sampler": SAMPLERS,
     "fill": ("full", "left", "right", "top", "bottom"),
-    "needs": (None, "embedding", "pseudo"),
+    "needs": (None, "encoder", "embedding", "pseudo", "pitch"),
     "files": (None, "transformers", "ecapa"),
-    "sections": ("encoder", "embedding", "pseudo"),
+    "sections": ("encoder", "embedding", "pseudo", "pitch"),
     "lists": ("manifest", "labels"),
     "kind": ("performance", "gap"),
     "better": ("higher", "lower"),
