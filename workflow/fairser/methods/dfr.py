@@ -76,8 +76,8 @@ class DFR(ERM):
         rows = data.development
         rows = rows[(data.majority[rows] >= 0) & (groups[rows] >= 0)]
         majority = data.majority[rows]
-        known = data.majority[data.train].unique().tolist()
-        if lost := sorted(set(known) - set(majority.tolist())):
+        known = {*data.majority[data.train].tolist()} - {-1}
+        if lost := sorted(known - set(majority.tolist())):
             raise InputError(
                 f"'dfr' needs development clips of known group of each class; class {lost[0] + 1} "
                 f"of {data.targets.shape[1]} has none. Take another group source, or leave dfr "
@@ -155,13 +155,17 @@ def fit_layers(
     Raises:
         InputError: no minimum is found.
     """
+    # The rows of W are combinations of the n vectors, because anything else only adds to the norm:
+    # in an orthonormal basis of these there are fewer numbers to find.
+    basis = torch.linalg.qr(hidden.mT).Q  # [S, D, min(n, D)]
+    hidden = hidden @ basis
     problems, _, dim = hidden.shape
     weight = hidden.new_zeros(problems, targets.shape[-1], dim, requires_grad=True)
     bias = hidden.new_zeros(problems, 1, targets.shape[-1], requires_grad=True)
     optimizer = torch.optim.LBFGS(
         [weight, bias],
         max_iter=ITERATIONS,
-        tolerance_grad=SLOPE / 100,
+        tolerance_grad=SLOPE / 10,
         tolerance_change=0,
         history_size=20,
         line_search_fn="strong_wolfe",
@@ -184,4 +188,4 @@ def fit_layers(
             f"largest derivative is {slope:.1g}). Leave this value out, or look for features of "
             "extreme size."
         )
-    return weight.detach(), bias.detach()[:, 0]
+    return weight.detach() @ basis.mT, bias.detach()[:, 0]
