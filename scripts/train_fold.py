@@ -12,7 +12,11 @@ with job(snakemake.log[0]):
     given, config = snakemake.input, snakemake.config
     results = Path(config["results"])
     jobs = [
-        CellJob(**{**one, "given": {n: given[f] for n, f in one["given"].items()}}, config=config)
+        CellJob(
+            **{**one, "given": {n: given[f] for n, f in one["given"].items()}},
+            config=config,
+            together=True,
+        )
         for one in snakemake.params.cells
     ]
     table = ClipTable.read(given.split)

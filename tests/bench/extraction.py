@@ -17,16 +17,14 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import soundfile
 import torch
+from shared.extracting import bare, features, relative_errors, whole
 from shared.measuring import Parser, Row, Table, in_turn, paired_ratio, seconds_of
 
 from fairser.audio.reading import Audio
-from fairser.encoders.base import Encoder, Settings, make_encoder
+from fairser.encoders.base import Settings, make_encoder
 from fairser.extraction.encoding import BATCH_SECONDS
-from fairser.extraction.extract import encode_missing
-from fairser.extraction.partial import Partial, stamp_columns
 from fairser.pretrained import devices
 
 SECONDS = 10.0
@@ -42,46 +40,6 @@ def parser() -> Parser:
     made.add_argument("--device", default="auto")
     made.add_argument("--precision", default="float32")
     return made
-
-
-def bare(encoder: Encoder, audio: Audio, plan: list[list[int]]) -> float:
-    """Seconds of the model alone."""
-    waveforms = [
-        waveform for numbers in plan for _, waveform in audio.read_batch(numbers).waveforms
-    ]
-
-    def work() -> None:
-        for waveform in waveforms:
-            encoder(waveform)
-        synchronise()
-
-    synchronise()
-    return seconds_of(work)
-
-
-def whole(encoder: Encoder, audio: Audio, folder: Path, batch_seconds: float, readers: int) -> None:
-    """Planning, reading, model and writing."""
-    shape = (len(audio.files), encoder.layers, encoder.dim)
-    clips = pl.DataFrame({"clip": audio.files, "file": audio.files})
-    clips = clips.with_columns(stamp_columns(audio.folder, audio.files))
-    partial = Partial(folder / "part", "benchmark", clips, shape, np.dtype("float32"))
-    faults = encode_missing(partial, encoder, audio, batch_seconds, readers)
-    assert not faults, faults
-    partial.finish(folder / "features.safetensors")
-
-
-def synchronise() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-
-
-def deviation(encoder: Encoder, exact: Encoder, audio: Audio) -> float:
-    """Median over clips and layers of the relative error of a vector, against float32."""
-    apart = []
-    for _, waveforms in audio.read_batch(range(len(audio.files))).waveforms:
-        found, true = encoder(waveforms), exact(waveforms)
-        apart.append((found - true).norm(dim=-1) / true.norm(dim=-1))
-    return float(torch.cat(apart).median())
 
 
 def write_noise(folder: Path) -> Path:
@@ -129,7 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
         error = None
         if options.precision != "float32":
             exact = make_encoder(options.kind, Settings(weights, options.device))
-            error = deviation(encoder, exact, first)
+            apart = relative_errors(features(encoder, first), features(exact, first))
+            error = float(apart.median())
         seconds = sum(soundfile.info(folder / name).duration for name in names)
     wall = statistics.median(times["whole"])
     table = Table(columns)

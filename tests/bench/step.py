@@ -1,12 +1,13 @@
 """Milliseconds of an optimisation step on pooled features, beside a lower bound.
 
     python tests/bench/step.py [--clips 1776] [--layers 13] [--dim 768] [--batch 32] [--steps 500]
+        [--cells 8]
 
 It uses one core. *Floor* is what no implementation avoids when it touches each number once:
 gathering the batch, the weighted layer sum and its gradient, the three matrix products of the first
 linear layer. *Plain* is the same head with gather, einsum, fused Adam and gradient clipping.
-*fair-ser* is the project's own training. The three are timed in turn; the table has medians over
-the rounds.
+*fair-ser* is the project's own training of one cell, and of several cells as one, where a step is
+that of one cell. They are timed in turn; the table has medians over the rounds.
 """
 
 import statistics
@@ -21,15 +22,16 @@ from fairser.methods.erm import ERM
 from fairser.methods.head import HIDDEN
 from fairser.methods.losses import clip_losses
 from fairser.training.checkpoints import Checkpoint
-from fairser.training.fitting import ModelWeights, Trainer, TrainOptions
+from fairser.training.fitting import Cell, ModelWeights, Trainer, TrainOptions
 
 CLASSES = 6
-SMALLEST = {"clips": 64, "layers": 2, "dim": 16, "batch": 8, "steps": 8, "rounds": 1}
+SMALLEST = {"clips": 64, "layers": 2, "dim": 16, "batch": 8, "steps": 8, "rounds": 1, "cells": 2}
 Step = Callable[[torch.Tensor], object]
 
 
 def parser() -> Parser:
     sizes = {"clips": 1776, "layers": 13, "dim": 768, "batch": 32, "steps": 500, "rounds": 7}
+    sizes |= {"cells": 8}
     return Parser(__file__, __doc__, SMALLEST, **sizes)
 
 
@@ -99,24 +101,31 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
     def per_step(step: Step) -> Callable[[], float]:
         return lambda: seconds_of(lambda: [step(rows) for rows in batches]) / len(batches)
 
-    def training() -> float:
-        settings = TrainOptions(epochs, options.batch)
-        weights = ModelWeights(method.build(), {})
-        trainer = Trainer(method, weights, settings, 0, "benchmark")
-        return seconds_of(lambda: trainer.fit(Checkpoint())) / steps
+    def training(count: int) -> Callable[[], float]:
+        def run() -> float:
+            cells = [
+                Cell(method, ModelWeights(method.build(), {}), seed, "benchmark")
+                for seed in range(count)
+            ]
+            trainer = Trainer(cells, TrainOptions(epochs, options.batch))
+            return seconds_of(lambda: trainer.fit(Checkpoint())) / steps / count
+
+        return run
 
     times = in_turn(
         options.rounds,
         {
             "floor": per_step(make_floor(data.features)),
             "plain": per_step(make_plain(data, method.weights)),
-            "fair-ser": training,
+            "fair-ser": training(1),
+            f"fair-ser, {options.cells} cells": training(options.cells),
         },
     )
-    table = Table({"loop": "", "ms per step": ".2f", "times the floor": ".2f"})
+    table = Table({"loop": "", "ms per step": ".2f", "times the floor": ".2f", "speed-up": ".2f"})
     for name, values in times.items():
         ratio = paired_ratio(values, times["floor"])
-        table.add(name, 1000 * statistics.median(values), ratio)
+        faster = paired_ratio(times["plain"], values)
+        table.add(name, 1000 * statistics.median(values), ratio, faster)
     return table.rows
 
 

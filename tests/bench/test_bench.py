@@ -1,5 +1,6 @@
 """Every benchmark runs at its smallest size, and its documented commands have valid options."""
 
+import json
 import math
 import os
 import re
@@ -64,6 +65,30 @@ def test_without_root_the_cluster_says_what_it_needs(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(SystemExit, match="needs root"):
         load("cluster")["main"](["--smallest"])
+
+
+def test_a_part_that_fails_on_the_gpu_keeps_what_the_others_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main, output = load("gpu")["main"], tmp_path / "gpu.json"
+
+    def run(name: str, *_: Any) -> list[dict[str, Any]]:
+        if name == "llm":
+            raise ValueError("no such kernel")
+        return [{"part": name}]
+
+    main.__globals__["run"] = run
+    with pytest.raises(SystemExit, match="failed: llm"):
+        main(["--only", "lora", "llm", "encoders", "--output", str(output), "--device", "cpu"])
+    parts = json.loads(output.read_text())["parts"]
+    assert [parts[name]["rows"] for name in ("lora", "llm", "encoders")] == [
+        [{"part": "lora"}],
+        [],
+        [{"part": "encoders"}],
+    ]
+    assert parts["lora"]["error"] is None
+    assert "ValueError: no such kernel" in parts["llm"]["error"]
+    assert "ValueError: no such kernel" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", NAMES)

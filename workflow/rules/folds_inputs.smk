@@ -1,41 +1,55 @@
-# What the job of a fold trains, where `train.together` is fold.
-FOLD_CELLS = [c for c in CELLS if c.fold == FIGURE_FOLD]
-FOLD_CELLS = FOLD_CELLS if config["train"]["together"] == "fold" else []
-FOLD_FILES = [
-    f"{RUN}/{name}".format(**(vars(cell) | {"fold": "{fold}"}))
-    for cell in FOLD_CELLS
-    for name in [*RUN_FILES, "metrics.json", "counts.parquet"]
-]
+# What the jobs of a fold train, where `train.together` is fold: with many seeds there are two jobs,
+# so that five folds leave no core of two idle.
+SEEDS = config["grid"]["seeds"]
+HALF = (len(SEEDS) + 1) // 2
+SEED_BLOCKS = [SEEDS] if len(SEEDS) < 4 else [SEEDS[:HALF], SEEDS[HALF:]]
 
 
-def cells_of(wildcards):
-    """The cells of a fold, each with its input files by name, and with the names of the job."""
-    for cell in FOLD_CELLS:
-        wild = SimpleNamespace(**(vars(cell) | {"fold": wildcards.fold}))
+def block_cells(block, fold):
+    """The cells of a fold with the seeds of a block."""
+    return [
+        SimpleNamespace(**(vars(cell) | {"fold": fold}))
+        for cell in CELLS
+        if cell.fold == FIGURE_FOLD and cell.seed in SEED_BLOCKS[block]
+    ]
+
+
+def block_files(block):
+    """The files of these cells, with the fold as a wildcard."""
+    return [
+        f"{RUN}/{name}".format(**vars(cell))
+        for cell in block_cells(block, "{fold}")
+        for name in [*RUN_FILES, "metrics.json", "counts.parquet"]
+    ]
+
+
+def cells_of(block, wildcards):
+    """These cells, each with its input files by name, and with the names of the job."""
+    for cell in block_cells(block, wildcards.fold):
         own = f"_{cell.source}_k{cell.k}"
-        files = train_inputs(wild)
+        files = train_inputs(cell)
         names = {n: n + own * (n in ("groups", "origin")) for n in files}
-        yield wild, files, names
+        yield cell, files, names
 
 
-def fold_inputs(wildcards):
+def fold_inputs(block):
     """The input files of all cells; those that cells share have one name."""
-    return {
+    return lambda wildcards: {
         names[name]: file
-        for _, files, names in cells_of(wildcards)
+        for _, files, names in cells_of(block, wildcards)
         for name, file in files.items()
     }
 
 
-def fold_cells(wildcards):
+def fold_cells(block):
     """Each cell as :class:`fairser.training.runs.CellJob` has it, with names of input files."""
-    return [
+    return lambda wildcards: [
         {
-            "cell": {name: str(value) for name, value in vars(wild).items()},
+            "cell": {name: str(value) for name, value in vars(cell).items()},
             "given": names,
-            "settings": train_settings(wild),
-            "code": code_of("train", train_modules)(wild),
-            "made_from": run_origin(wild),
+            "settings": train_settings(cell),
+            "code": code_of("train", train_modules)(cell),
+            "made_from": run_origin(cell),
         }
-        for wild, _, names in cells_of(wildcards)
+        for cell, _, names in cells_of(block, wildcards)
     ]

@@ -215,3 +215,18 @@ def test_the_shortest_clip(folder: Path) -> None:
     assert encoder(noise(2, 400)).isfinite().all()
     with pytest.raises(InputError, match=r"399 samples .* too short .* needs 400"):
         encoder(noise(2, 399))
+
+
+@pytest.mark.parametrize("normalised", [True, False])
+def test_all_of_a_batch_goes_to_the_device_of_the_model(folder: Path, normalised: bool) -> None:
+    """The device without values stands in for a GPU: it takes no tensor of the CPU either."""
+    found = load(folder, mean=MEAN, std=STD)
+    elsewhere = torch.device("meta")
+    settings = Settings(mean=MEAN, std=STD)
+    moved = SpeechEncoder(found.model, normalised, settings, elsewhere)
+    assert moved.prepare(noise()).device == elsewhere
+    states = moved.hidden_states(noise())
+    assert states.device == elsewhere
+    assert states.shape == load(folder).hidden_states(noise()).shape
+    with pytest.raises(RuntimeError):
+        moved.model(noise(), output_hidden_states=True)

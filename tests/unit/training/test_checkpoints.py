@@ -243,7 +243,7 @@ def test_a_damaged_state_is_ignored(
     assert f"{path} is " in caplog.text and ": not resumed" in caplog.text
     assert_same_run(run, train("erm"))
     state = Checkpoint(path, "same").load()  # replaced by one that is whole
-    assert state is not None and state["progress"]["epoch"] == OPTIONS.epochs
+    assert state is not None and state["progress"][0]["epoch"] == OPTIONS.epochs
 
 
 class Malicious:

@@ -3,6 +3,7 @@
 import logging
 import runpy
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from polars.testing import assert_frame_equal
 from safetensors.torch import load_file
 
@@ -21,7 +23,7 @@ from fairser.corpora.clips import ClipTable
 from fairser.extraction.inputs import StoreInputs
 from fairser.training.checkpoints import Checkpoint
 from fairser.training.fitting import TrainOptions
-from fairser.training.runs import FILES, make_inputs, write_run
+from fairser.training.runs import FILES, CellJob, make_inputs, write_run
 from fairser.training.train import TrainingJob, TrainingResult, train_and_predict
 from unit.builders import assert_same_run, clip_table, feature_store, write_store
 
@@ -81,6 +83,10 @@ def given(tmp_path: Path) -> dict[str, Any]:
     }
 
 
+def cell_job(given: dict[str, Any]) -> CellJob:
+    return CellJob(given["wildcards"], given["input"], **given["params"], config=given["config"])
+
+
 def run_script(given: dict[str, Any]) -> None:
     """The rule's script, as Snakemake runs it."""
     parts = {name: Items(given[name]) for name in ("input", "output", "params", "wildcards")}
@@ -112,7 +118,7 @@ def test_an_interrupted_job_goes_on_and_leaves_no_checkpoint(
     assert {path.name for path in folder.iterdir()} == {path.name for path in outputs.values()}
 
     table = ClipTable.read(given["input"]["split"])
-    inputs, origin = make_inputs(given["input"], SETTINGS, table, given["config"], 1)
+    inputs, origin = make_inputs(cell_job(given), table)
     options = TrainOptions(**SETTINGS["train"])
     record = read_json(outputs["run"])
     found = TrainingResult(
@@ -134,11 +140,17 @@ def test_inputs_of_a_store_follow_the_settings(given: dict[str, Any], tmp_path: 
     groups = {"origin": str(tmp_path / "groups.json")}
     write_json(groups["origin"], {"origin": {"kind": "mfcc"}})
     del given["input"]["source"]  # the user's own features have no record
-    config = {"train": {"memory_mb": 5}}
-    settings = SETTINGS | {"standardise": False}
-    inputs, origin = make_inputs(given["input"] | groups, settings, table, config, 4)
-    assert isinstance(inputs, StoreInputs)
-    assert (inputs.standardise, inputs.memory_mb) == (False, 5)
+    job = replace(
+        cell_job(given),
+        given=given["input"] | groups,
+        settings=SETTINGS | {"standardise": False},
+        config={"train": {"memory_mb": 5}, "device": "cpu"},
+    )
+    for together in (False, True):
+        inputs, origin = make_inputs(replace(job, together=together), table)
+        assert isinstance(inputs, StoreInputs)
+        assert (inputs.standardise, inputs.memory_mb) == (False, 5)
+        assert inputs.device == torch.device("cpu")
     assert origin == {
         "task": table.task,
         "device": "cpu",

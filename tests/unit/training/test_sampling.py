@@ -22,7 +22,7 @@ from fairser.methods.pgdro import PGDRO
 from fairser.methods.rw import RW
 from fairser.training.fitting import TrainOptions
 from fairser.training.folds import load_fold
-from fairser.training.sampling import balanced_weights, epoch_rows
+from fairser.training.sampling import Sampler, balanced_weights
 from fairser.training.train import TrainingJob, train_and_predict
 from unit.builders import clip_table, feature_store
 from unit.methods.builders import fold
@@ -38,14 +38,14 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 def drawn(method: Any, epochs: int = 1) -> np.ndarray:
     """Rows of several epochs, one after another."""
-    generator = seeded()
-    return torch.cat([epoch_rows(method, generator) for _ in range(epochs)]).numpy()
+    sampler = Sampler(method, 0)
+    return torch.cat([sampler.draw() for _ in range(epochs)]).numpy()
 
 
 def test_shuffled_clips_are_a_permutation_of_all() -> None:
     data = fold(CLASS_OF, GROUPS, train=[3, 50, 7, 99])
     for method in ERM(data, seeded()), RW(data, seeded(), sampler="shuffle"):
-        rows = epoch_rows(method, seeded(5))
+        rows = Sampler(method, 5).draw()
         order = torch.randperm(4, generator=seeded(5))
         assert rows.tolist() == data.train[order].tolist()
 

@@ -11,6 +11,7 @@ from fairser.extraction.features import Features, Statistics, standardised
 from fairser.extraction.store import CHUNK, FeatureStore, train_statistics
 
 MEMORY_MB = 2000
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -21,18 +22,21 @@ class StoreInputs:
         standardise: whether each feature gets mean 0 and standard deviation 1 over train; one
             that is constant there is only centred. The statistics are ``features.mean`` and
             ``features.std`` [L, D].
-        memory_mb: features of a fold up to this size are loaded, larger ones are not.
+        memory_mb: features of a fold up to this size are loaded, larger ones are not; on a GPU
+            those that take up to half of its free memory.
+        device: that the features are used on.
     """
 
     store: FeatureStore
     standardise: bool
     memory_mb: float = MEMORY_MB
+    device: torch.device = CPU
 
     def fold(
         self, clips: Iterable[str], train: np.ndarray, seed: int
     ) -> tuple[Features, Statistics]:
         rows = self.store.rows(clips)
-        features = MappedFeatures(self.store, rows)
+        features = MappedFeatures(self.store, rows, self.device)
         if self.standardise:
             parts = np.array_split(train, -(-len(train) // CHUNK))
             loaded = (self.store.read(rows[part]).astype(np.float32) for part in parts)
@@ -43,10 +47,16 @@ class StoreInputs:
             if value is not None
         }
         size = int(np.prod(features.shape)) * 4 / 1e6
-        if size > self.memory_mb:
+        if size > self._limit():
             logger.info("features of %.0f MB are read batch by batch", size)
             return features, statistics
         return features.load(), statistics
+
+    def _limit(self) -> float:
+        """Megabytes that features may take."""
+        if self.device.type != "cuda":
+            return self.memory_mb
+        return torch.cuda.mem_get_info(self.device)[0] / 2e6
 
 
 class MappedFeatures:
@@ -54,8 +64,8 @@ class MappedFeatures:
 
     at_once = CHUNK
 
-    def __init__(self, store: FeatureStore, rows: np.ndarray) -> None:
-        self.store, self.rows = store, rows
+    def __init__(self, store: FeatureStore, rows: np.ndarray, device: torch.device = CPU) -> None:
+        self.store, self.rows, self.device = store, rows, device
         self.shape = (len(rows), *store.array.shape[1:])
         self.mean: np.ndarray | None = None
         self.std: np.ndarray | None = None
@@ -64,16 +74,19 @@ class MappedFeatures:
     def batch(self, rows: torch.Tensor) -> torch.Tensor:
         """See :class:`fairser.extraction.features.Batches`; a repeated request reads nothing."""
         if self.last is None or self.last[0] is not rows:
-            self.last = (rows, torch.from_numpy(self._read(self.rows[rows.numpy()])))
+            values = torch.from_numpy(self._read(self.rows[rows.cpu().numpy()]))
+            if self.device.type == "cuda":
+                values = values.pin_memory().to(self.device, non_blocking=True)
+            self.last = (rows, values)
         return self.last[1]
 
     def load(self) -> torch.Tensor:
-        """All features [N, L, D] in memory."""
-        loaded = np.empty(self.shape, dtype=np.float32)
+        """All features [N, L, D] in the memory of the device."""
+        loaded = torch.empty(self.shape, dtype=torch.float32, device=self.device)
         for start in range(0, len(self.rows), CHUNK):
             part = slice(start, start + CHUNK)
-            loaded[part] = self._read(self.rows[part])
-        return torch.from_numpy(loaded)
+            loaded[part] = torch.from_numpy(self._read(self.rows[part]))
+        return loaded
 
     def _read(self, rows: np.ndarray) -> np.ndarray:
         return standardised(self.store.read(rows), self.mean, self.std)

@@ -76,7 +76,7 @@ class Method(nn.Module):
         padding: of buffers whose size differs between cells, by name; 0 where it is not given.
         data: the clips of the fold.
         sampler: how batches are drawn, ``shuffle`` or ``balanced``
-            (:func:`fairser.training.sampling.epoch_rows`).
+            (:func:`fairser.training.sampling.Sampler`).
         options: its other settings by name, such as ``options.eta``.
         rows: rows of the train clips that are used.
         weights: class-balanced weights [C] of these clips.
@@ -204,7 +204,7 @@ class Method(nn.Module):
 
     def set_extra_state(self, state: torch.Tensor) -> None:
         for one, own in zip(self.generators, state.cpu(), strict=True):
-            one.set_state(own)
+            one.set_state(own.clone())  # a view crashes
 
 
 def stack(methods: Sequence[Method]) -> Method:

@@ -25,4 +25,4 @@ class PGDRO(gdro.GDRO):
     def source_shares(self) -> torch.Tensor:
         if self.data.probabilities is None:
             raise ValueError("PGDRO needs a group source with probabilities, such as 'pseudo'")
-        return self.data.probabilities
+        return self.data.probabilities.to(self.data.targets)

@@ -1,5 +1,6 @@
 """The optimisation: one loop for all methods (Interspeech 2025, appendix A)."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from math import isfinite
 from typing import Any
@@ -7,12 +8,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from fairser.core.errors import InputError
 from fairser.core.jobs import logger
 from fairser.extraction.inputs import MappedFeatures
-from fairser.methods.base import ADAPTERS, Method
+from fairser.methods.base import ADAPTERS, Method, stack
+from fairser.methods.head import stack_models
 from fairser.training.checkpoints import Checkpoint
-from fairser.training.sampling import epoch_rows
+from fairser.training.sampling import Sampler, draw_epoch
 
 EVALUATION_BATCH = MappedFeatures.at_once  # so that sums are the same in memory and from a file
 ADVICE = "Lower 'train.learning_rate', and look for features of extreme size."
@@ -30,19 +31,21 @@ class TrainOptions:
 
 @dataclass
 class TrainProgress:
-    """How far a training is.
+    """How far the training of a cell is.
 
     Attributes:
         epoch: number of epochs that are done.
         best: lowest loss on development.
         best_epoch: its epoch, None before there is one.
         history: epoch, loss on train, loss on development.
+        fault: why it could not go on, None as long as it can.
     """
 
     epoch: int = 0
     best: float = float("inf")
     best_epoch: int | None = None
     history: list[tuple[int, float, float]] = field(default_factory=list)
+    fault: str | None = None
 
 
 class ModelWeights:
@@ -54,11 +57,14 @@ class ModelWeights:
     def parameters(self) -> list[nn.Parameter]:
         return [*self.model.parameters(), *self.adapters.values()]
 
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Every tensor by its name."""
+        adapters = {f"{ADAPTERS}{name}": value for name, value in self.adapters.items()}
+        return {**self.model.state_dict(), **{n: a.detach() for n, a in adapters.items()}}
+
     def copy(self) -> dict[str, torch.Tensor]:
         """A copy of every tensor by its name, on the CPU."""
-        adapters = {f"{ADAPTERS}{name}": value for name, value in self.adapters.items()}
-        tensors = {**self.model.state_dict(), **adapters}
-        return {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
+        return {name: tensor.cpu().clone() for name, tensor in self.tensors().items()}
 
     @torch.no_grad()
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
@@ -69,52 +75,74 @@ class ModelWeights:
             parameter.copy_(tensors[f"{ADAPTERS}{name}"])
 
 
-class Trainer:
-    """Trains weights in place, epoch by epoch, and keeps their best epoch on development.
+@dataclass(frozen=True)
+class Cell:
+    """What is trained in one cell of the grid.
 
-    ``seed`` gives the order of the clips, ``where`` names the run in messages.
+    Attributes:
+        method: of the cell.
+        weights: trained in place.
+        seed: gives the order of the clips.
+        where: names the run in messages.
     """
 
-    def __init__(
-        self, method: Method, weights: ModelWeights, options: TrainOptions, seed: int, where: str
-    ) -> None:
-        self.method, self.weights, self.options, self.where = method, weights, options, where
-        self.shuffle = torch.Generator().manual_seed(seed)
-        # Adam treats each number on its own: one optimizer serves the model and the adapters.
-        self.optimizer = torch.optim.Adam(
-            weights.parameters(), lr=options.learning_rate, fused=True
-        )
-        self.progress, self.best = TrainProgress(), weights.copy()
+    method: Method
+    weights: ModelWeights
+    seed: int
+    where: str
 
-    def fit(self, checkpoint: Checkpoint, last: bool = False) -> TrainProgress:
-        """Train all epochs that are left, then set the weights to those of the best epoch.
+
+class Trainer:
+    """Trains one cell, or several of one kind as one, and keeps the best epoch of each.
+
+    Several must have the same :meth:`Method.stack_key`, the same number of train clips, and no
+    adapters. Each is trained as it would be alone, up to the order of sums.
+    """
+
+    def __init__(self, cells: Sequence[Cell], options: TrainOptions) -> None:
+        self.cells, self.options = cells, options
+        self.samplers = [Sampler(cell.method, cell.seed) for cell in cells]
+        self.progress = [TrainProgress() for _ in cells]
+        self.method, self.weights = cells[0].method, cells[0].weights
+        self.stacked = len(cells) > 1
+        if self.stacked:
+            self.method = stack([cell.method for cell in cells])
+            models = [cell.weights.model for cell in cells]
+            self.weights = ModelWeights(stack_models(models), {})
+        # Adam treats each number on its own: one optimizer serves all cells, and the adapters.
+        self.optimizer = torch.optim.Adam(
+            self.weights.parameters(), lr=options.learning_rate, fused=True
+        )
+        self.best = {name: tensor.clone() for name, tensor in self.weights.tensors().items()}
+
+    def fit(self, checkpoint: Checkpoint, last: bool = False) -> list[TrainProgress]:
+        """Train all epochs that are left, then set the weights to those of each best epoch.
+
+        A cell whose loss is not finite is given up; the others go on.
 
         Args:
             checkpoint: of an interrupted training.
             last: whether to keep the weights of the last epoch instead.
-
-        Raises:
-            InputError: a loss is not finite.
         """
         if state := checkpoint.load():
             self.resume(state)
-        done, epochs = self.progress, self.options.epochs
-        while done.epoch < epochs:
-            done.epoch += 1
-            train_loss, development_loss = self._train_epoch(), self._development_loss()
-            done.history.append((done.epoch, train_loss, development_loss))
-            self.method.end_epoch(self.weights.model)
-            if development_loss < done.best:
-                done.best, done.best_epoch = development_loss, done.epoch
-                self.best = self.weights.copy()
-            if done.epoch % 10 == 0 or done.epoch == epochs:
-                report = "%s: epoch %d of %d, development loss %.4f"
-                logger.info(report, self.where, done.epoch, epochs, development_loss)
+        epochs = self.options.epochs
+        for epoch in range(self.progress[0].epoch + 1, epochs + 1):
+            self._run_epoch(epoch)
+            if all(done.fault for done in self.progress):
+                break
+            if epoch % 10 == 0 or epoch == epochs:
+                for cell, done in zip(self.cells, self.progress, strict=True):
+                    if not done.fault:
+                        report = "%s: epoch %d of %d, development loss %.4f"
+                        logger.info(report, cell.where, epoch, epochs, done.history[-1][2])
             if checkpoint.due():
                 checkpoint.save(self.state())
-        if not last:
-            self.weights.load(self.best)
-        return done
+        kept = self.weights.tensors() if last else self.best
+        for number, cell in enumerate(self.cells):
+            own = {n: tensor[number] for n, tensor in kept.items()} if self.stacked else kept
+            cell.weights.load(own)
+        return self.progress
 
     def state(self) -> dict[str, Any]:
         """All that the next epochs depend on."""
@@ -122,63 +150,109 @@ class Trainer:
             "best": self.best,
             "weights": self.weights.copy(),
             "optimizer": self.optimizer.state_dict(),
-            "shuffle": self.shuffle.get_state(),
+            "samplers": [sampler.generator.get_state() for sampler in self.samplers],
             "method": self.method.state_dict(),
-            "progress": asdict(self.progress),
+            "progress": [asdict(done) for done in self.progress],
         }
 
     def resume(self, state: dict[str, Any]) -> None:
         """Continue from a :meth:`state`."""
-        self.best = state["best"]
+        for name, tensor in self.best.items():
+            tensor.copy_(state["best"][name])
         self.weights.load(state["weights"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.shuffle.set_state(state["shuffle"])
+        for sampler, own in zip(self.samplers, state["samplers"], strict=True):
+            sampler.generator.set_state(own)
         self.method.load_state_dict(state["method"])
-        self.progress = TrainProgress(**state["progress"])
-        logger.info("%s: resumed at epoch %d", self.where, self.progress.epoch + 1)
+        self.progress = [TrainProgress(**done) for done in state["progress"]]
+        for cell, done in zip(self.cells, self.progress, strict=True):
+            logger.info("%s: resumed at epoch %d", cell.where, done.epoch + 1)
 
-    def _train_epoch(self) -> float:
-        """One pass over the train clips; the mean of their losses."""
+    def _run_epoch(self, epoch: int) -> None:
+        """Train one epoch, and keep the weights of the cells that it made better."""
+        train = self._train_epoch(epoch)
+        development = self._development_losses()
+        self.method.end_epoch(self.weights.model)
+        better = []
+        for number, (done, losses, loss) in enumerate(
+            zip(self.progress, train, development, strict=True)
+        ):
+            done.epoch = epoch
+            done.fault = done.fault or self._fault(number, epoch, losses, loss)
+            if done.fault:
+                continue
+            done.history.append((epoch, sum(losses) / self._clips, loss))
+            if loss < done.best:
+                done.best, done.best_epoch = loss, epoch
+                better.append(number)
+        for name, tensor in self.weights.tensors().items():
+            if not self.stacked and better:
+                self.best[name].copy_(tensor)
+            for number in better if self.stacked else []:
+                self.best[name][number].copy_(tensor[number])
+
+    def _fault(self, number: int, epoch: int, losses: list[float], loss: float) -> str | None:
+        """What is wrong with the losses of a cell's batches, or with that on development."""
+        where = self.cells[number].where
+        for step, value in enumerate(losses, (epoch - 1) * len(losses)):
+            if not isfinite(value):
+                return f"The loss is not finite at step {step} (epoch {epoch}) of {where}. {ADVICE}"
+        if not isfinite(loss):
+            return f"The loss on development is not finite after epoch {epoch} of {where}. {ADVICE}"
+        return None
+
+    @property
+    def _clips(self) -> int:
+        return len(self.samplers[0].rows)
+
+    def _train_epoch(self, epoch: int) -> list[list[float]]:
+        """One pass over the train clips; for each cell the summed loss of each batch."""
         options, method, model = self.options, self.method, self.weights.model
-        parts = list(method.parts(model))
-        parts[0] = [*parts[0], *self.weights.adapters.values()]
-        order = epoch_rows(method, self.shuffle)
-        batches = order.split(options.batch_size)
-        start = (self.progress.epoch - 1) * len(batches)
+        parts = [list(part) for part in method.parts(model)]
+        parts[0] += self.weights.adapters.values()
+        # All batches are on the device before the first step: none waits for it.
+        order = draw_epoch(self.samplers).to(method.data.targets.device)
+        batches = order.split(options.batch_size, dim=-1)
+        start, steps = (epoch - 1) * len(batches), len(batches) * options.epochs
         losses = []
         for step, rows in enumerate(batches, start):
-            loss = method.loss(model, rows, step / (len(batches) * options.epochs))
+            loss = method.loss(model, rows.contiguous(), step / steps)
             self.optimizer.zero_grad()
-            loss.backward()
+            loss.sum().backward()
             if options.clip_norm is not None:
                 for part in parts:
-                    nn.utils.clip_grad_norm_(part, options.clip_norm)
+                    clip_gradients(part, options.clip_norm, self.stacked)
             self.optimizer.step()
-            losses.append(loss.detach() * len(rows))
-        train_loss = torch.stack(losses)
-        bad = ~train_loss.isfinite()
-        if bad.any():
-            raise InputError(
-                f"The loss is not finite at step {start + int(bad.nonzero()[0])} (epoch "
-                f"{self.progress.epoch}) of {self.where}. {ADVICE}"
-            )
-        return float(train_loss.sum()) / len(order)
+            losses.append(loss.detach().reshape(-1) * rows.shape[-1])
+        by_cell: list[list[float]] = torch.stack(losses, dim=1).tolist()
+        return by_cell
 
     @torch.no_grad()
-    def _development_loss(self) -> float:
+    def _development_losses(self) -> list[float]:
         """Mean class-balanced cross-entropy on development, with the class weights of train."""
         method, rows = self.method, self.method.data.development
         losses = [
-            method.clip_losses(method.logits(self.weights.model, part), part).sum()
+            method.clip_losses(method.logits(self.weights.model, part), part).sum(dim=-1)
             for part in evaluation_batches(method, rows)
         ]
-        loss = float(torch.stack(losses).sum()) / len(rows)
-        if not isfinite(loss):
-            raise InputError(
-                f"The loss on development is not finite after epoch {self.progress.epoch} of "
-                f"{self.where}. {ADVICE}"
-            )
-        return loss
+        means: list[float] = (torch.stack(losses).sum(dim=0) / len(rows)).reshape(-1).tolist()
+        return means
+
+
+def clip_gradients(parameters: Sequence[nn.Parameter], most: float, stacked: bool) -> None:
+    """Scale gradients in place whose norm over all parameters is larger than ``most``.
+
+    Args:
+        parameters: those without a gradient are left out.
+        most: the largest norm.
+        stacked: whether the first axis of each is that of cells, which are scaled one by one.
+    """
+    gradients = [one.grad for one in parameters if one.grad is not None]
+    flat = [one.flatten(start_dim=int(stacked)) for one in gradients]
+    norms = torch.stack([torch.linalg.vector_norm(one, dim=-1) for one in flat])
+    factors = (most / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)).clamp_max(1.0)
+    for one in gradients:
+        one.mul_(factors.view(-1, *[1] * (one.ndim - 1)) if stacked else factors)
 
 
 def evaluation_batches(method: Method, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:

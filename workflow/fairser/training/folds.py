@@ -19,6 +19,8 @@ def load_fold(
 ) -> tuple[FoldData, Statistics]:
     """One fold's clips in the order of its table, and the statistics for standardisation.
 
+    They lie on the device of the features.
+
     Raises:
         InputError: the features lack clips, or the groups are those of another split.
     """
@@ -38,7 +40,7 @@ def load_fold(
         **rows,
         **_load_groups(grouping, frame),
     )
-    return data, statistics
+    return data.to(getattr(features, "device", torch.device("cpu"))), statistics
 
 
 def _load_groups(grouping: pl.DataFrame | None, frame: pl.DataFrame) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The files of a training run: those it reads and those it writes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from fairser.audio.stamps import digest
 from fairser.core.checksums import write_record
+from fairser.core.errors import InputError
 from fairser.core.files import complete, read_json
 from fairser.core.provenance import commit, versions
 from fairser.core.table_files import read_made
@@ -23,7 +24,12 @@ from fairser.extraction.inputs import StoreInputs
 from fairser.extraction.store import open_store
 from fairser.training.checkpoints import make_checkpoint
 from fairser.training.fitting import TrainOptions
-from fairser.training.train import TrainingJob, TrainingResult, train_and_predict
+from fairser.training.train import (
+    PreparedJob,
+    TrainingJob,
+    TrainingResult,
+    train_together,
+)
 
 FILES = ("predictions.parquet", "model.safetensors", "history.csv")
 RECORD = "run.json"
@@ -58,53 +64,6 @@ class SharedFold:
         return Once()
 
 
-def make_inputs(
-    given: dict[str, str],
-    settings: dict[str, Any],
-    table: ClipTable,
-    config: dict[str, Any],
-    threads: int,
-) -> tuple[Inputs, dict[str, Any]]:
-    """Where a run's features come from, and the record of them and of the task.
-
-    Args:
-        given: input files of the job: ``features`` and ``clips`` of a store; if the encoder is
-            trained, the list of clips (``listed``), its ``model`` and ``waveforms`` where it has
-            them.
-        settings: of the job: ``finetune`` (settings of the adapters, or None), ``standardise``;
-            with adapters also ``encoder`` and ``audio``.
-        table: clip table of the fold.
-        config: the resolved configuration, of which only what changes no number is used.
-        threads: for an encoder that is trained on the CPU.
-    """
-    groups = read_json(given["origin"])["origin"] if "origin" in given else None
-    record = {"task": table.task, "groups": groups}
-    if settings["finetune"] is None:
-        torch.set_num_threads(1)  # the same numbers on any number of cores
-        store = open_store(given["features"], given["clips"])
-        made = read_json(given["source"]) if "source" in given else None
-        record |= {"device": "cpu", "features": made}
-        return StoreInputs(store, settings["standardise"], config["train"]["memory_mb"]), record
-    from fairser.extraction.extract import StoreSource
-    from fairser.pretrained.devices import describe
-    from fairser.training.finetuning import AdapterOptions, FinetunedInputs
-
-    torch.set_num_threads(threads)
-    source = StoreSource.read(settings["encoder"], given.get("model"), given.get("waveforms"))
-    encoder: Any = source.encoder(config["device"])
-    inputs = FinetunedInputs(
-        encoder,
-        Path(settings["audio"]),
-        dict(table.frame.select("clip", "file").iter_rows()),
-        settings["encoder"]["seconds"],
-        AdapterOptions(**settings["finetune"]),
-        config["corpus"]["follow_links"],
-    )
-    used = digest(settings["audio"], read_list(given["listed"])["file"].to_list())
-    record |= {"device": describe(encoder.device), "features": source.described(), AUDIO: used}
-    return inputs, record
-
-
 @dataclass(frozen=True)
 class CellJob:
     """The training of one cell of the grid, as its rule gives it.
@@ -117,6 +76,8 @@ class CellJob:
         made_from: hash of all settings and code, from the corpus on.
         config: the resolved configuration; what changes no number is taken from it.
         threads: for an encoder that is trained on the CPU.
+        together: whether it is trained in the job of its fold. Many heads at once are worth a GPU,
+            one is not.
     """
 
     cell: dict[str, str]
@@ -126,6 +87,15 @@ class CellJob:
     made_from: str
     config: dict[str, Any]
     threads: int = 1
+    together: bool = False
+
+    def device(self) -> torch.device:
+        """The device of a head that is trained on stored features."""
+        from fairser.pretrained.devices import choose
+
+        chosen = choose(self.config["device"]) if self.together else torch.device("cpu")
+        # The sums of class weights are float64, which mps does not have.
+        return chosen if chosen.type == "cuda" else torch.device("cpu")
 
     @property
     def files(self) -> list[str]:
@@ -134,32 +104,120 @@ class CellJob:
         return [file for files in lists for file in files]
 
 
-def train_cell(job: CellJob, folder: Path, shared: SharedFold | None = None) -> None:
+def make_inputs(job: CellJob, table: ClipTable) -> tuple[Inputs, dict[str, Any]]:
+    """Where a run's features come from, and the record of them and of the task.
+
+    Args:
+        job: of the run. Of its settings it needs ``finetune`` (settings of the adapters, or None)
+            and ``standardise``; with adapters also ``encoder`` and ``audio``. Of its input files
+            ``features`` and ``clips`` of a store; if the encoder is trained, the list of clips
+            (``listed``), its ``model`` and ``waveforms`` where it has them.
+        table: clip table of the fold.
+    """
+    from fairser.pretrained.devices import describe
+
+    given, settings, config = job.given, job.settings, job.config
+    groups = read_json(given["origin"])["origin"] if "origin" in given else None
+    record = {"task": table.task, "groups": groups}
+    if settings["finetune"] is None:
+        torch.set_num_threads(1)  # the same numbers on any number of cores
+        device = job.device()
+        store = open_store(given["features"], given["clips"])
+        made = read_json(given["source"]) if "source" in given else None
+        used = "cpu" if device.type == "cpu" else describe(device)
+        record |= {"device": used, "features": made}
+        inputs = StoreInputs(store, settings["standardise"], config["train"]["memory_mb"], device)
+        return inputs, record
+    from fairser.extraction.extract import StoreSource
+    from fairser.training.finetuning import AdapterOptions, FinetunedInputs
+
+    torch.set_num_threads(job.threads)
+    source = StoreSource.read(settings["encoder"], given.get("model"), given.get("waveforms"))
+    encoder: Any = source.encoder(config["device"])
+    finetuned = FinetunedInputs(
+        encoder,
+        Path(settings["audio"]),
+        dict(table.frame.select("clip", "file").iter_rows()),
+        settings["encoder"]["seconds"],
+        AdapterOptions(**settings["finetune"]),
+        config["corpus"]["follow_links"],
+    )
+    used = digest(settings["audio"], read_list(given["listed"])["file"].to_list())
+    record |= {"device": describe(encoder.device), "features": source.described(), AUDIO: used}
+    return finetuned, record
+
+
+def train_cell(job: CellJob, folder: Path) -> None:
     """Train a cell, go on with what an interrupted job left, and write the files of its run.
 
     Args:
         job: the training.
         folder: of the run.
-        shared: what the cells of a fold read once.
+
+    Raises:
+        InputError: it can't be trained.
     """
-    shared = shared or SharedFold(job.given["split"])
-    inputs, record = make_inputs(job.given, job.settings, shared.table, job.config, job.threads)
-    key = [job.settings, job.code, record.get(AUDIO)]
-    every = job.config["train"]["checkpoint_seconds"]
-    checkpoint = make_checkpoint(folder, job.files, key, every)
-    groups = read_made(job.given["groups"], ["group"]) if "groups" in job.given else None
-    training = TrainingJob(
-        job.cell["method"],
-        shared.table,
-        shared.inputs(inputs, job.settings["standardise"]),
-        TrainOptions(**job.settings["train"]),
-        int(job.cell["seed"]),
-        groups,
-        job.settings["hyper"],
-    )
-    result = train_and_predict(training, checkpoint)
-    write_run(folder, result, job.cell, {"made_from": job.made_from, **record}, job.config)
+    cell = PreparedCell(job, folder, SharedFold(job.given["split"]))
+    (fault,) = train_block([cell])
+    if fault:
+        raise fault
+
+
+class PreparedCell:
+    """A cell before its first step.
+
+    Args:
+        job: its training.
+        folder: of the run.
+        shared: what the cells of a fold read once.
+
+    Attributes:
+        training: method and initial model.
+
+    Raises:
+        InputError: it can't be trained.
+    """
+
+    def __init__(self, job: CellJob, folder: Path, shared: SharedFold) -> None:
+        self.job, self.folder = job, folder
+        inputs, self.record = make_inputs(job, shared.table)
+        groups = read_made(job.given["groups"], ["group"]) if "groups" in job.given else None
+        self.training = PreparedJob(
+            TrainingJob(
+                job.cell["method"],
+                shared.table,
+                shared.inputs(inputs, job.settings["standardise"]),
+                TrainOptions(**job.settings["train"]),
+                int(job.cell["seed"]),
+                groups,
+                job.settings["hyper"],
+            )
+        )
+
+
+def train_block(cells: Sequence[PreparedCell]) -> list[InputError | None]:
+    """Train a cell, or several of one kind as one, and write the files of their runs.
+
+    They go on with what an interrupted job left.
+
+    Returns:
+        What is wrong with each cell, None for one whose files are written.
+    """
+    files = [file for cell in cells for file in cell.job.files]
+    key = [[one.job.cell, one.job.settings, one.job.code, one.record.get(AUDIO)] for one in cells]
+    first = cells[0]
+    every = first.job.config["train"]["checkpoint_seconds"]
+    checkpoint = make_checkpoint(first.folder, files, key, every)
+    faults: list[InputError | None] = []
+    for one, result in zip(
+        cells, train_together([one.training for one in cells], checkpoint), strict=True
+    ):
+        faults.append(result if isinstance(result, InputError) else None)
+        if not isinstance(result, InputError):
+            record = {"made_from": one.job.made_from, **one.record}
+            write_run(one.folder, result, one.job.cell, record, one.job.config)
     checkpoint.remove()
+    return faults
 
 
 def write_run(

@@ -5,21 +5,38 @@ import torch
 from fairser.methods.base import Method
 
 
-def epoch_rows(method: Method, generator: torch.Generator) -> torch.Tensor:
-    """Rows of the clips of an epoch [n], as many as the method uses, in the order of the batches.
+class Sampler:
+    """Draws the rows of each epoch, as many as the method uses, in the order of the batches.
 
     With the sampler ``shuffle`` they are the method's rows in random order. With ``balanced`` they
     are drawn with replacement (:func:`balanced_weights`), as by the published code of group DRO.
 
     Args:
-        method: with its train clips, groups and sampler.
-        generator: of the random order or draws.
+        method: of one cell, with its train clips, groups and sampler.
+        seed: of the random order or draws; they are the same on every device.
     """
-    count = len(method.rows)
-    if method.sampler == "shuffle":
-        return method.rows[torch.randperm(count, generator=generator)]
-    weights = balanced_weights(method.group_shares()[method.rows])
-    return method.rows[weights.multinomial(count, replacement=True, generator=generator)]
+
+    def __init__(self, method: Method, seed: int) -> None:
+        self.generator = torch.Generator().manual_seed(seed)
+        self.rows = method.rows.cpu()
+        self.weights: torch.Tensor | None = None
+        if method.sampler == "balanced":
+            self.weights = balanced_weights(method.group_shares().cpu()[self.rows])
+
+    def draw(self) -> torch.Tensor:
+        """Rows of the clips of an epoch [n], on the CPU."""
+        count = len(self.rows)
+        if self.weights is None:
+            return self.rows[torch.randperm(count, generator=self.generator)]
+        drawn = self.weights.multinomial(count, replacement=True, generator=self.generator)
+        return self.rows[drawn]
+
+
+def draw_epoch(samplers: list[Sampler]) -> torch.Tensor:
+    """Rows of an epoch [n] where all samplers draw the same, else of each of S cells [S, n]."""
+    drawn = [sampler.draw() for sampler in samplers]
+    same = all(torch.equal(drawn[0], other) for other in drawn[1:])
+    return drawn[0] if same else torch.stack(drawn)
 
 
 def balanced_weights(shares: torch.Tensor) -> torch.Tensor:

@@ -1,10 +1,9 @@
 """A run of the grid: from the features of a fold to predictions."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from fairser.extraction.features import Inputs
 from fairser.methods.base import FoldData, Method, find_method
 from fairser.training.checkpoints import Checkpoint
 from fairser.training.fitting import (
+    Cell,
     ModelWeights,
     Trainer,
     TrainOptions,
@@ -86,64 +86,134 @@ def train_and_predict(job: TrainingJob, checkpoint: Checkpoint | None = None) ->
     Raises:
         InputError: the loss is not finite, the features lack clips, or no train clip is left.
     """
-    times = [time.monotonic()]
-    data, statistics = load_fold(job.table, job.inputs, job.grouping, job.seed)
-    times.append(time.monotonic())
-    where = f"method {job.method}, fold {job.table.frame['fold'][0]}, seed {job.seed}"
-    if data.groups is not None and not (data.groups[data.train] >= 0).any():
-        raise InputError(
-            f"The groups of all train clips are unknown for {where}. Take another group source, or "
-            "fill in the attribute that it comes from."
+    (result,) = train_together([PreparedJob(job)], checkpoint)
+    if isinstance(result, InputError):
+        raise result
+    return result
+
+
+class PreparedJob:
+    """A training before its first step.
+
+    Attributes:
+        job: the training.
+        cell: its method and initial model.
+        statistics: what its features were standardised with.
+        load_seconds: the time that the preparation took.
+
+    Raises:
+        InputError: the features lack clips, or no train clip has a group.
+    """
+
+    def __init__(self, job: TrainingJob) -> None:
+        started = time.monotonic()
+        data, self.statistics = load_fold(job.table, job.inputs, job.grouping, job.seed)
+        fold = int(job.table.frame["fold"][0])
+        where = f"method {job.method}, fold {fold}, seed {job.seed}"
+        if data.groups is not None and not (data.groups[data.train] >= 0).any():
+            raise InputError(
+                f"The groups of all train clips are unknown for {where}. Take another group "
+                "source, or fill in the attribute that it comes from."
+            )
+        erm = partial(train_erm, data, job.options, job.seed, where)
+        kind = find_method(job.method)
+        # Predictions that are drawn differ between folds, else pooled folds would repeat the draws.
+        stream = np.random.SeedSequence([job.seed, fold])
+        seed = job.seed if kind.trains else int(stream.generate_state(1)[0])
+        method = kind(
+            replace(data, train_erm=erm), torch.Generator().manual_seed(seed), **job.hyper
         )
-    data = replace(data, train_erm=partial(_train_erm, data, job, where))
-    kind = find_method(job.method)
-    # Predictions that are drawn differ between folds, else pooled folds would repeat the draws.
-    stream = np.random.SeedSequence([job.seed, int(job.table.frame["fold"][0])])
-    seed = job.seed if kind.trains else int(stream.generate_state(1)[0])
-    method = kind(data, torch.Generator().manual_seed(seed), **job.hyper)
-    model = _new_model(method, job.seed)
-    weights = ModelWeights(model, getattr(data.features, "adapters", {}))
-    progress = TrainProgress()
-    if method.trains:
-        trainer = Trainer(method, weights, job.options, job.seed, where)
+        weights = ModelWeights(_new_model(method, job.seed), getattr(data.features, "adapters", {}))
+        self.job, self.cell = job, Cell(method, weights, job.seed, where)
+        self.load_seconds = time.monotonic() - started
+
+    def kind(self) -> Hashable | None:
+        """Jobs of one kind can be trained as one; None for a job that is trained alone."""
+        method = self.cell.method
+        if not (method.stacks and method.trains) or self.cell.weights.adapters:
+            return None
+        return method.stack_key(), len(method.rows), self.job.options, bool(self.statistics)
+
+
+def train_together(
+    jobs: Sequence[PreparedJob], checkpoint: Checkpoint | None = None
+) -> list[TrainingResult | InputError]:
+    """Train one job, or several of one kind as one, and predict; see :func:`train_and_predict`.
+
+    Returns:
+        For each job its result, or what is wrong with it.
+    """
+    started = time.monotonic()
+    progress = [TrainProgress() for _ in jobs]
+    if jobs[0].cell.method.trains:
+        trainer = Trainer([one.cell for one in jobs], jobs[0].job.options)
         progress = trainer.fit(checkpoint or Checkpoint())
+    seconds = (time.monotonic() - started) / len(jobs)
+    results: list[TrainingResult | InputError] = []
+    for one, done in zip(jobs, progress, strict=True):
+        try:
+            results.append(_finish(one, done, seconds))
+        except InputError as error:
+            results.append(error)
+    return results
+
+
+def _finish(one: PreparedJob, done: TrainProgress, seconds: float) -> TrainingResult:
+    """What follows the training of a job, which took so many seconds."""
+    if done.fault:
+        raise InputError(done.fault)
+    method, model = one.cell.method, one.cell.weights.model
+    started = time.monotonic()
+    if method.trains:
         method.finish(model)
-    times.append(time.monotonic())
-    predictions = _predict(method, model, job.table, where)
-    times.append(time.monotonic())
-    seconds = [round(end - start, 3) for start, end in pairwise(times)]
+    finished = time.monotonic()
+    predictions = _predict(method, model, one.job.table, one.cell.where)
+    times = {
+        "load": one.load_seconds,
+        "train": seconds + finished - started,
+        "predict": time.monotonic() - finished,
+    }
     return TrainingResult(
-        tensors={**weights.copy(), **statistics},
-        history=pl.DataFrame(progress.history, HISTORY, orient="row"),
+        tensors={**one.cell.weights.copy(), **one.statistics},
+        history=pl.DataFrame(done.history, HISTORY, orient="row"),
         predictions=predictions,
-        best_epoch=progress.best_epoch,
-        seconds=dict(zip(("load", "train", "predict"), seconds, strict=True)),
+        best_epoch=done.best_epoch,
+        seconds={name: round(value, 3) for name, value in times.items()},
     )
 
 
 def _new_model(method: Method, seed: int) -> nn.Module:
+    """The initial model, the same on every device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return method.build()
 
 
-def _train_erm(data: FoldData, job: TrainingJob, where: str, epochs: int | None) -> nn.Module:
-    """The field ``train_erm`` of :class:`FoldData`, but for the number of epochs."""
-    method = find_method("erm")(data, torch.Generator().manual_seed(job.seed))
-    weights = ModelWeights(_new_model(method, job.seed), {})
-    options = job.options if epochs is None else replace(job.options, epochs=epochs)
-    Trainer(method, weights, options, job.seed, f"ERM for {where}").fit(
-        Checkpoint(), last=epochs is not None
-    )
+def train_erm(
+    data: FoldData, options: TrainOptions, seed: int, where: str, epochs: int | None = None
+) -> nn.Module:
+    """The model of ERM after so many epochs or, with None, that of the best epoch of all.
+
+    Raises:
+        InputError: the loss is not finite.
+    """
+    method = find_method("erm")(data, torch.Generator().manual_seed(seed))
+    weights = ModelWeights(_new_model(method, seed), {})
+    options = options if epochs is None else replace(options, epochs=epochs)
+    trainer = Trainer([Cell(method, weights, seed, f"ERM for {where}")], options)
+    (done,) = trainer.fit(Checkpoint(), last=epochs is not None)
+    if done.fault:
+        raise InputError(done.fault)
     return weights.model
 
 
 @torch.no_grad()
 def _predict(method: Method, model: nn.Module, table: ClipTable, where: str) -> pl.DataFrame:
-    """Probabilities softmax(z) of the development and test clips, in the table's order."""
+    """Probabilities of the development and test clips, in the table's order."""
     tested = table.frame["split"].is_in(PREDICTED)
     frame, rows = table.frame.filter(tested), torch.from_numpy(np.flatnonzero(tested.to_numpy()))
-    logits = torch.cat([method.logits(model, part) for part in evaluation_batches(method, rows)])
+    parts = evaluation_batches(method, rows.to(method.data.targets.device))
+    logits = torch.cat([method.logits(model, part) for part in parts]).cpu()
     bad = ~logits.isfinite().all(dim=1)
     if bad.any():
         clip = frame["clip"][int(bad.nonzero()[0])]
