@@ -16,7 +16,7 @@ from fairser.groups.base import Fold
 from fairser.methods.base import FoldData, Method
 from fairser.methods.erm import ERM
 from fairser.training.checkpoints import Checkpoint
-from fairser.training.fitting import ModelWeights, Trainer, TrainOptions
+from fairser.training.fitting import Cell, ModelWeights, Trainer, TrainOptions
 from fairser.training.folds import load_fold
 
 SEED = 0
@@ -35,19 +35,24 @@ def train_erm(fold: Fold, data: FoldData, epochs: int | None = None) -> nn.Modul
     Raises:
         InputError: a loss is not finite.
     """
-    method = ERM(data, torch.Generator().manual_seed(SEED))
-    return train(method, fold, epochs)
+    return train(ERM(data, torch.Generator().manual_seed(SEED)), fold, epochs)
 
 
 def train(method: Method, fold: Fold, epochs: int | None = None) -> nn.Module:
-    """The model of a method after so many epochs or, with None, the best epoch of all."""
+    """The model of a method after so many epochs or, with None, the best epoch of all.
+
+    Raises:
+        InputError: a loss is not finite.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         model = method.build()
     settings = dict(fold.train) | ({} if epochs is None else {"epochs": epochs})
     where = f"a model for the groups of fold {fold.number}"
-    trainer = Trainer(method, ModelWeights(model, {}), TrainOptions(**settings), SEED, where)
-    trainer.fit(Checkpoint(), last=epochs is not None)
+    cell = Cell(method, ModelWeights(model, {}), SEED, where)
+    (done,) = Trainer([cell], TrainOptions(**settings)).fit(Checkpoint(), last=epochs is not None)
+    if done.fault:
+        raise InputError(done.fault)
     return model
 
 
