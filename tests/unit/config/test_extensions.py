@@ -115,6 +115,7 @@ def test_a_file_without_a_declaration_is_no_extension(folder: Path) -> None:
         ("mine", "METRICS = {'mine': 3}", "'mine' is 3"),
         ("mine", "METHOD = {'order': 'first'}", "'first'"),
         ("mine", "METHOD = {'finetune': 1}", "'finetune'"),
+        ("mine", "ENCODER = {'files': 'ecapa', 'sections': ['pitch']}", "section 'pitch'"),
         ("mine", "METHOD = {'groups': ['any']}", "'groups'"),
         ("mine", "SOURCE = {'k': 'some'}", "'some'"),
         ("mine", "SOURCE = {'k': 'attributes'}", "a setting 'attributes'"),

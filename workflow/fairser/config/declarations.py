@@ -155,6 +155,11 @@ def _checked(file: Path, constant: str, name: str, given: Any) -> dict[str, Any]
             raise InputError(f"{file}: the setting '{key}' lacks {' and '.join(sorted(lacking))}.")
     if given.get("sampler") == "balanced" and given.get("groups", "none") == "none":
         raise InputError(f"{file}: the 'sampler' balanced needs 'groups', but they are none.")
+    if given.get("files") and "pitch" in given.get("sections", []):
+        raise InputError(
+            f"{file}: with 'files' it loads a model, but the section 'pitch' names none; leave one "
+            "of them out."
+        )
     if given.get("k") == "attributes" and "attributes" not in given.get("settings", {}):
         raise InputError(f"{file}: with 'k': 'attributes' it needs a setting 'attributes'.")
     return deepcopy(known) | {"title": name} | given
