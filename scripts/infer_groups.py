@@ -15,4 +15,5 @@ with job(snakemake.log[0]):
         groups.write_parquet(path)
     origin = read_json(files["source"]) if "source" in files else None
     record = {"source": cell.source, "k": fold.k, "fold": int(cell.fold), "origin": origin}
+    record |= {"notes": fold.notes}
     write_json(snakemake.output.quality, {**record, "quality": quality(groups, table)})

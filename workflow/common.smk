@@ -116,11 +116,19 @@ def encoder_files(section):
 
 def group_settings(wildcards):
     """Settings of a source; a change of those of another source must not rerun it."""
-    embedded = extension("SOURCE", wildcards.source)["needs"] == "embedding"
-    return {
+    needed = extension("SOURCE", wildcards.source)["needs"]
+    stored = needed in ("embedding", "encoder")
+    settings = {
         "settings": config["sources"].get(wildcards.source, {}),
-        "standardise": embedded and is_standardised(config, "embedding"),
+        "standardise": stored and is_standardised(config, needed),
     }
+    return settings | ({"train": optimisation()} if needed == "encoder" else {})
+
+
+def optimisation():
+    """Settings of the training that change its numbers."""
+    names = ("epochs", "batch_size", "learning_rate", "clip_norm")
+    return {name: config["train"][name] for name in names}
 
 
 def label_files(_):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fairser.core.files import read_json
 from workflow.runner import Workflow, copy_workflow
 
 EXTRA = "\n\ndef added() -> int:\n    return 1\n"
@@ -59,3 +60,19 @@ def test_another_k_adds_its_cells_alone(copied: Workflow) -> None:
     grid["k"] = [2, 64]
     jobs = copied.jobs("runs")
     assert (jobs["train"], jobs["evaluate"], jobs["infer_groups"]) == (1, 1, 1)
+
+
+def test_settings_of_the_training_renew_the_groups_of_its_models(copied: Workflow) -> None:
+    grid = {"methods": ["erm", "rw"], "sources": ["none", "annotated", "xrm", "pitch_bins"]}
+    copied.overlay |= {"grid": grid | {"folds": [2]}}
+    copied.run("runs")
+    groups = read_json(copied.results / "groups/xrm/k1/fold2.json")
+    assert groups["origin"]["settings"]["kind"] == "fbank"
+    assert set(groups["notes"]) == {"errors", "flips"}
+    pitch = read_json(copied.results / "groups/pitch_bins/k3/fold2.json")
+    assert pitch["origin"]["settings"]["kind"] == "f0"
+    output = copied.changed({"train": {"epochs": 6, "learning_rate": 0.001}}).run("-n")
+    assert re.findall(r"groups from (\w+),", output) == ["xrm"]
+    output = copied.changed({"sources": {"pitch_bins": {"limits": [200, 400]}}}).run("-n")
+    assert re.findall(r"groups from (\w+),", output) == ["pitch_bins"]
+    assert retrained(output) == ["rw"]

@@ -29,9 +29,8 @@ def train_modules(wildcards):
 
 def train_settings(wildcards):
     """Settings of the training; those of adapters only where there are any."""
-    names = ("epochs", "batch_size", "learning_rate", "clip_norm")
     settings = {
-        "train": {name: config["train"][name] for name in names},
+        "train": optimisation(),
         "standardise": is_standardised(config, "encoder"),
         "hyper": config["methods"].get(wildcards.method, {}),
         "finetune": config["lora"] if config["encoder"]["finetune"] else None,
@@ -52,7 +51,7 @@ def row_origin(method, source):
     row = SimpleNamespace(method=method, source=source)
     sections = [] if config["encoder"]["finetune"] else ["encoder"]
     needed = extension("SOURCE", source)["needs"]
-    sections += [needed] if needed else []
+    sections += [needed] if needed and needed not in sections else []
     settings = [
         train_settings(row),
         configuration.reader_settings(config),

@@ -199,6 +199,14 @@ def test_what_cannot_be_finetuned_is_refused(
     assert [part for part in parts if part not in text] == []
 
 
+def test_sources_that_train_on_pooled_features_are_refused_where_there_are_none() -> None:
+    grid = {"methods": ["erm", "rw"], "sources": ["none", "errors", "pitch_bins"]}
+    text = message({"encoder": LORA, "grid": grid})
+    assert text.count("\n") == 1
+    assert "'grid.sources' names errors" in text
+    assert "'encoder.finetune'" in text
+
+
 def test_what_can_be_finetuned_is_not() -> None:
     methods = ["erm", "rw", "ds", "gdro", "gadro", "pgdro"]
     resolved = resolve({"encoder": LORA, "grid": {"methods": methods}})

@@ -51,7 +51,12 @@ def test_crossed_annotations_have_as_many_groups_as_their_values() -> None:
     [
         (["erm", "rw"], ["annotated"], ["erm, which can use none .* Add none to"]),
         (["random", "lff", "rw"], ["kmeans"], ["random, .* Add none to", "lff, .* Add none to"]),
-        (["erm", "rw"], ["none"], ["rw, which .* Add annotated or pseudo or kmeans to"]),
+        (
+            ["erm", "thresholds"],
+            ["none", "errors"],
+            ["thresholds, .* Add annotated or pseudo or kmeans or pitch_bins to"],
+        ),
+        (["erm", "rw"], ["none"], ["rw, which .* Add annotated or pseudo or kmeans or "]),
         (["erm", "pgdro"], ["none", "kmeans"], ["pgdro, .*none, kmeans.* Add pseudo to"]),
     ],
 )

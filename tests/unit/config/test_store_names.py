@@ -29,9 +29,11 @@ OWN: dict[str, Any] = {
     "corpus": CORPUS,
     "encoder": {"kind": "precomputed", "features": "f", "clips": "c"},
     "embedding": {"kind": "precomputed", "features": "g", "clips": "d"},
+    "pitch": {"kind": "precomputed", "features": "h", "clips": "e"},
     "pseudo": {"kind": "precomputed", "probabilities": "p"},
 }
 ALL = set(SECTIONS)
+LOADING = ("encoder", "embedding", "pseudo")  # sections whose kind can load a model
 
 
 def change(config: dict[str, Any], key: str, value: Any) -> Config:
@@ -66,15 +68,18 @@ def test_another_corpus_renames_everything(config: dict, key: str, value: str) -
         assert name(resolve(config)) != name(change(config, key, value))
 
 
-@pytest.mark.parametrize("section", SECTIONS)
-@pytest.mark.parametrize(
-    ("name", "value"), [("model", "x/y"), ("revision", "0123abcd"), ("seconds", 5)]
-)
+@pytest.mark.parametrize("section", LOADING)
+@pytest.mark.parametrize(("name", "value"), [("model", "x/y"), ("revision", "0123abcd")])
 def test_a_section_renames_its_own_store(section: str, name: str, value: Any) -> None:
     assert renamed(MODELS, f"{section}.{name}", value) == {section}
 
 
 @pytest.mark.parametrize("section", SECTIONS)
+def test_the_length_of_clips_renames_a_store(section: str) -> None:
+    assert renamed(MODELS, f"{section}.seconds", 5) == {section}
+
+
+@pytest.mark.parametrize("section", LOADING)
 def test_kinds_have_names_of_their_own(section: str) -> None:
     kind = SIGNALS[section]["kind"]
     assert renamed(MODELS, f"{section}.kind", kind) == {section}
@@ -83,7 +88,7 @@ def test_kinds_have_names_of_their_own(section: str) -> None:
 
 def test_waves_are_the_encoders_alone() -> None:
     assert renamed(MODELS, "encoder.waveforms", "raw") == {"encoder"}
-    assert [store_settings(resolve(MODELS), s)["waveforms"] for s in SECTIONS] == [
+    assert [store_settings(resolve(MODELS), s)["waveforms"] for s in LOADING] == [
         "corpus",
         "raw",
         "raw",
@@ -94,11 +99,11 @@ def test_waves_are_the_encoders_alone() -> None:
     ("key", "value"), [("extraction.precision", "bfloat16"), ("extraction.store", "float16")]
 )
 def test_numbers_of_models_rename_their_stores(key: str, value: str) -> None:
-    assert renamed(MODELS, key, value) == ALL
+    assert renamed(MODELS, key, value) == set(LOADING)
     assert renamed(SIGNALS, key, value) == set()
 
 
-@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize("section", LOADING)
 @pytest.mark.parametrize(("name", "value"), [("model", "x/y"), ("revision", "abc")])
 def test_what_a_kind_does_not_use_renames_nothing(section: str, name: str, value: str) -> None:
     assert renamed(SIGNALS, f"{section}.{name}", value) == set()

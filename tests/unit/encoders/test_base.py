@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fairser.audio.pitch import gender_probabilities, median_pitch
-from fairser.encoders import fbank, mfcc, pitch
+from fairser.encoders import f0, fbank, mfcc, pitch
 from fairser.encoders.base import Settings, make_encoder
 from unit.corpora.builders import sine
 
@@ -21,7 +21,7 @@ def waveforms() -> torch.Tensor:
     return torch.from_numpy(np.stack([*noisy, np.zeros(8000)]).astype(np.float32))
 
 
-@pytest.mark.parametrize(("module", "dim"), [(fbank, 320), (mfcc, 41), (pitch, 2)])
+@pytest.mark.parametrize(("module", "dim"), [(fbank, 320), (mfcc, 41), (pitch, 2), (f0, 1)])
 def test_encoders_without_a_model(module: ModuleType, dim: int, waveforms: torch.Tensor) -> None:
     encoder = make_encoder(module.__name__.rsplit(".", 1)[-1], Settings())
     found = encoder(waveforms)
@@ -30,6 +30,13 @@ def test_encoders_without_a_model(module: ModuleType, dim: int, waveforms: torch
     for row, waveform in zip(found, waveforms, strict=True):
         assert np.array_equal(row[0].numpy(), module.encode(waveform))
         assert torch.equal(encoder(waveform[None])[0], row)
+
+
+def test_pitch_in_hertz_and_0_of_silence(waveforms: torch.Tensor) -> None:
+    quiet = torch.zeros_like(waveforms[:1])
+    found = make_encoder("f0", Settings())(torch.cat([waveforms, quiet]))[:, 0, 0].tolist()
+    pitches = [median_pitch(waveform.numpy()) for waveform in waveforms]
+    assert found == pytest.approx([*np.nan_to_num(pitches), 0.0], rel=1e-6)
 
 
 def test_gender_probabilities_by_pitch(waveforms: torch.Tensor) -> None:

@@ -204,6 +204,11 @@ def test_a_record_that_is_none(copy: Path, text: str) -> None:
     assert_refused((str(copy / "metrics.json"),), load, copy)
 
 
+def test_thresholds_by_group_are_not_in_the_model(copy: Path) -> None:
+    rewrite(copy, method="thresholds")
+    assert_refused((str(copy), "'thresholds'", "group of the clip"), load, copy)
+
+
 def test_random_has_no_model(copy: Path) -> None:
     rewrite(copy, method="random")
     assert_refused(("Random", "no model", "another method"), load, copy)

@@ -20,6 +20,7 @@ MANIFEST_FOLDS = 5  # that are made for a manifest without folds, unless `corpus
 OWN_FILES = {
     "encoder": ("features", "clips"),
     "embedding": ("features", "clips"),
+    "pitch": ("features", "clips"),
     "pseudo": ("probabilities",),
 }
 # Sections with the settings of extensions that can name files.
@@ -112,7 +113,7 @@ def check_audio(corpus: Config) -> None:
     if corpus["audio"] is None:
         raise InputError(
             "'corpus.audio' is null, but every kind except precomputed reads audio. Name its "
-            "folder, or set 'embedding.kind' and 'pseudo.kind' to precomputed."
+            "folder, or set 'embedding.kind', 'pseudo.kind' and 'pitch.kind' to precomputed."
         )
 
 
@@ -232,5 +233,11 @@ def _finetuning(config: Config) -> list[str]:
         f"'encoder.finetune' there are {', '.join(allowed)}."
         for method in config["grid"]["methods"]
         if method not in allowed
+    ]
+    lines += [
+        f"'grid.sources' names {source}, which trains ERM on pooled features; with "
+        "'encoder.finetune' there are none. Leave it out, or set 'encoder.finetune' to null."
+        for source in config["grid"]["sources"]
+        if extension("SOURCE", source)["needs"] == "encoder"
     ]
     return lines

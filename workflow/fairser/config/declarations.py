@@ -38,7 +38,8 @@ COMMON |= {"settings": {}}
 # is filled) are how a method is drawn.
 METHOD = {"groups": "none", "sampler": "shuffle", "finetune": False, "summary": False}
 METHOD |= {"colour": None, "fill": "full"}
-SOURCE = {"k": 1, "needs": None, "probabilities": False, "marker": None}
+# Without `test` a source gives no groups of test clips; methods with the groups `test` need them.
+SOURCE = {"k": 1, "needs": None, "probabilities": False, "marker": None, "test": True}
 ENCODER = {"sections": ["encoder"], "files": None, "standardise": True, "finetune": False}
 # `pattern` matches the files in the folder `corpus.labels`; with `folds` the file defines
 # `folds(corpus)`, which tells the folds of a corpus before it is read, or None if they are made.
@@ -61,12 +62,12 @@ SAMPLER = {
 K_WORDS = ("grid", "attributes")  # in place of a number of groups
 # What the values of these keys may be; of lists each entry.
 ALLOWED: dict[str, tuple[Any, ...]] = {
-    "groups": ("none", "any", "probabilities"),
+    "groups": ("none", "any", "probabilities", "test"),
     "sampler": SAMPLERS,
     "fill": ("full", "left", "right", "top", "bottom"),
-    "needs": (None, "embedding", "pseudo"),
+    "needs": (None, "encoder", "embedding", "pseudo", "pitch"),
     "files": (None, "transformers", "ecapa"),
-    "sections": ("encoder", "embedding", "pseudo"),
+    "sections": ("encoder", "embedding", "pseudo", "pitch"),
     "lists": ("manifest", "labels"),
     "kind": ("performance", "gap"),
     "better": ("higher", "lower"),
@@ -154,6 +155,11 @@ def _checked(file: Path, constant: str, name: str, given: Any) -> dict[str, Any]
             raise InputError(f"{file}: the setting '{key}' lacks {' and '.join(sorted(lacking))}.")
     if given.get("sampler") == "balanced" and given.get("groups", "none") == "none":
         raise InputError(f"{file}: the 'sampler' balanced needs 'groups', but they are none.")
+    if given.get("files") and "pitch" in given.get("sections", []):
+        raise InputError(
+            f"{file}: with 'files' it loads a model, but the section 'pitch' names none; leave one "
+            "of them out."
+        )
     if given.get("k") == "attributes" and "attributes" not in given.get("settings", {}):
         raise InputError(f"{file}: with 'k': 'attributes' it needs a setting 'attributes'.")
     return deepcopy(known) | {"title": name} | given

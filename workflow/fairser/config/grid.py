@@ -64,7 +64,7 @@ def uses(method: str, source: str) -> bool:
     wanted = extension("METHOD", method)["groups"]
     if source == "none" or wanted == "none":
         return source == wanted
-    return wanted == "any" or extension("SOURCE", source)["probabilities"]
+    return wanted == "any" or bool(extension("SOURCE", source)[wanted])
 
 
 def usable(method: str) -> list[str]:

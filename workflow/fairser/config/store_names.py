@@ -24,7 +24,7 @@ FREE = (
 # Folds as for any results folder, where the reader makes some: three are the fewest.
 FIXED = {"folds": 3, "stratify": None}
 CORPUS_PATHS = ("labels", "manifest", "audio")
-SECTIONS = ("encoder", "embedding", "pseudo")
+SECTIONS = ("encoder", "embedding", "pseudo", "pitch")
 
 
 def store_settings(config: Config, section: str) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def store_settings(config: Config, section: str) -> dict[str, Any]:
 
     Args:
         config: the resolved configuration.
-        section: ``encoder``, ``embedding`` or ``pseudo``.
+        section: one of :data:`SECTIONS`.
     """
     own = config[section]
     kind = own["kind"]

@@ -27,9 +27,14 @@ class Fold:
         k: number of groups, for a source with ``"k": "grid"``.
         settings: of the source, complete.
         files: by name, those that the source declares to need: ``features`` and ``clips`` with
-            ``"needs": "embedding"``, ``probabilities`` with ``"needs": "pseudo"``.
-        standardise: whether each dimension of the embeddings gets mean 0 and standard deviation 1
-            over train.
+            ``"needs"`` of ``embedding``, ``encoder`` or ``pitch``, ``probabilities`` with
+            ``"needs": "pseudo"``.
+        standardise: whether each dimension of the embeddings or of the encoder's features gets mean
+            0 and standard deviation 1 over train.
+        train: settings of the training, with ``"needs": "encoder"``
+            (:class:`fairser.training.fitting.TrainOptions`).
+        notes: what the source found besides the groups, for the record of the groups; it fills
+            them with what JSON can hold.
     """
 
     table: ClipTable
@@ -37,10 +42,21 @@ class Fold:
     settings: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     standardise: bool = False
+    train: Mapping[str, Any] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def number(self) -> int:
+        """Number of the fold, for messages."""
+        return int(self.table.frame["fold"][0])
+
+    def store(self) -> FeatureStore:
+        """What the source needs of all clips of the corpus: embeddings, features or pitches."""
+        return open_store(self.files["features"], self.files["clips"])
 
     def embeddings(self) -> FeatureStore:
         """Speaker embeddings of all clips of the corpus."""
-        return open_store(self.files["features"], self.files["clips"])
+        return self.store()
 
     def probabilities(self) -> pl.DataFrame:
         """Columns ``clip``, ``p_female`` and ``p_male`` of all clips of the corpus.

@@ -197,10 +197,17 @@ def _check_code(saved: SavedModel, folder: Path) -> None:
             f"{folder}: this code does not know the setting '{unknown[0]}' of the features. Use "
             "the code that trained the model."
         )
-    method = find_method(saved.method)
-    if method.build is not Method.build or method.logits is not Method.logits:
+    if extension("METHOD", saved.method)["groups"] == "test":
         raise InputError(
-            f"The method '{saved.method}' overrides 'build' or 'logits', which a saved model does "
-            "not use. Give it a 'new_model' whose call gives the logits; "
+            f"{folder}: the predictions of the method '{saved.method}' depend on the group of the "
+            "clip, which a saved model does not know. Name the run of another method; that of erm "
+            "has the same model without group thresholds."
+        )
+    method = find_method(saved.method)
+    unused = ("build", "logits", "probabilities")
+    if own := [name for name in unused if getattr(method, name) is not getattr(Method, name)]:
+        raise InputError(
+            f"The method '{saved.method}' overrides '{own[0]}', which a saved model does not use. "
+            "Give it a 'new_model' whose call gives the logits; "
             "workflow/fairser/methods/lff.py is an example."
         )

@@ -193,6 +193,10 @@ class Method(nn.Module):
         """Logits [..., B, C] of the prediction."""
         return model(self.data.features, rows)
 
+    def probabilities(self, model: nn.Module, rows: torch.Tensor) -> torch.Tensor:
+        """Values [..., B, C] that the prediction saves: a class is predicted above 1 / C."""
+        return self.logits(model, rows).softmax(dim=-1)
+
     def clip_losses(self, logits: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """Class-balanced cross-entropy [..., B] of each clip."""
         return clip_losses(logits, self.data.targets[rows], self.weights)

@@ -89,7 +89,8 @@ def _subgroups(config: Config, runs: Sequence[Run]) -> dict[str, str]:
         "Bias of train and development": biased,
         "Encoder": _model(config["encoder"], [run["features"] for run in runs]),
     }
-    for section, name in (("pseudo", "Gender model"), ("embedding", "Speaker embedding")):
+    names = {"pseudo": "Gender model", "embedding": "Speaker embedding", "pitch": "Pitch"}
+    for section, name in names.items():
         using = [
             source for source in sorted(sources) if extension("SOURCE", source)["needs"] == section
         ]
