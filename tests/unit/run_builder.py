@@ -12,15 +12,14 @@ from fairser.config.store_names import is_standardised, store_settings
 from fairser.core import checksums
 from fairser.core.checksums import read_record
 from fairser.core.files import complete, read_json, write_json
+from fairser.core.table_files import read_made
 from fairser.corpora.clip_lists import write_list
 from fairser.corpora.clips import ClipTable
 from fairser.evaluation.evaluate import evaluate, speaker_counts
 from fairser.extraction.extract import Shard, StoreSource, extract
 from fairser.pretrained.hub import fetch
 from fairser.pretrained.records import write_record
-from fairser.training.fitting import TrainOptions
-from fairser.training.runs import make_inputs, write_run
-from fairser.training.train import TrainingJob, train_and_predict
+from fairser.training.runs import CellJob, train_cell
 from unit.builders import clip_table
 
 COUNT = 24
@@ -61,6 +60,8 @@ def make_run(folder: Path, method: str = "erm", model: Path | None = None, **giv
     table.write(results / "splits" / "fold1.parquet")
     finetune = config["lora"] if config["encoder"]["finetune"] else None
     settings = {
+        "train": {"epochs": 3, "batch_size": 4, "learning_rate": 5e-3},
+        "hyper": {},
         "standardise": is_standardised(config, "encoder"),
         "finetune": finetune,
         "encoder": store_settings(config, "encoder"),
@@ -69,15 +70,14 @@ def make_run(folder: Path, method: str = "erm", model: Path | None = None, **giv
     files = _ahead(folder, table, model, settings["encoder"])
     if finetune is None:
         files = _store(folder, table, settings["encoder"], files)
-    inputs, origin = make_inputs(files, settings, table, config, 1)
-    options = TrainOptions(epochs=3, batch_size=4, learning_rate=5e-3)
-    run = train_and_predict(TrainingJob(method, table, inputs, options))
+    files["split"] = str(results / "splits" / "fold1.parquet")
     place = results / "runs" / method / "none" / "k1" / "fold1" / "seed0"
     cell = {"method": method, "source": "none", "k": "1", "fold": "1", "seed": "0"}
-    write_run(place, run, cell, origin, config)
-    metrics = read_record(place / "run.json") | evaluate(run.predictions, table)
+    train_cell(CellJob(cell, files, settings, "0123", "4567", config), place)
+    predictions = read_made(place / "predictions.parquet", ["clip"])
+    metrics = read_record(place / "run.json") | evaluate(predictions, table)
     with complete(place / "counts.parquet") as path:
-        speaker_counts(run.predictions, table).write_parquet(path)
+        speaker_counts(predictions, table).write_parquet(path)
     checksums.write_record(place / "metrics.json", metrics, [place / "counts.parquet"])
     return place
 

@@ -170,7 +170,7 @@ LORA = {"finetune": "lora"}
         (
             LORA,
             ["disent"],
-            ["names disent", "there are erm, pgdro, ds, rw, gdro, gadro, minmaxgap."],
+            ["names disent", "there are erm, pgdro, ds, rw, gdro, gadro, minmaxgap, cvar, "],
         ),
         (LORA, ["random"], ["names random", "with 'encoder.finetune' there are"]),
         (

@@ -85,11 +85,11 @@ def test_methods_with_groups_have_a_sampler(folder: Path) -> None:
     samplers = {name: one["settings"].get("sampler") for name, one in known.items()}
     without = [name for name, one in samplers.items() if not one]
     assert without == [name for name, one in known.items() if one["groups"] == "none"]
-    assert {"erm", "random", "lff", "disent"} <= set(without)
+    assert {"erm", "random", "lff", "jtt"} <= {*without}
     defaults = {name: one["default"] for name, one in samplers.items() if one}
     balanced = [name for name, sampler in defaults.items() if sampler == "balanced"]
-    assert {"pgdro", "gdro", "gadro", "even"} <= set(balanced)
-    assert {"rw", "ds", "minmaxgap", "other"} <= set(defaults) - set(balanced)
+    assert balanced == ["pgdro", "gdro", "gadro", "balanced", "even"]
+    assert {"rw", "ds", "minmaxgap", "lisa", "other"} <= set(defaults) - {*balanced}
     config = {"plugins": [str(folder)], "methods": {"rw": {"sampler": "even"}}}
     with pytest.raises(InputError, match=r"'methods.rw.sampler' is 'even'; .*shuffle, balanced"):
         resolve(config)

@@ -1,12 +1,14 @@
 """Folds of a few clips in memory, and models whose losses are known beforehand."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import nn
 
 from fairser.methods.base import FoldData
+from fairser.methods.head import Head
 
 
 def fold(
@@ -40,6 +42,73 @@ def fold(
         groups=None if groups is None else torch.tensor(groups),
         probabilities=None if probabilities is None else torch.tensor(probabilities),
     )
+
+
+def soft_fold(seed: int = 0, groups: int = 3, clips: int = 60) -> FoldData:
+    """A fold in float64 with soft labels of three classes; some clips have no class or no group.
+
+    Two thirds of the clips are train. ERM's model is a head with random weights.
+
+    Args:
+        seed: of the groups; all else is the same.
+        groups: their number.
+        clips: their number.
+    """
+    random = np.random.default_rng(7)
+    targets = torch.from_numpy(random.dirichlet([0.4] * 3, clips))
+    top, majority = targets.max(dim=1)
+    data = fold(
+        torch.where(top > 0.5, majority, -1).tolist(),
+        np.random.default_rng(seed).integers(-1, groups, clips).tolist(),
+        train=list(range(clips * 2 // 3)),
+        count=3,
+    )
+    erm = head(3)
+    return replace(
+        data, features=data.features.double(), targets=targets, train_erm=lambda epochs: erm
+    )
+
+
+def head(seed: int) -> Head:
+    """A head for the clips of :func:`soft_fold`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Head(2, 4, 3).double()
+
+
+LossOf = Callable[[nn.Module, torch.Tensor], torch.Tensor]
+STEPS = [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [10, 11, 12], [13], [4, 5, 20, 21, 22, 23, 30], [7, 9, 39]]
+
+
+def descend(
+    model: nn.Module, loss: LossOf, batches: Iterable[Sequence[int]] = STEPS, rate: float = 0.5
+) -> list[float]:
+    """Losses of the batches while a model takes a step of gradient descent after each."""
+    losses = []
+    for rows in batches:
+        value = loss(model, torch.tensor(rows))
+        gradients = torch.autograd.grad(value, list(model.parameters()))
+        with torch.no_grad():
+            for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+                parameter -= rate * gradient
+        losses.append(value.item())
+    return losses
+
+
+def plain_losses(data: FoldData, logits: torch.Tensor, rows: Sequence[int]) -> list[torch.Tensor]:
+    """The class-balanced loss of each clip, by the formula."""
+    train = data.targets[data.train]
+    clips, classes = train.shape
+    beta = (clips - 1) / clips
+    counts = [int((train[:, c] > 1 / classes).sum()) for c in range(classes)]
+    weights = [(1 - beta) / (1 - beta**n) if n else 0.0 for n in counts]
+    weights = [w * classes / sum(weights) for w in weights]
+    found = []
+    for z, row in zip(logits, rows, strict=True):
+        t, chances = data.targets[row], z.exp() / z.exp().sum()
+        weight = sum(weights[c] * t[c] for c in range(classes))
+        found.append(-weight * sum(t[c] * chances[c].log() for c in range(classes)))
+    return found
 
 
 class Known(nn.Module):

@@ -17,6 +17,8 @@ from unit.builders import CLASSES, clip_table, feature_store
 TRAIN, OTHER = 17, 8
 SPLITS = ["train"] * TRAIN + ["development"] * OTHER + ["test"] * OTHER
 GROUPED = ("rw", "ds", "gdro", "gadro")
+PENALISED = ("diff_eopp", "diff_eodds", "diff_dp")
+SEVERAL = ("hsic", "adversarial", "irm")
 METHODS = {
     **{name: {} for name in (*GROUPED, "pgdro", "lff", "disent")},
     "gdro by class": {"groups": "class_attribute"},
@@ -25,6 +27,10 @@ METHODS = {
     "gadro shuffled": {"sampler": "shuffle", "adjust": "present"},
     "rw balanced": {"sampler": "balanced"},
     "ds balanced": {"sampler": "balanced"},
+    **{
+        name: {} for name in ("jtt", "cvar", "focal", "blind", "bpa", "balanced", "sqrt_rw", "lisa")
+    },
+    **{name: {} for name in (*PENALISED, *SEVERAL)},
 }
 
 
@@ -76,6 +82,10 @@ FOLDS: dict[str, tuple[list[int], list[str | None], int, int]] = {
     "a group of its own for each clip": (EVEN, [str(i) for i in range(len(ALL))], len(ALL), 4),
 }
 
+REFUSED = {(method, "a single group"): "of 1 group" for method in SEVERAL}
+EASY = ("a class absent from train", "a single class in train")  # ERM makes no errors there
+REFUSED |= {("jtt", case): "all 17 train clips right" for case in EASY}
+
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("case", FOLDS)
@@ -83,6 +93,10 @@ def test_never_nan(case: str, method: str, tmp_path: Path) -> None:
     classes, groups, count, batch = FOLDS[case]
     table = make_table(classes)
     grouping = make_grouping(table, groups, count)
+    if message := REFUSED.get((method, case)):
+        with pytest.raises(InputError, match=rf"'{method}'.*{message}"):
+            train(method, table, make_store(tmp_path, table), grouping, batch)
+        return
     run = train(method, table, make_store(tmp_path, table), grouping, batch)
     assert run.history.height == 3
     assert np.isfinite(run.history.to_numpy()).all()

@@ -87,3 +87,12 @@ def test_a_single_layer_passes_unweighted() -> None:
     features = torch.randn(CLIPS, 1, DIM, dtype=torch.float64)
     expected = encoder.linear(features[ROWS, 0])
     torch.testing.assert_close(encoder(features, ROWS), expected, rtol=0, atol=1e-12)
+
+
+def test_logits_with_hidden_vectors_are_the_same_bit_by_bit() -> None:
+    model, features = Head(LAYERS, DIM, CLASSES), torch.randn(CLIPS, LAYERS, DIM)
+    hidden, logits = model.with_hidden(features, ROWS)
+    assert torch.equal(logits, model(features, ROWS))
+    assert hidden.shape == (len(ROWS), HIDDEN)
+    torch.testing.assert_close(hidden, model.encoder(features, ROWS))
+    torch.testing.assert_close(model.classifier(hidden), logits)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import log_softmax, softmax
 
-from fairser.methods.losses import class_balanced_weights, clip_losses
+from fairser.methods.losses import class_balanced_weights, clip_losses, majority_probabilities
 
 
 def targets_with(counts: list[int], clips: int) -> torch.Tensor:
@@ -86,3 +86,13 @@ def test_clip_losses_and_their_gradient_are_those_of_numpy(
     weight, total = (t * w).sum(axis=1, keepdims=True), t.sum(axis=1, keepdims=True)
     gradient = weight * (total * softmax(z, axis=1) - t)
     np.testing.assert_allclose(logits.grad.numpy(), gradient, rtol=1e-9, atol=1e-12)
+
+
+def test_majority_probabilities_by_hand() -> None:
+    # softmax: (1/4, 3/4), (1/5, 4/5) and (1/2, 1/2); the last clip has no majority class.
+    logits = torch.log(torch.tensor([[1.0, 3.0], [1.0, 4.0], [1.0, 1.0]]))
+    majority = torch.tensor([1, 0, -1])
+    expected = pytest.approx([3 / 4, 1 / 5, 0])
+    assert majority_probabilities(logits, majority).tolist() == expected
+    stacked = majority_probabilities(torch.stack([logits, 2 * logits]), majority)
+    assert stacked.tolist() == [expected, pytest.approx([9 / 10, 1 / 17, 0])]

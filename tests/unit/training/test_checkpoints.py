@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 import torch
 
+from fairser.config.extensions import extensions
 from fairser.config.schema import load_schema
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.inputs import StoreInputs
@@ -27,7 +28,7 @@ COUNT = 90
 SPLITS = ["train"] * 50 + ["development"] * 20 + ["test"] * 20
 OPTIONS = TrainOptions(epochs=8, batch_size=8, learning_rate=1e-2)
 METHODS = load_schema()["properties"]["grid"]["properties"]["methods"]["items"]["enum"]
-UNGROUPED = ("random", "erm", "lff", "disent")
+UNGROUPED = [name for name, one in extensions("METHOD").items() if one["groups"] == "none"]
 NAME = "checkpoint.pt"
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from fairser.methods.base import Method
-from fairser.methods.group_labels import group_means, memberships
+from fairser.methods.group_labels import by_class, group_means
 
 METHOD = {
     "title": "GDRO",
@@ -75,8 +75,7 @@ class GDRO(Method):
     def group_shares(self) -> torch.Tensor:
         shares = self.source_shares()
         if self.options.groups == "class_attribute":
-            classes = memberships(self.data.majority, self.data.targets.shape[1])
-            shares = (classes[:, :, None] * shares[:, None, :]).flatten(start_dim=1)
+            return by_class(self.data, shares)
         return shares
 
     def source_shares(self) -> torch.Tensor:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import one_hot
 
+from fairser.core.errors import InputError
+
 if TYPE_CHECKING:
     from fairser.methods.base import FoldData
 
@@ -26,6 +28,37 @@ def memberships(labels: torch.Tensor, count: int | None = None) -> torch.Tensor:
     if count is None:
         count = max(int(labels.max()) + 1, 1)
     return one_hot(labels.clamp_min(0), count).float() * (labels >= 0)[..., None]
+
+
+def by_class(data: "FoldData", shares: torch.Tensor) -> torch.Tensor:
+    """Membership of each clip in each majority class and group [N, C * G], class by class.
+
+    Args:
+        data: the clips.
+        shares: their membership in the groups [N, G].
+    """
+    classes = memberships(data.majority, data.targets.shape[1])
+    return (classes[:, :, None] * shares[:, None, :]).flatten(start_dim=1)
+
+
+def check_several(data: "FoldData", rows: torch.Tensor, method: str) -> None:
+    """Refuse train clips of fewer than two groups, for a method that is pointless with them.
+
+    Args:
+        data: the clips.
+        rows: of the train clips.
+        method: its name, for the message.
+
+    Raises:
+        InputError: fewer than two groups have train clips.
+    """
+    groups = group_labels(data)[rows]
+    count = len(groups[groups >= 0].unique())
+    if count < 2:
+        raise InputError(
+            f"The method '{method}' compares groups, but the train clips are of {count} group(s). "
+            "Take a group source with several groups, or take the method out of 'grid.methods'."
+        )
 
 
 def cell_counts(data: "FoldData", rows: torch.Tensor) -> torch.Tensor:

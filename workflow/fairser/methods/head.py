@@ -78,8 +78,17 @@ class Head(nn.Module):
 
     def forward(self, features: Features, rows: torch.Tensor) -> torch.Tensor:
         """Logits [..., B, C] of the given rows of the features [N, L, D]."""
-        first, second = self.encoder.linear, self.classifier
+        return self._classify(self.encoder.pool(features, rows))
+
+    def with_hidden(
+        self, features: Features, rows: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same logits, bit by bit, and before them the hidden vectors [..., B, hidden]."""
         pooled = self.encoder.pool(features, rows)
+        return self.encoder.linear(pooled), self._classify(pooled)
+
+    def _classify(self, pooled: torch.Tensor) -> torch.Tensor:
+        first, second = self.encoder.linear, self.classifier
         bias = (second.weight @ first.bias[..., None])[..., 0] + second.bias
         # In this order the gradient of the product has the layout that is fast in its own products.
         logits = (second.weight @ first.weight) @ pooled.mT + bias[..., None]

@@ -16,6 +16,7 @@ from torch import nn
 from fairser.extraction.features import Features
 from fairser.methods.base import FoldData, Method
 from fairser.methods.head import Head
+from fairser.methods.losses import majority_probabilities
 
 METHOD = {
     "title": "LfF",
@@ -98,9 +99,7 @@ def generalised(
     losses: torch.Tensor, logits: torch.Tensor, majority: torch.Tensor, q: float
 ) -> torch.Tensor:
     """Generalised cross-entropy [..., B] as in the original: loss times detach(p_y^q) times q."""
-    index = majority[..., None].expand(*logits.shape[:-1], 1)
-    truth = logits.softmax(dim=-1).gather(-1, index).squeeze(-1)
-    return losses * truth.detach() ** q * q
+    return losses * majority_probabilities(logits, majority).detach() ** q * q
 
 
 class LfF(Method):

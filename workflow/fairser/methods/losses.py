@@ -30,3 +30,14 @@ def clip_losses(logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tens
     """
     weight = (targets @ weights[..., None])[..., 0]
     return -weight * (targets * log_softmax(logits, dim=-1)).sum(dim=-1)
+
+
+def majority_probabilities(logits: torch.Tensor, majority: torch.Tensor) -> torch.Tensor:
+    """Softmax probability p_y of each clip's majority class [..., B]; 0 for a clip without one.
+
+    Args:
+        logits: z [..., B, C].
+        majority: y [B] or [..., B], -1 for a clip without one.
+    """
+    index = majority.clamp_min(0)[..., None].expand(*logits.shape[:-1], 1)
+    return logits.softmax(dim=-1).gather(-1, index)[..., 0] * (majority >= 0)

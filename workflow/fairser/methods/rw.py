@@ -4,6 +4,8 @@ The loss of a clip of majority class c and group g is multiplied by N_c / N_cg, 
 class every group that has clips weighs the same. A clip of unknown group keeps weight 1.
 """
 
+from typing import ClassVar
+
 import torch
 
 from fairser.methods.erm import ERM
@@ -28,10 +30,14 @@ METHOD = {
 
 
 class RW(ERM):
+    """Factors are raised to ``power``, before they are normalised."""
+
+    power: ClassVar[float] = 1.0
+
     def clip_factors(self) -> torch.Tensor:
         counts = cell_counts(self.data, self.rows)
         table = counts.sum(dim=1, keepdim=True) / counts.clamp_min(1)
         groups, majority = group_labels(self.data), self.data.majority
         known = (groups >= 0) & (majority >= 0)
-        factors = torch.where(known, table[majority, groups], 1.0)
+        factors = torch.where(known, table[majority, groups], 1.0) ** self.power
         return factors / factors[self.rows].mean() if self.options.normalise else factors

@@ -1,7 +1,8 @@
 """A run of the grid: from the features of a fold to predictions."""
 
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from fairser.core.errors import InputError
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.features import Inputs
 from fairser.methods.base import FoldData, Method, find_method
+from fairser.methods.erm import ERM
 from fairser.training.checkpoints import Checkpoint
 from fairser.training.fitting import (
     Cell,
@@ -120,9 +122,10 @@ class PreparedJob:
         # Predictions that are drawn differ between folds, else pooled folds would repeat the draws.
         stream = np.random.SeedSequence([job.seed, fold])
         seed = job.seed if kind.trains else int(stream.generate_state(1)[0])
-        method = kind(
-            replace(data, train_erm=erm), torch.Generator().manual_seed(seed), **job.hyper
-        )
+        with _named(where):
+            method = kind(
+                replace(data, train_erm=erm), torch.Generator().manual_seed(seed), **job.hyper
+            )
         weights = ModelWeights(_new_model(method, job.seed), getattr(data.features, "adapters", {}))
         self.job, self.cell = job, Cell(method, weights, job.seed, where)
         self.load_seconds = time.monotonic() - started
@@ -166,7 +169,8 @@ def _finish(one: PreparedJob, done: TrainProgress, seconds: float) -> TrainingRe
     method, model = one.cell.method, one.cell.weights.model
     started = time.monotonic()
     if method.trains:
-        method.finish(model)
+        with _named(one.cell.where):
+            method.finish(model)
     finished = time.monotonic()
     predictions = _predict(method, model, one.job.table, one.cell.where)
     times = {
@@ -181,6 +185,16 @@ def _finish(one: PreparedJob, done: TrainProgress, seconds: float) -> TrainingRe
         best_epoch=done.best_epoch,
         seconds={name: round(value, 3) for name, value in times.items()},
     )
+
+
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    """Adds the name of the run to messages of its method, which does not know it."""
+    try:
+        yield
+    except InputError as error:
+        named = (one if where in one else f"{where}: {one}" for one in error.faults)
+        raise InputError(*named) from error
 
 
 def _new_model(method: Method, seed: int) -> nn.Module:
@@ -198,7 +212,7 @@ def train_erm(
     Raises:
         InputError: the loss is not finite.
     """
-    method = find_method("erm")(data, torch.Generator().manual_seed(seed))
+    method = ERM(data, torch.Generator().manual_seed(seed))
     weights = ModelWeights(_new_model(method, seed), {})
     options = options if epochs is None else replace(options, epochs=epochs)
     trainer = Trainer([Cell(method, weights, seed, f"ERM for {where}")], options)
@@ -214,15 +228,15 @@ def _predict(method: Method, model: nn.Module, table: ClipTable, where: str) -> 
     tested = table.frame["split"].is_in(PREDICTED)
     frame, rows = table.frame.filter(tested), torch.from_numpy(np.flatnonzero(tested.to_numpy()))
     parts = evaluation_batches(method, rows.to(method.data.targets.device))
-    logits = torch.cat([method.logits(model, part) for part in parts]).cpu()
-    bad = ~logits.isfinite().all(dim=1)
+    shares = torch.cat([method.probabilities(model, part) for part in parts]).cpu()
+    bad = ~shares.isfinite().all(dim=1)
     if bad.any():
         clip = frame["clip"][int(bad.nonzero()[0])]
         raise InputError(
             f"The prediction for clip '{clip}' is not finite ({int(bad.sum())} clip(s)) with "
             f"{where}. Look for features of this clip that are NaN or of extreme size."
         )
-    shares = logits.softmax(dim=1).numpy()
+    values = shares.numpy()
     return frame.select("clip", "split").with_columns(
-        pl.Series(name, shares[:, column]) for column, name in enumerate(table.classes)
+        pl.Series(name, values[:, column]) for column, name in enumerate(table.classes)
     )
