@@ -22,7 +22,7 @@ from fairser.methods.focal import Focal
 from fairser.methods.jtt import JTT
 from fairser.methods.rw import RW
 from fairser.methods.sqrt_rw import SqrtRW
-from fairser.training.sampling import epoch_rows
+from fairser.training.sampling import Sampler
 from unit.methods.builders import (
     CLASSES,
     CROSS_ENTROPIES,
@@ -298,8 +298,8 @@ def test_balanced_batches_have_all_classes_and_groups_equally_often() -> None:
     data = fold([0] * 12 + [0] * 6 + [1] * 2 + [-1, 1], [0] * 12 + [1] * 6 + [1] * 2 + [0, -1])
     method = make(Balanced, data)
     assert method.sampler == "balanced"
-    generator = torch.Generator().manual_seed(0)
-    rows = torch.cat([epoch_rows(method, generator) for _ in range(300)])
+    sampler = Sampler(method, 0)
+    rows = torch.cat([sampler.draw() for _ in range(300)])
     assert rows.max() < 20
     counts = torch.bincount(torch.bucketize(rows, torch.tensor([12, 18]), right=True))
     assert (counts / len(rows)).tolist() == pytest.approx([1 / 3] * 3, abs=0.02)
