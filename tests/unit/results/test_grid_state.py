@@ -89,6 +89,15 @@ def test_the_time_is_that_of_earlier_runs(rows: list[GridRow]) -> None:
     assert [row["seconds"] for row in summarise(rows[:1])] == [0, 0]
 
 
+def test_a_run_of_a_job_for_a_fold_has_its_time_in_its_record(tmp_path: Path) -> None:
+    cell = Cell("erm", "none", 1, 1, 0)
+    run = tmp_path / cell.folder / "run.json"
+    run.parent.mkdir(parents=True)
+    seconds = {"load": 0.5, "train": 4.0, "predict": 0.25}
+    run.write_text(json.dumps({"made_from": "hash of erm", "seconds": seconds}))
+    assert read_state([cell], tmp_path, origin)[0]["seconds"] == 4.75
+
+
 def test_the_table_as_text(rows: list[GridRow]) -> None:
     lines = table(summarise(rows)).splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[:6]]

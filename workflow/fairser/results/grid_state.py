@@ -5,7 +5,7 @@ The Snakefile imports this module, so it imports nothing heavy.
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -36,24 +36,27 @@ def read_state(
     for cell in cells:
         folder = Path(results, cell.folder)
         try:
-            current = read_json(folder / "run.json").get("made_from") == origin(cell)
+            record = read_json(folder / "run.json")
+            current = record.get("made_from") == origin(cell)
         except (OSError, InputError):
-            current = None
+            current, record = None, {}
         state = DONE if current else STALE
         if current is None or not (folder / "metrics.json").exists():
             state = MISSING
         jobs = 2 if not current else int(state == MISSING)  # to train and to evaluate
-        seconds = None if current is None else _seconds(folder / "benchmark.tsv")
+        seconds = None if current is None else _seconds(folder / "benchmark.tsv", record)
         rows.append(vars(cell) | dict(zip(STATE, (state, jobs, seconds), strict=True)))
     return rows
 
 
-def _seconds(benchmark: Path) -> float | None:
-    """Wall time of a training, as Snakemake measured it."""
+def _seconds(benchmark: Path, record: Mapping[str, Any]) -> float | None:
+    """Wall time of a training, as Snakemake measured it, else as its record has it: with other
+    runs in one job."""
     try:
         return float(benchmark.read_text(encoding="utf-8").splitlines()[1].split("\t")[0])
     except (OSError, ValueError, IndexError):
-        return None
+        seconds = record.get("seconds")
+        return sum(seconds.values()) if isinstance(seconds, dict) else None
 
 
 def write_state(rows: Sequence[GridRow], results: str | Path) -> None:
@@ -118,7 +121,8 @@ def table(summary: Sequence[GridRow]) -> str:
     return (
         f"{markdown(head, cells, ('runs', DONE, STALE, MISSING, 'jobs', 'time'))}\n"
         f"left: {'/'.join(REPLICATES)} of runs to train or evaluate\n"
-        "jobs: to train and evaluate; features, splits, groups, tables and figures come on top\n"
+        "jobs: to train and evaluate, which one job does for all runs of a fold where "
+        "'train.together' is fold; features, splits, groups, tables and figures come on top\n"
         "time: of these trainings on one core, by earlier ones of the method, else of all methods"
     )
 
