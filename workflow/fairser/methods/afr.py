@@ -20,7 +20,7 @@ from fairser.methods.last_layer import hidden_vectors, retrain
 METHOD = {
     "title": "AFR",
     "description": "Automatic feature reweighting of the last layer (Qiu et al. 2023).",
-    "order": 31,
+    "order": 35,
     "colour": "#555555",
     "settings": {
         "held_out": {

@@ -26,7 +26,7 @@ from fairser.methods.last_layer import hidden_vectors, soft_cross_entropies
 METHOD = {
     "title": "DFR",
     "description": "Deep feature reweighting of the last layer (Kirichenko et al. 2023).",
-    "order": 33,
+    "order": 37,
     "groups": "any",
     "colour": "#555555",
     "fill": "right",

@@ -17,7 +17,7 @@ from fairser.methods.last_layer import hidden_vectors, retrain, soft_cross_entro
 METHOD = {
     "title": "SELF",
     "description": "Last layer again where ERM left its early self (LaBonte et al. 2023).",
-    "order": 32,
+    "order": 36,
     "colour": "#555555",
     "fill": "left",
     "settings": {

@@ -22,7 +22,7 @@ from fairser.methods.group_labels import group_labels
 METHOD = {
     "title": "Thresholds",
     "description": "ERM with thresholds of equal recall by group (Hardt et al. 2016).",
-    "order": 34,
+    "order": 38,
     "groups": "test",
     "colour": "#555555",
     "fill": "top",
