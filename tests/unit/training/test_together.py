@@ -165,6 +165,32 @@ def test_cells_are_trained_together_as_alone(jobs: list[CellJob], tmp_path: Path
             assert_frame_equal(found.predictions, alone.predictions, abs_tol=1e-10)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("method", ["erm", "rw", "ds", "gdro", "gadro", "pgdro", "lff", "disent"])
+def test_a_gpu_trains_as_a_cpu(jobs: list[CellJob], method: str) -> None:
+    """In float64, with captured steps and without, alone and stacked."""
+    table = ClipTable.read(jobs[0].given["split"])
+    store = open_store(jobs[0].given["features"], jobs[0].given["clips"])
+    grouping = None
+    if method not in ("erm", "lff", "disent"):
+        grouping = table.frame.select("clip", "split", group=pl.Series(["a", "b", "c"] * 20))
+    if method == "pgdro":
+        grouping = grouping.with_columns(p_a=pl.lit(0.2), p_b=pl.lit(0.5), p_c=pl.lit(0.3))
+    found = []
+    for device in ("cpu", "cuda"):
+        inputs = Doubled(StoreInputs(store, True, device=torch.device(device)))
+        made = [
+            PreparedJob(TrainingJob(method, table, inputs, TrainOptions(4, 8, 1e-3), s, grouping))
+            for s in (0, 1, 2)
+        ]
+        found += [train_together(made[:1]), train_together(made[1:])]
+    for one, other in zip(found[0] + found[1], found[2] + found[3], strict=True):
+        assert isinstance(one, TrainingResult) and isinstance(other, TrainingResult)
+        assert_frame_equal(one.history, other.history, abs_tol=1e-8)
+        for name, tensor in one.tensors.items():
+            torch.testing.assert_close(other.tensors[name], tensor, rtol=0, atol=1e-8)
+
+
 def test_only_what_is_new_is_trained(
     jobs: list[CellJob], tmp_path: Path, trained: list[list[str]]
 ) -> None:

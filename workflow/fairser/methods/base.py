@@ -75,6 +75,9 @@ class Method(nn.Module):
         stacks: whether several cells can be trained as one.
         ragged: whether they may have different numbers of train clips. Shorter batches are then
             filled up with rows of -1, which the loss has to leave out.
+        static: whether ``loss`` does the same operations in each step, whatever its progress, draws
+            nothing, and changes its buffers in place. On a GPU such steps are captured and
+            replayed, which takes much less time.
         padding: of buffers whose size differs between cells, by name; 0 where it is not given.
         data: the clips of the fold.
         sampler: how batches are drawn, ``shuffle`` or ``balanced``
@@ -87,6 +90,7 @@ class Method(nn.Module):
     trains: ClassVar[bool] = True
     stacks: ClassVar[bool] = False
     ragged: ClassVar[bool] = False
+    static: ClassVar[bool] = False
     padding: ClassVar[dict[str, float]] = {}
 
     weights: torch.Tensor
@@ -96,7 +100,7 @@ class Method(nn.Module):
         super().__init_subclass__(**others)
         own = vars(cls)
         if "stacks" not in own and {"prepare", "loss", "logits", "clip_losses"} & own.keys():
-            cls.stacks = cls.ragged = False
+            cls.stacks = cls.ragged = cls.static = False
 
     def __init__(self, data: FoldData, generator: torch.Generator, **settings: Any) -> None:
         super().__init__()

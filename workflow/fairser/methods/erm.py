@@ -22,7 +22,7 @@ class ERM(Method):
     Buffer ``factors``: of the loss of each clip [N].
     """
 
-    stacks = ragged = True
+    stacks = ragged = static = True
     factors: torch.Tensor
 
     def prepare(self) -> None:

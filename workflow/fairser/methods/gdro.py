@@ -56,7 +56,7 @@ METHOD = {
 class GDRO(Method):
     """Buffers ``log_q``, logarithms of the group weights [G]; ``shares`` [N, G]; ``adjustment``."""
 
-    stacks = True
+    stacks = static = True
     padding: ClassVar = {"log_q": -torch.inf}  # as of a group without train clips
     log_q: torch.Tensor
     shares: torch.Tensor
@@ -87,5 +87,5 @@ class GDRO(Method):
         means, present = group_means(losses, self.of_rows(self.shares, rows))
         adjusted = present | (self.options.adjust == "all")
         update = torch.where(adjusted, means.detach() + self.adjustment, 0.0)
-        self.log_q = (self.log_q + self.options.eta * update).log_softmax(dim=-1)
+        self.log_q.copy_((self.log_q + self.options.eta * update).log_softmax(dim=-1))
         return (self.log_q.exp() * means).sum(dim=-1)

@@ -103,7 +103,7 @@ def generalised(
 
 
 class LfF(Method):
-    stacks = True
+    stacks = static = True
 
     def prepare(self) -> None:
         self.difficulty = RelativeDifficulty(self.data, self.rows, self.options.momentum)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -13,6 +14,7 @@ from fairser.extraction.inputs import MappedFeatures
 from fairser.methods.base import ADAPTERS, Method, stack
 from fairser.methods.head import stack_models
 from fairser.training.checkpoints import Checkpoint
+from fairser.training.graphs import StepGraphs
 from fairser.training.sampling import Sampler, draw_epoch
 
 EVALUATION_BATCH = MappedFeatures.at_once  # so that sums are the same in memory and from a file
@@ -118,7 +120,12 @@ class Trainer:
             parts = list(self.weights.model.parameters())
             self.own = [[nn.Parameter(p.data[c]) for p in parts] for c in range(len(cells))]
         trained = [one for cell in self.own for one in cell] or self.weights.parameters()
-        self.optimizer = torch.optim.Adam(trained, lr=options.learning_rate, fused=True)
+        features = self.method.data.features
+        static = self.method.static and isinstance(features, torch.Tensor) and features.is_cuda
+        self.graphs = StepGraphs() if static else None
+        self.optimizer = torch.optim.Adam(
+            trained, lr=options.learning_rate, fused=True, capturable=static
+        )
         self.best = {name: tensor.clone() for name, tensor in self.weights.tensors().items()}
 
     def fit(self, checkpoint: Checkpoint, last: bool = False) -> list[TrainProgress]:
@@ -217,9 +224,10 @@ class Trainer:
         order = draw_epoch(self.samplers).to(method.data.targets.device)
         batches = order.split(options.batch_size, dim=-1)
         start, steps = (epoch - 1) * len(batches), len(batches) * options.epochs
-        losses = []
-        for step, rows in enumerate(batches, start):
-            loss = method.loss(model, rows.contiguous(), step / steps)
+
+        def take(rows: torch.Tensor, progress: float, there: Sequence[bool]) -> torch.Tensor:
+            """A step; the summed loss of each cell."""
+            loss = method.loss(model, rows, progress)
             for parameter in self.weights.parameters():
                 parameter.grad = None
             loss.sum().backward()
@@ -227,18 +235,28 @@ class Trainer:
                 for part in parts:
                     clip_gradients(part, options.clip_norm, self.stacked)
             if self.own:
-                self._give_gradients((step - start) * options.batch_size)
+                self._give_gradients(there)
             self.optimizer.step()
-            losses.append(loss.detach().reshape(-1) * (rows >= 0).sum(dim=-1))
+            return loss.detach().reshape(-1) * (rows >= 0).sum(dim=-1)
+
+        losses = []
+        for step, rows in enumerate(batches, start):
+            seen = (step - start) * options.batch_size
+            there = tuple(count > seen for count in self.counts)
+            run = partial(take, progress=step / steps, there=there)
+            if self.graphs:
+                losses.append(self.graphs((rows.shape, there), run, rows.contiguous()))
+            else:
+                losses.append(run(rows.contiguous()))
         by_cell: list[list[float]] = torch.stack(losses, dim=1).tolist()
         return by_cell
 
-    def _give_gradients(self, seen: int) -> None:
+    def _give_gradients(self, there: Sequence[bool]) -> None:
         """Give each cell its gradients, and none to those that had all their clips before."""
         for number, own in enumerate(self.own):
-            there = self.counts[number] > seen
             for one, whole in zip(own, self.weights.model.parameters(), strict=True):
-                one.grad = whole.grad[number] if there and whole.grad is not None else None
+                given = there[number] and whole.grad is not None
+                one.grad = whole.grad[number] if given and whole.grad is not None else None
 
     @torch.no_grad()
     def _development_losses(self) -> list[float]:
