@@ -29,7 +29,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fairser.config.declarations import KINDS, SAMPLER, read_declarations
+from fairser.config.declarations import KINDS, SAMPLER, SELECTION, SELECTIONS, read_declarations
 from fairser.core.errors import InputError, nearest
 
 PACKAGE = Path(__file__).parents[1]
@@ -182,8 +182,8 @@ def _all(folders: str) -> dict[str, dict[str, Extension]]:
 
 
 def _extended(one: Extension, known: dict[str, Extension]) -> Extension:
-    """With the settings of the extension that it extends, before its own, and with those of all
-    methods with groups."""
+    """With the settings of the extension that it extends, before its own, and, of a method, with
+    those of all methods that train and of all with groups."""
     base, settings = one["extends"], one["settings"]
     if base is not None:
         if base not in known or known[base]["extends"]:
@@ -191,6 +191,11 @@ def _extended(one: Extension, known: dict[str, Extension]) -> Extension:
                 f"{one.file}: it extends '{base}', which is not a {KINDS[one.constant].title}."
             )
         settings = known[base]["settings"] | settings
-    if one.constant == "METHOD" and one["groups"] != "none":
-        settings = settings | {"sampler": SAMPLER | {"default": one["sampler"]}}
+    if one.constant == "METHOD":
+        grouped = one["groups"] != "none"
+        if grouped:
+            settings = settings | {"sampler": SAMPLER | {"default": one["sampler"]}}
+        if one["trains"]:
+            rules = SELECTIONS if grouped else SELECTIONS[:-1]
+            settings = settings | {"selection": {"enum": list(rules)} | SELECTION}
     return Extension(one.constant, one.name, one.file, one.values | {"settings": settings})
