@@ -63,6 +63,8 @@ def test_equal_values() -> None:
     development says nothing about is not chosen."""
     assert chosen([jtt(20, 0.5), jtt(5, 0.4), jtt(None, 0.4)]) == {("jtt", "none", 1)}
     assert chosen([jtt(20, 0.4), jtt(5, 0.4), jtt(None, 0.4)]) == set()
+    assert chosen([jtt(20, 0.4 - 1e-7), jtt(5, 0.4), jtt(None, 0.4 + 1e-7)]) == set()
+    assert chosen([jtt(20, 0.5), jtt(5, 0.4 - 1e-7), jtt(None, 0.4)]) == {("jtt", "none", 1)}
     assert chosen([jtt(20, 0.4)]) == set()
 
 

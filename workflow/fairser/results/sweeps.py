@@ -2,12 +2,13 @@
 
 Of the rows with the same method, source, K and rule of selection, the one with the lowest mean of
 the selected value (:mod:`fairser.training.selection`) over folds and seeds is chosen; of equal ones
-the first. Nothing of test enters. Where all are equal, the value says nothing about the settings,
-and none is chosen.
+the first. Nothing of test enters. Where all are equal, up to rounding, the value says nothing about
+the settings, and none is chosen.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isclose
 from statistics import fmean
 from typing import Any
 
@@ -26,6 +27,7 @@ LEGEND = (
     "development: mean over folds and seeds of the value by which the epoch is selected; chosen: "
     "the lowest of the same method, source, K and selection, none where all are equal"
 )
+ROUNDING = 1e-5  # relative, of the same training alone and as one with others
 Place = tuple[str, str, int]  # method, source and K of a row
 
 
@@ -77,11 +79,12 @@ def chosen_rows(measured: Sequence[Measured]) -> dict[Place, bool]:
             rivals.setdefault(head, []).append(one.place)
         values.setdefault(one.place, []).append(one.value)
     means = {place: fmean(found) for place, found in values.items()}
-    best = {
-        min(places, key=lambda place: means[place])
-        for places in rivals.values()
-        if len({means[place] for place in places}) > 1
-    }
+    best = set()
+    for places in rivals.values():
+        lowest = min(means[place] for place in places)
+        first, *others = [p for p in places if isclose(means[p], lowest, rel_tol=ROUNDING)]
+        if 1 + len(others) < len(places):
+            best.add(first)
     return {place: place in best for place in means}
 
 
