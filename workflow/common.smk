@@ -1,5 +1,6 @@
 # Loads and validates the configuration and enumerates what the rules work on.
 import os
+import re
 import sys
 
 from snakemake.exceptions import WorkflowError
@@ -65,7 +66,7 @@ LOADED = (
 
 
 wildcard_constraints:
-    method="|".join(extensions("METHOD")),
+    method="|".join(map(re.escape, [*extensions("METHOD"), *grid.methods(config)])),
     source="|".join(extensions("SOURCE")),
     k=r"\d+",
     fold=r"\d+",

@@ -32,7 +32,7 @@ def train_settings(wildcards):
     settings = {
         "train": optimisation(),
         "standardise": is_standardised(config, "encoder"),
-        "hyper": config["methods"].get(wildcards.method, {}),
+        "hyper": grid.hyper(config, wildcards.method),
         "finetune": config["lora"] if config["encoder"]["finetune"] else None,
     }
     if config["encoder"]["finetune"]:

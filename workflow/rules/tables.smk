@@ -22,12 +22,19 @@ if (
 COMPARABLE = CORPUS["kind"] == "cremad" and config["bias"]["attribute"] == "gender"
 PUBLISHED = [f"{name}_vs_paper" for name in KEYS] if COMPARABLE else []
 TABLE_FILES = [f"{RESULTS}/{name}.csv" for name in [*KEYS, *PUBLISHED]]
+SWEEP_CELLS = [
+    c
+    for c in CELLS
+    if c.method == "erm" or extension("METHOD", c.method).base in config["grid"]["sweep"]
+]
+TABLE_FILES += [f"{RESULTS}/sweeps.csv"] if config["grid"]["sweep"] else []
 TABLE_FILES += [f"{RESULTS}/groups.csv"] if GROUP_CELLS else []
 
 
 localrules:
     table1,
     table2,
+    sweeps,
     tableA3,
     tableA4,
     compare_with_paper,
@@ -74,6 +81,26 @@ rule table2:
         "table 2"
     script:
         "../../scripts/table2.py"
+
+
+rule sweeps:
+    input:
+        unpack(lambda w: run_files(SWEEP_CELLS)),
+    output:
+        multiext(f"{RESULTS}/sweeps", ".csv", ".md", ".tex"),
+    log:
+        f"{RESULTS}/logs/sweeps.log",
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        attributes=[config["bias"]["attribute"]],
+        variants=config["metrics"],
+        statistics=config["statistics"],
+        code=code_of("sweeps", metric_code),
+    message:
+        "sweeps"
+    script:
+        "../../scripts/sweeps.py"
 
 
 rule tableA3:

@@ -64,7 +64,11 @@ def test_the_configuration_knows_its_settings(folder: Path) -> None:
     declare(folder, "powered", f'METHOD = {{"groups": "any", "settings": {SETTING}}}\n')
     given = {"plugins": [str(folder)], "grid": {"methods": ["powered"], "k": [2]}}
     config = resolve(given | {"methods": {"powered": {"power": "3"}}})
-    assert config["methods"]["powered"] == {"power": 3.0, "sampler": "shuffle"}
+    assert config["methods"]["powered"] == {
+        "power": 3.0,
+        "sampler": "shuffle",
+        "selection": "loss",
+    }
     assert {c.source for c in configurations(config)} == {"annotated", "pseudo", "kmeans"}
     with pytest.raises(InputError, match=r"methods\.powered\.pwer.*power"):
         resolve(given | {"methods": {"powered": {"pwer": 3}}})
@@ -73,6 +77,7 @@ def test_the_configuration_knows_its_settings(folder: Path) -> None:
 def test_settings_are_taken_over(folder: Path) -> None:
     declare(folder, "mine", f'METHOD = {{"extends": "gdro", "settings": {SETTING}}}\n')
     base = {"eta": 0.01, "groups": "attribute", "adjustment": 0.0, "adjust": "all"}
+    base |= {"selection": "loss"}
     assert extension("METHOD", "mine").defaults() == base | {"power": 2.0}
     own = {"adjustment": 4.0, "sampler": "balanced"}
     assert extension("METHOD", "gadro").defaults() == base | own
@@ -93,6 +98,21 @@ def test_methods_with_groups_have_a_sampler(folder: Path) -> None:
     config = {"plugins": [str(folder)], "methods": {"rw": {"sampler": "even"}}}
     with pytest.raises(InputError, match=r"'methods.rw.sampler' is 'even'; .*shuffle, balanced"):
         resolve(config)
+
+
+def test_methods_that_train_have_a_selection(folder: Path) -> None:
+    declare(folder, "fixed", "METHOD = {'trains': False}")
+    declare(folder, "other", "METHOD = {'groups': 'test', 'extends': 'erm'}")
+    rules = {
+        name: one["settings"].get("selection", {}).get("enum")
+        for name, one in extensions("METHOD").items()
+    }
+    assert [name for name, found in rules.items() if found is None] == ["random", "fixed"]
+    assert rules["erm"] == rules["jtt"] == ["loss", "worst_class"]
+    assert rules["rw"] == rules["other"] == ["loss", "worst_class", "worst_group"]
+    assert extension("METHOD", "rw").defaults()["selection"] == "loss"
+    with pytest.raises(InputError, match=r"'methods.erm.selection' is 'worst_group'; .*worst_cl"):
+        resolve({"methods": {"erm": {"selection": "worst_group"}}})
 
 
 def test_a_file_without_a_declaration_is_no_extension(folder: Path) -> None:
@@ -123,6 +143,8 @@ def test_a_file_without_a_declaration_is_no_extension(folder: Path) -> None:
         ("mine", "METHOD = {'groups': 'any', 'sampler': 'even'}", "allowed: shuffle, balanced"),
         ("mine", "METHOD = {'sampler': 'balanced'}", "needs 'groups'"),
         ("mine", "METHOD = {'settings': {'sampler': {}}}", "one of all methods with groups"),
+        ("mine", "METHOD = {'settings': {'selection': {}}}", "one of all methods that train"),
+        ("mine", "METHOD = {'trains': 'no'}", "'trains'"),
         ("mine", "ENCODER = {'sections': ['encoder', 'decoder']}", "'decoder'"),
     ],
 )

@@ -114,7 +114,7 @@ def test_the_settings_of_a_plugin_get_bounds(
         with pytest.raises(InputError, match=r"'methods\.own\.size' is "):
             resolve(config)
     config["methods"]["own"]["size"] = -3
-    assert resolve(config)["methods"]["own"] == {"size": -3}
+    assert resolve(config)["methods"]["own"] == {"size": -3, "selection": "loss"}
     assert values(load_schema()["properties"]["methods"]["properties"]["own"]["properties"]["size"])
 
 

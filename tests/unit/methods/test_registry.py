@@ -23,9 +23,10 @@ def test_every_method_takes_its_settings(name: str) -> None:
     hyper = resolve({"corpus": {"kind": "demo"}})["methods"].get(name, {})
     data = fold(CLASSES, GROUPS, probabilities=[[0.5, 0.5]] * 5)
     data = replace(data, train_erm=lambda epochs: Known(data, [1.0] * 5))  # all are wrong
-    sampler = hyper.get("sampler", "shuffle")
+    common = {"sampler": "shuffle", "selection": "loss"} | hyper
     for method in kind(data, torch.Generator()), kind(data, torch.Generator(), **hyper):
-        assert vars(method.options) | {"sampler": method.sampler} == hyper | {"sampler": sampler}
+        found = {"sampler": method.sampler, "selection": method.selection}
+        assert vars(method.options) | found == common
 
 
 def test_resolved_settings_can_be_given_to_the_method() -> None:
@@ -54,5 +55,15 @@ def test_a_file_defines_one_class(classes: str, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(head + classes)
     use([str(tmp_path)])
     with pytest.raises(InputError, match=r"mine\.py.*subclasses of Method"):
+        find_method("mine")
+    use([])
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_class_and_declaration_agree_on_what_trains(declared: bool, tmp_path: Path) -> None:
+    head = f"from fairser.methods.base import Method\nMETHOD = {{'trains': {declared}}}\n"
+    (tmp_path / "mine.py").write_text(head + f"class A(Method):\n    trains = {not declared}\n")
+    use([str(tmp_path)])
+    with pytest.raises(InputError, match=rf"mine\.py.*'trains' {declared}, the class"):
         find_method("mine")
     use([])

@@ -126,6 +126,7 @@ def test_an_interrupted_job_goes_on_and_leaves_no_checkpoint(
         history=pl.read_csv(outputs["history"]),
         predictions=pl.read_parquet(outputs["predictions"]),
         best_epoch=record["best_epoch"],
+        selected_value=record["selected_value"],
         seconds={},
     )
     assert_same_run(found, train_and_predict(TrainingJob("lff", table, inputs, options, 3)))

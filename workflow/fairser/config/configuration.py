@@ -229,9 +229,10 @@ def _finetuning(config: Config) -> list[str]:
         )
     allowed = [name for name, one in extensions("METHOD").items() if one["finetune"]]
     lines += [
-        f"'grid.methods' names {method}, which trains heads of its own on pooled features; with "
+        f"'grid.{key}' names {method}, which trains heads of its own on pooled features; with "
         f"'encoder.finetune' there are {', '.join(allowed)}."
-        for method in config["grid"]["methods"]
+        for key in ("methods", "sweep")
+        for method in config["grid"][key]
         if method not in allowed
     ]
     lines += [

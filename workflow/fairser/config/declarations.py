@@ -37,7 +37,7 @@ COMMON |= {"settings": {}}
 # `sampler` is the default of the setting SAMPLER. `colour` and `fill` (the half of its points that
 # is filled) are how a method is drawn.
 METHOD = {"groups": "none", "sampler": "shuffle", "finetune": False, "summary": False}
-METHOD |= {"colour": None, "fill": "full"}
+METHOD |= {"trains": True, "colour": None, "fill": "full"}
 # Without `test` a source gives no groups of test clips; methods with the groups `test` need them.
 SOURCE = {"k": 1, "needs": None, "probabilities": False, "marker": None, "test": True}
 ENCODER = {"sections": ["encoder"], "files": None, "standardise": True, "finetune": False}
@@ -58,6 +58,17 @@ SAMPLERS = ("shuffle", "balanced")
 SAMPLER = {
     "enum": list(SAMPLERS),
     "description": "Batches of shuffled clips, or drawn with all groups equally likely (choice).",
+}
+# A setting of every method that trains; the last one needs groups.
+SELECTIONS = ("loss", "worst_class", "worst_group")
+SELECTION = {
+    "default": "loss",
+    "description": "Kept is the epoch with the lowest mean loss on development, or with the lowest "
+    "loss of its worst class or group.",
+}
+COMMON_SETTINGS = {
+    "sampler": "one of all methods with groups; its default is the key 'sampler' of METHOD",
+    "selection": "one of all methods that train",
 }
 K_WORDS = ("grid", "attributes")  # in place of a number of groups
 # What the values of these keys may be; of lists each entry.
@@ -144,11 +155,9 @@ def _checked(file: Path, constant: str, name: str, given: Any) -> dict[str, Any]
                 f"{file}: the '{key}' of {constant} is {value!r}; allowed: "
                 f"{', '.join(map(str, allowed))}."
             )
-    if constant == "METHOD" and "sampler" in given.get("settings", {}):
-        raise InputError(
-            f"{file}: the setting 'sampler' is one of all methods with groups; its default is the "
-            "key 'sampler' of METHOD."
-        )
+    for key in COMMON_SETTINGS if constant == "METHOD" else ():
+        if key in given.get("settings", {}):
+            raise InputError(f"{file}: the setting '{key}' is {COMMON_SETTINGS[key]}.")
     for key, part in given.get("settings", {}).items():
         lacking = {"description", "default"} - set(part if isinstance(part, dict) else ())
         if lacking:

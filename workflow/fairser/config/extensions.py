@@ -15,6 +15,9 @@ METRICS    ``evaluation``  a function for each metric, of its name
 The name of the file is the name of the extension. Declarations are read from the syntax tree, so
 that the Snakefile knows all extensions without importing torch. Files of the user's own lie in the
 folders that ``plugins`` of the configuration names.
+
+A method with other settings, one of a sweep, is found by a name such as ``jtt+weight=20``
+(:mod:`fairser.config.variants`). It is its method but for its title and these settings.
 """
 
 import importlib.util
@@ -22,14 +25,15 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fairser.config.declarations import KINDS, SAMPLER, read_declarations
+from fairser.config.declarations import KINDS, SAMPLER, SELECTION, SELECTIONS, read_declarations
+from fairser.config.variants import meant, spelled, split_name
 from fairser.core.errors import InputError, nearest
 
 PACKAGE = Path(__file__).parents[1]
@@ -46,15 +50,22 @@ class Extension:
         name: by which the configuration knows it.
         file: that declares it.
         values: its declaration with all defaults filled in (:data:`KINDS`).
+        variant: the settings that a name such as ``jtt+weight=20`` fixes.
     """
 
     constant: str
     name: str
     file: Path
     values: dict[str, Any]
+    variant: dict[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, key: str) -> Any:
         return self.values[key]
+
+    @property
+    def base(self) -> str:
+        """Its name without the settings of a variant."""
+        return self.name.partition("+")[0]
 
     @property
     def own(self) -> bool:
@@ -149,12 +160,51 @@ def extension(constant: str, name: str) -> Extension:
         InputError: there is none.
     """
     known = extensions(constant)
-    if name not in known:
+    found = find(constant, name)
+    if found is None:
         raise InputError(
             f"There is no {KINDS[constant].title} '{name}'.{nearest(name, list(known))} Known: "
             f"{', '.join(known)}. One of your own needs its folder in 'plugins'."
         )
-    return known[name]
+    return found
+
+
+def find(constant: str, name: str) -> Extension | None:
+    """The extension of a name, or None; of a method also its variants."""
+    known = extensions(constant)
+    if constant != "METHOD" or "+" not in name:
+        return known.get(name)
+    try:
+        base, texts = split_name(name)
+        one = known[base]
+        settings = {key: meant(text, one["settings"][key]) for key, text in texts.items()}
+    except (KeyError, ValueError):
+        return None
+    shown = ", ".join(f"{key} {text}" for key, text in texts.items())
+    values = one.values | {"title": f"{one['title']} ({shown})", "summary": False}
+    values["settings"] = one["settings"] | {
+        key: one["settings"][key] | {"default": value} for key, value in settings.items()
+    }
+    return replace(one, name=name, values=values, variant=settings)
+
+
+def ordered(constant: str, names: Iterable[str]) -> list[str]:
+    """Names in the order that the files declare, each method before its variants; then unknown
+    ones, sorted."""
+    place = {name: number for number, name in enumerate(extensions(constant))}
+
+    def key(name: str) -> tuple[Any, ...]:
+        one = find(constant, name)
+        if one is None:
+            return len(place), [], name
+        # Numbers by size, then all else as text.
+        parts = [
+            (setting, *((0, value) if type(value) in (int, float) else (1, spelled(value))))
+            for setting, value in one.variant.items()
+        ]
+        return place[one.base], parts, name
+
+    return sorted(set(names), key=key)
 
 
 @cache
@@ -182,8 +232,8 @@ def _all(folders: str) -> dict[str, dict[str, Extension]]:
 
 
 def _extended(one: Extension, known: dict[str, Extension]) -> Extension:
-    """With the settings of the extension that it extends, before its own, and with those of all
-    methods with groups."""
+    """With the settings of the extension that it extends, before its own, and, of a method, with
+    those of all methods that train and of all with groups."""
     base, settings = one["extends"], one["settings"]
     if base is not None:
         if base not in known or known[base]["extends"]:
@@ -191,6 +241,11 @@ def _extended(one: Extension, known: dict[str, Extension]) -> Extension:
                 f"{one.file}: it extends '{base}', which is not a {KINDS[one.constant].title}."
             )
         settings = known[base]["settings"] | settings
-    if one.constant == "METHOD" and one["groups"] != "none":
-        settings = settings | {"sampler": SAMPLER | {"default": one["sampler"]}}
+    if one.constant == "METHOD":
+        grouped = one["groups"] != "none"
+        if grouped:
+            settings = settings | {"sampler": SAMPLER | {"default": one["sampler"]}}
+        if one["trains"]:
+            rules = SELECTIONS if grouped else SELECTIONS[:-1]
+            settings = settings | {"selection": {"enum": list(rules)} | SELECTION}
     return Extension(one.constant, one.name, one.file, one.values | {"settings": settings})

@@ -7,7 +7,9 @@ methods, group sources, encoders, corpora and metrics come from the files that d
 - ``x-names: METHOD``: the names of an extension, as an ``enum``; ``ENCODER.embedding`` and
   ``METRICS.gap`` are those for a section or of a kind;
 - ``x-settings: METHOD``: a group of keys for each extension that has settings;
-- ``x-setting: METHOD.gdro.eta``: one setting.
+- ``x-setting: METHOD.gdro.eta``: one setting;
+- ``x-sweeps: METHOD``: the same groups, with a list of values for each setting; below ``allOf``,
+  as they are one value and have no rows in a reference.
 
 Every number has bounds (:func:`fairser.config.values.bounded`), is finite, and is whole where the
 schema says ``integer``.
@@ -22,6 +24,7 @@ from typing import Any
 
 from fairser.config.extensions import FOLDERS, Extension, extension, extensions
 from fairser.config.values import bounded, is_choice, is_integer, is_number, shown
+from fairser.config.variants import is_swept
 from fairser.core.errors import InputError, nearest
 from fairser.core.yaml_files import read_mapping
 
@@ -65,7 +68,25 @@ def _extended(part: Any) -> Any:
             for name, one in extensions(part["x-settings"]).items()
             if one["settings"]
         }
+    if "x-sweeps" in part:
+        group = {"type": "object", "additionalProperties": False}
+        lists = {
+            name: {**group, "properties": values}
+            for name, one in extensions(part["x-sweeps"]).items()
+            if (values := _sweep(one["settings"]))
+        }
+        found["allOf"] = [{**group, "properties": lists}]
     return found
+
+
+def _sweep(settings: Config) -> Config:
+    """A list of values for each setting that can be swept."""
+    lists = {"type": "array", "minItems": 1, "uniqueItems": True}
+    return {
+        name: lists | {"items": {k: v for k, v in part.items() if k != "default"}}
+        for name, part in settings.items()
+        if is_swept(part)
+    }
 
 
 def _check_settings(known: Iterable[Extension]) -> None:
@@ -121,6 +142,8 @@ def _validator() -> Any:
 
 def _fill(value: Any, schema: Config) -> Any:
     """Defaults for missing keys, and numbers for texts that a command line or ``1e-4`` gives."""
+    for part in schema.get("allOf", ()):
+        value = _fill(value, part)
     if isinstance(value, dict) and "properties" in schema:
         for name, part in schema["properties"].items():
             if name in value or "default" in part:

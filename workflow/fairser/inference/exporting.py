@@ -13,6 +13,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from fairser import __version__
 from fairser.audio.waveforms import SAMPLE_RATE
+from fairser.config import grid
 from fairser.config.extensions import extension
 from fairser.core.errors import InputError
 from fairser.core.files import check_target_folder, complete, sha256
@@ -160,7 +161,7 @@ def _config(folder: Path, saved: SavedModel, metrics: Mapping[str, Any]) -> dict
             "corpus": config["corpus"]["kind"],
             "bias": config["bias"],
             "train": training,
-            "hyper": config["methods"].get(saved.method, {}),
+            "hyper": grid.hyper(config, saved.method),
             "device": metrics["device"],
             "commit": metrics["commit"],
             "versions": metrics["versions"],

@@ -82,6 +82,7 @@ class Method(nn.Module):
         data: the clips of the fold.
         sampler: how batches are drawn, ``shuffle`` or ``balanced``
             (:func:`fairser.training.sampling.Sampler`).
+        selection: rule by which an epoch is kept (:mod:`fairser.training.selection`).
         options: its other settings by name, such as ``options.eta``.
         rows: rows of the train clips that are used.
         weights: class-balanced weights [C] of these clips.
@@ -111,6 +112,7 @@ class Method(nn.Module):
         defaults = declared.defaults() if declared else {}
         options = defaults | settings
         self.sampler: str = options.pop("sampler", "shuffle")
+        self.selection: str = options.pop("selection", "loss")
         self.options = SimpleNamespace(**options)
         self.rows = self.select(data.train)
         weights = class_balanced_weights(data.targets[self.rows]).to(data.targets.dtype)
@@ -231,13 +233,15 @@ def stack(methods: Sequence[Method]) -> Method:
     ):
         names = dict(owner.named_buffers(recurse=False))
         owner._buffers = {
-            name: _padded([getattr(twin, name) for twin in twins], first.padding.get(name, 0.0))
+            name: stack_values(
+                [getattr(twin, name) for twin in twins], first.padding.get(name, 0.0)
+            )
             for name in names
         }
     return stacked
 
 
-def _padded(values: list[torch.Tensor], fill: float) -> torch.Tensor:
+def stack_values(values: Sequence[torch.Tensor], fill: float = 0.0) -> torch.Tensor:
     """The values [S, ...], each filled up to the largest size of all."""
     shape = [max(sizes) for sizes in zip(*(value.shape for value in values), strict=True)]
     whole = values[0].new_full((len(values), *shape), fill)
@@ -250,7 +254,8 @@ def find_method(name: str) -> type[Method]:
     """The class of a method, built in or of the user's own.
 
     Raises:
-        InputError: there is no such method, or its file does not define one class of it.
+        InputError: there is no such method, or its file does not define one class of it, or one
+            that trains although its declaration says that it does not, or the other way round.
     """
     one = extension("METHOD", name)
     module = one.load()
@@ -265,4 +270,10 @@ def find_method(name: str) -> type[Method]:
         raise InputError(
             f"{one.file}: it defines {len(found)} subclasses of Method; a method is exactly one."
         )
-    return found[0]
+    (kind,) = found
+    if kind.trains != one["trains"]:
+        raise InputError(
+            f"{one.file}: METHOD says 'trains' {one['trains']}, the class {kind.trains}; make them "
+            "the same."
+        )
+    return kind

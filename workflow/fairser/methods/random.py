@@ -9,6 +9,7 @@ METHOD = {
     "title": "Random",
     "description": "Predicts at random; shows what a gap is without any difference.",
     "order": 2,
+    "trains": False,
     "colour": "#8C8C8C",
 }
 

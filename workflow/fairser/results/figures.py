@@ -8,6 +8,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fairser.config.extensions import ordered
 from fairser.config.grid import has_k_axis
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.demographics import order_groups
@@ -15,7 +16,7 @@ from fairser.evaluation.bootstrap import Gap
 from fairser.evaluation.metrics import is_better_low, metric_names
 from fairser.results import labels, style
 from fairser.results.summaries import ALL, CONFIGURATION, front
-from fairser.results.tables import configuration_name, ordered
+from fairser.results.tables import configuration_name
 
 
 @style.styled

@@ -9,10 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
+from fairser.config.extensions import ordered
 from fairser.config.grid import has_k_axis
 from fairser.evaluation.metrics import Floats
 from fairser.results import style
-from fairser.results.tables import method_name, ordered
+from fairser.results.tables import method_name
 
 LETTER = 0.07  # width of a letter in inches
 MARKER = 3.5  # half of a marker's width, in typographical points, as are the rings

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from fairser.config.extensions import extensions
+from fairser.config.extensions import extensions, find, ordered
 from fairser.config.grid import has_k_axis
 from fairser.corpora.clips import TEST_SET
 from fairser.evaluation.bootstrap import Bootstrap, Gap, RunCounts, by_test_set
@@ -20,8 +20,8 @@ NO_ATTRIBUTE = "The corpus has no attribute but that of Table 1, which has all n
 
 def declared(constant: str, name: str, key: str) -> Any:
     """What an extension declares; None for one that is not there, such as in older results."""
-    known = extensions(constant)
-    return known[name][key] if name in known else None
+    found = find(constant, name)
+    return found[key] if found else None
 
 
 def method_name(method: str) -> str:
@@ -31,18 +31,21 @@ def method_name(method: str) -> str:
 
 def method_of(name: str) -> str:
     """The method with a name: the inverse of :func:`method_name`."""
-    return next((m for m, one in extensions("METHOD").items() if one["title"] == name), name)
+    for method, one in extensions("METHOD").items():
+        if one["title"] == name:
+            return method
+        start, end = f"{one['title']} (", ")"
+        if name.startswith(start) and name.endswith(end):
+            parts = name.removeprefix(start).removesuffix(end).split(", ")
+            variant = "+".join([method, *(part.replace(" ", "=", 1) for part in parts)])
+            if declared("METHOD", variant, "title") == name:
+                return variant
+    return name
 
 
 def summarised_methods() -> list[str]:
     """Methods that the rows Overall and Gain summarise."""
     return [name for name, one in extensions("METHOD").items() if one["summary"]]
-
-
-def ordered(constant: str, names: Iterable[str]) -> list[str]:
-    """Methods or group sources in the order that their files declare, then unknown ones, sorted."""
-    found, known = set(names), extensions(constant)
-    return [name for name in known if name in found] + sorted(found.difference(known))
 
 
 def configuration_name(method: str, source: str, k: int) -> str:
@@ -75,18 +78,18 @@ def table1(runs: Sequence[RunCounts], bootstrap: Bootstrap, k: int | None) -> pl
     """
     shown = [run for run in runs if k is None or not has_k_axis(run.source) or run.k == k]
     shown, rows = by_test_set(shown), []
-    for head, part in _parts(shown):
+    for head, part in test_set_parts(shown):
         groups = _groups(part)
         for method in ordered("METHOD", (run.method for run in part)):
             for source, number in groups:
-                found = [r for r in part if r.method == method and _group(r) == (source, number)]
+                found = [r for r in part if r.method == method and group_of(r) == (source, number)]
                 names: Head = {"method": method_name(method), "source": source, "k": number}
                 rows.append(
                     TableRow({**head, **names}, found, tested=method not in ("erm", "random"))
                 )
         for name in ("Overall", "Gain"):
             for source, number in groups:
-                found = _debiased([r for r in part if _group(r) == (source, number)])
+                found = _debiased([r for r in part if group_of(r) == (source, number)])
                 names = {"method": name, "source": source, "k": number}
                 rows.append(TableRow({**head, **names}, found, name == "Gain"))
     return run_table(rows, shown, bootstrap)
@@ -103,7 +106,7 @@ def table2(
     if not bootstrap.gaps:
         return pl.DataFrame(schema={"method": pl.String, "k": pl.Int64, "note": pl.String})
     shown, rows = by_test_set(runs), []
-    for head, part in _parts(shown):
+    for head, part in test_set_parts(shown):
         clustered = [run for run in part if run.source == "kmeans"]
         numbers = sorted({run.k for run in clustered}) if ks is None else ks
         erm = [run for run in part if run.method == "erm"]
@@ -138,7 +141,7 @@ def table2_attributes(
     return paper + sorted(free.difference(paper))
 
 
-def _parts(runs: Sequence[RunCounts]) -> list[tuple[Head, list[RunCounts]]]:
+def test_set_parts(runs: Sequence[RunCounts]) -> list[tuple[Head, list[RunCounts]]]:
     """The runs of each named test set, with the first column of its rows; else all."""
     names = sorted({run.test_set for run in runs if run.test_set})
     if not names:
@@ -146,14 +149,14 @@ def _parts(runs: Sequence[RunCounts]) -> list[tuple[Head, list[RunCounts]]]:
     return [({TEST_SET: name}, [r for r in runs if r.test_set == name]) for name in names]
 
 
-def _group(run: RunCounts) -> tuple[str, int | None]:
+def group_of(run: RunCounts) -> tuple[str, int | None]:
     """Source and, where it has a run for each, K."""
     return run.source, run.k if has_k_axis(run.source) else None
 
 
 def _groups(runs: Sequence[RunCounts]) -> list[tuple[str, int | None]]:
     """Sources and K of some runs, in order."""
-    found = {_group(run) for run in runs}
+    found = {group_of(run) for run in runs}
     sources = ordered("SOURCE", (source for source, _ in found))
     return sorted(found, key=lambda group: (sources.index(group[0]), group[1] or 0))
 

@@ -10,14 +10,13 @@ import torch
 from torch import nn
 
 from fairser.core.jobs import logger
-from fairser.extraction.inputs import MappedFeatures
 from fairser.methods.base import ADAPTERS, Method, stack
 from fairser.methods.head import stack_models
 from fairser.training.checkpoints import Checkpoint
 from fairser.training.graphs import StepGraphs
 from fairser.training.sampling import Sampler, draw_epoch
+from fairser.training.selection import Development
 
-EVALUATION_BATCH = MappedFeatures.at_once  # so that sums are the same in memory and from a file
 ADVICE = "Lower 'train.learning_rate', and look for features of extreme size."
 
 
@@ -37,16 +36,16 @@ class TrainProgress:
 
     Attributes:
         epoch: number of epochs that are done.
-        best: lowest loss on development.
+        best: lowest value on development by the method's rule (:mod:`fairser.training.selection`).
         best_epoch: its epoch, None before there is one.
-        history: epoch, loss on train, loss on development.
+        history: epoch, loss on train, loss on development, value by the rule.
         fault: why it could not go on, None as long as it can.
     """
 
     epoch: int = 0
     best: float = float("inf")
     best_epoch: int | None = None
-    history: list[tuple[int, float, float]] = field(default_factory=list)
+    history: list[tuple[int, float, float, float]] = field(default_factory=list)
     fault: str | None = None
 
 
@@ -105,6 +104,7 @@ class Trainer:
     def __init__(self, cells: Sequence[Cell], options: TrainOptions) -> None:
         self.cells, self.options = cells, options
         self.samplers = [Sampler(cell.method, cell.seed) for cell in cells]
+        self.development = Development([cell.method for cell in cells])
         self.progress = [TrainProgress() for _ in cells]
         self.method, self.weights = cells[0].method, cells[0].weights
         self.stacked = len(cells) > 1
@@ -184,20 +184,20 @@ class Trainer:
     def _run_epoch(self, epoch: int) -> None:
         """Train one epoch, and keep the weights of the cells that it made better."""
         train = self._train_epoch(epoch)
-        development = self._development_losses()
+        development, values = self.development.measure(self.method, self.weights.model)
         self.method.end_epoch(self.weights.model)
         better = []
-        for number, (done, losses, loss) in enumerate(
-            zip(self.progress, train, development, strict=True)
+        for number, (done, losses, loss, value) in enumerate(
+            zip(self.progress, train, development, values, strict=True)
         ):
             clips = self.counts[number]
             done.epoch = epoch
             done.fault = done.fault or self._fault(number, epoch, losses, loss)
             if done.fault:
                 continue
-            done.history.append((epoch, sum(losses) / clips, loss))
-            if loss < done.best:
-                done.best, done.best_epoch = loss, epoch
+            done.history.append((epoch, sum(losses) / clips, loss, value))
+            if value < done.best:
+                done.best, done.best_epoch = value, epoch
                 better.append(number)
         for name, tensor in self.weights.tensors().items():
             if not self.stacked and better:
@@ -258,17 +258,6 @@ class Trainer:
                 given = there[number] and whole.grad is not None
                 one.grad = whole.grad[number] if given and whole.grad is not None else None
 
-    @torch.no_grad()
-    def _development_losses(self) -> list[float]:
-        """Mean class-balanced cross-entropy on development, with the class weights of train."""
-        method, rows = self.method, self.method.data.development
-        losses = [
-            method.clip_losses(method.logits(self.weights.model, part), part).sum(dim=-1)
-            for part in evaluation_batches(method, rows)
-        ]
-        means: list[float] = (torch.stack(losses).sum(dim=0) / len(rows)).reshape(-1).tolist()
-        return means
-
 
 def clip_gradients(parameters: Sequence[nn.Parameter], most: float, stacked: bool) -> None:
     """Scale gradients in place whose norm over all parameters is larger than ``most``.
@@ -286,8 +275,3 @@ def clip_gradients(parameters: Sequence[nn.Parameter], most: float, stacked: boo
     for one in gradients:
         own = factors.view(-1, *[1] * (one.ndim - 1)) if stacked else factors
         one.mul_(own.to(one.device))
-
-
-def evaluation_batches(method: Method, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """The rows in parts whose logits are computed together."""
-    return rows.split(getattr(method.data.features, "at_once", EVALUATION_BATCH))

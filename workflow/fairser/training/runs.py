@@ -248,6 +248,7 @@ def write_run(
         "source": cell["source"],
         **{name: int(cell[name]) for name in ("k", "fold", "seed")},
         "best_epoch": result.best_epoch,
+        "selected_value": result.selected_value,
         "seconds": result.seconds,
         **inputs,
         "versions": versions(),

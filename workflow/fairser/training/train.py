@@ -24,12 +24,13 @@ from fairser.training.fitting import (
     Trainer,
     TrainOptions,
     TrainProgress,
-    evaluation_batches,
 )
 from fairser.training.folds import load_fold
+from fairser.training.selection import Development, evaluation_batches, selection_parts
 
 PREDICTED = ("development", "test")
 HISTORY = {"epoch": pl.Int64, "train_loss": pl.Float64, "development_loss": pl.Float64}
+HISTORY |= {"selected_value": pl.Float64}
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,13 @@ class TrainingResult:
         tensors: parameters of the best model, those of an encoder's adapters below
             ``adapters.``, and ``features.mean`` and ``features.std`` [L, D] where the features
             were standardised.
-        history: a row per epoch: epoch, train_loss, development_loss.
+        history: a row per epoch: epoch, train_loss, development_loss, and selected_value, which is
+            lowest in the best epoch (:mod:`fairser.training.selection`).
         predictions: a row per clip of development and test: clip, split, probability per class.
         best_epoch: the epoch that was kept, None where nothing was trained.
+        selected_value: of the model that predicts, by the same rule on development; None where
+            nothing was trained. After what a method does at the end (``finish``) it is not that of
+            the best epoch.
         seconds: durations of loading, training and prediction.
     """
 
@@ -71,6 +76,7 @@ class TrainingResult:
     history: pl.DataFrame
     predictions: pl.DataFrame
     best_epoch: int | None
+    selected_value: float | None
     seconds: dict[str, float]
 
 
@@ -104,7 +110,8 @@ class PreparedJob:
         load_seconds: the time that the preparation took.
 
     Raises:
-        InputError: the features lack clips, or no train clip has a group.
+        InputError: the features lack clips, no train clip has a group, or no development clip has
+            what its epoch is selected by.
     """
 
     def __init__(self, job: TrainingJob) -> None:
@@ -126,6 +133,7 @@ class PreparedJob:
             method = kind(
                 replace(data, train_erm=erm), torch.Generator().manual_seed(seed), **job.hyper
             )
+            selection_parts(method)  # so that a fault is that of this job, not of all it joins
         weights = ModelWeights(_new_model(method, job.seed), getattr(data.features, "adapters", {}))
         self.job, self.cell = job, Cell(method, weights, job.seed, where)
         self.load_seconds = time.monotonic() - started
@@ -168,9 +176,11 @@ def _finish(one: PreparedJob, done: TrainProgress, seconds: float) -> TrainingRe
         raise InputError(done.fault)
     method, model = one.cell.method, one.cell.weights.model
     started = time.monotonic()
-    if method.trains:
+    value = done.best if method.trains else None
+    if method.trains and type(method).finish is not Method.finish:
         with _named(one.cell.where):
             method.finish(model)
+        (value,) = Development([method]).measure(method, model)[1]
     finished = time.monotonic()
     predictions = _predict(method, model, one.job.table, one.cell.where)
     times = {
@@ -183,6 +193,7 @@ def _finish(one: PreparedJob, done: TrainProgress, seconds: float) -> TrainingRe
         history=pl.DataFrame(done.history, HISTORY, orient="row"),
         predictions=predictions,
         best_epoch=done.best_epoch,
+        selected_value=value,
         seconds={name: round(value, 3) for name, value in times.items()},
     )
 
