@@ -22,6 +22,7 @@ if (
 COMPARABLE = CORPUS["kind"] == "cremad" and config["bias"]["attribute"] == "gender"
 PUBLISHED = [f"{name}_vs_paper" for name in KEYS] if COMPARABLE else []
 TABLE_FILES = [f"{RESULTS}/{name}.csv" for name in [*KEYS, *PUBLISHED]]
+TABLE_FILES += [f"{RESULTS}/fairness.csv"]
 TABLE_FILES += [f"{RESULTS}/groups.csv"] if GROUP_CELLS else []
 
 
@@ -74,6 +75,32 @@ rule table2:
         "table 2"
     script:
         "../../scripts/table2.py"
+
+
+# All numbers of all runs, also those that need the probabilities.
+rule fairness:
+    input:
+        unpack(lambda w: run_files(CELLS)),
+        predictions=[f"{RESULTS}/{cell.folder}/predictions.parquet" for cell in CELLS],
+        splits=expand(
+            f"{RESULTS}/splits/fold{{fold}}.parquet",
+            fold=sorted(config["grid"]["folds"]),
+        ),
+    output:
+        multiext(f"{RESULTS}/fairness", ".csv", ".md", ".tex"),
+    log:
+        f"{RESULTS}/logs/fairness.log",
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        attribute=config["bias"]["attribute"],
+        variants=config["metrics"],
+        statistics=config["statistics"],
+        code=code_of("fairness", metric_code),
+    message:
+        "table of all numbers"
+    script:
+        "../../scripts/fairness.py"
 
 
 rule tableA3:

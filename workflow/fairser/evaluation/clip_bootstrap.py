@@ -20,7 +20,6 @@ from fairser.evaluation.group_metrics import (
     DISTANCES,
     NO_SHARES,
     SCORES,
-    check_names,
     compared,
     group_values,
     reasons,
@@ -78,7 +77,6 @@ class ClipBootstrap(Bootstrap):
         over: str | None = "folds",
     ) -> None:
         super().__init__(resamples, seed, {}, over)
-        check_names()
         self.variants = dict.fromkeys(RATE_GAPS, variants["tpr_gap"]) | dict(variants)
 
     def overall(self, run: RunCounts) -> dict[str, Sample]:
@@ -130,7 +128,7 @@ class ClipBootstrap(Bootstrap):
         n = len(COUNTS)
 
         def of(sums: Floats) -> Floats:
-            return numbers(sums[..., :n], binned(sums[..., n:], sums[..., 0]))
+            return numbers(sums[..., :n], binned(sums[..., n:], sums[..., :n]))
 
         values = resample(table, self.resamples, generator, of)
         values[0] = numbers(table.sum(axis=0)[..., :n], exact_scores(places))
@@ -152,7 +150,7 @@ def exact_scores(places: Places) -> Scores:
     """``auroc`` and ``ece`` by group and class [G, C], of the clips as measured."""
     rows, (_, group, label) = places.rows, places.index
     truth, values = rows["positives"].to_numpy().astype(bool), rows[VALUE].to_numpy()
-    found = binned(_sums(places).sum(axis=0), places.counts().sum(axis=0)[..., 0])
+    found = binned(_sums(places).sum(axis=0), places.counts().sum(axis=0))
     for g, c in np.ndindex(found["auroc"].shape):
         mine = (group == g) & (label == c)
         found["auroc"][g, c] = auroc(truth[mine, None], values[mine, None])[0]

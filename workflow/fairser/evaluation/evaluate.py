@@ -12,7 +12,7 @@ from fairser.core.errors import InputError
 from fairser.core.files import complete
 from fairser.core.table_files import read_made
 from fairser.corpora.clips import SINGLE, TEST_SET, ClipTable
-from fairser.evaluation.group_metrics import group_record, score_record
+from fairser.evaluation.group_metrics import check_names, group_record, score_record
 from fairser.evaluation.metrics import (
     COUNTS,
     Floats,
@@ -73,10 +73,15 @@ def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -
         ``task``, ``clips``, every metric of performance of the task, ``uar``, those of
         :func:`fairser.evaluation.group_metrics.score_record`, ``f1_by_class`` and, by attribute,
         ``attributes`` (see :func:`fairser.evaluation.metrics.fairness` and
-        :func:`fairser.evaluation.group_metrics.group_record`). With one label
-        per clip also ``confusion``: clips by class and predicted class. With several test sets
-        also ``test_sets``: the same of each.
+        :func:`fairser.evaluation.group_metrics.group_record`). With one label per clip also
+        ``confusion``: clips by class and predicted class. With several test sets also
+        ``test_sets``: the same of each.
+
+    Raises:
+        InputError: the predictions are of other clips, or a metric of the user's own has the name
+            of one of these numbers.
     """
+    check_names()
     found = _decisions(predictions, table, split)
     labels, predicted = found.truth, found.predicted
     classes = list(table.classes)
