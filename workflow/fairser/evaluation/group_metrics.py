@@ -4,6 +4,7 @@ A group has a number only if it has every class that another group has: its mean
 classes. If one group has no number, there is no worst one and no distance, as it might be that one.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import polars as pl
 from fairser.config.extensions import extensions
 from fairser.core.errors import InputError
 from fairser.core.words import joined, shortened
-from fairser.corpora.people import is_nobody
+from fairser.corpora.people import is_somebody
 from fairser.evaluation.metrics import (
     Floats,
     Labels,
@@ -171,19 +172,19 @@ def group_record(
         (:func:`compared`), ``worst`` (which group, or group and class, each is of) and ``missing``
         (why one is None).
     """
-    column = clips[attribute]
-    groups = column.drop_nulls().unique().sort().to_list()
-    index = column.replace_strict(groups, range(len(groups)), default=-1, return_dtype=pl.Int64)
-    place = index.fill_null(-1).to_numpy()
+    column, people = clips[attribute].to_list(), clips["speaker"].to_list()
+    groups = sorted({name for name in column if name is not None})
+    numbers = {name: g for g, name in enumerate(groups)}
+    place = np.array([numbers.get(name, -1) for name in column], dtype=np.int64)
     counts = group_counts(truth, predicted, place, len(groups))
     parts = [
         _scores(truth[mine], values[mine], excess[mine])
         for mine in (place == g for g in range(len(groups)))
     ]
     scores = {n: np.array([p[n] for p in parts]).reshape(-1, len(classes)) for n in SCORES}
-    own, known = group_values(counts, scores), clips.filter(~is_nobody())
-    people = known.group_by(attribute).agg(pl.col("speaker").n_unique())
-    speakers = dict(people.iter_rows())
+    own = group_values(counts, scores)
+    known = {pair for pair in zip(column, people, strict=True) if is_somebody(pair[1])}
+    speakers = Counter(name for name, _ in known)
     found = compared(counts, own)
     worst: dict[str, dict[str, str]] = {}
     for name, (key, _) in WORST.items():
@@ -197,8 +198,8 @@ def group_record(
     return {
         "by_group": {
             group: {
-                "speakers": speakers.get(group, 0),
-                **{name: or_none(numbers[g]) for name, numbers in own.items()},
+                "speakers": speakers[group],
+                **{name: or_none(values[g]) for name, values in own.items()},
             }
             for g, group in enumerate(groups)
         },

@@ -267,11 +267,12 @@ def fairness(
     numbers = {name: index for index, name in enumerate(names)}
     index = np.array([-1 if name is None else numbers[name] for name in group], dtype=np.int64)
     counts = group_counts(truth, predicted, index, len(names))
+    found = rates(counts)
     return {
         "groups": {name: int((index == g).sum()) for name, g in numbers.items()},
         "unknown": int((index < 0).sum()),
         "rates": {
-            label: {name: _rate_row(counts[g, c]) for name, g in numbers.items()}
+            label: {name: _rate_row(counts, found, g, c) for name, g in numbers.items()}
             for c, label in enumerate(classes)
         },
         "gaps": {
@@ -287,9 +288,11 @@ def fairness(
     }
 
 
-def _rate_row(counts: Floats) -> dict[str, float | int | None]:
-    row = {name: int(count) for name, count in zip(COUNTS, counts, strict=True)}
-    return row | {name: or_none(value) for name, value in rates(counts).items()}
+def _rate_row(
+    counts: Floats, found: dict[str, Floats], group: int, label: int
+) -> dict[str, float | int | None]:
+    row = {name: int(count) for name, count in zip(COUNTS, counts[group, label], strict=True)}
+    return row | {name: or_none(values[group, label]) for name, values in found.items()}
 
 
 def divide(numerator: Any, denominator: Any) -> Floats:

@@ -54,7 +54,8 @@ def auroc(truth: Labels, values: Floats) -> Floats:
     wins = np.zeros(truth.shape[1])
     for c, (true, value) in enumerate(zip(truth.T, values.T, strict=True)):
         negative = np.sort(value[~true])
-        below = (np.searchsorted(negative, value[true], side=side) for side in ("left", "right"))
+        positive = np.sort(value[true])  # in order they are found faster
+        below = (np.searchsorted(negative, positive, side=side) for side in ("left", "right"))
         wins[c] = sum(found.sum() for found in below) / 2
     positives = truth.sum(axis=0)
     return divide(wins, positives * (len(truth) - positives))
