@@ -38,7 +38,7 @@ def python_of(path: Path) -> ast.Module:
 def rules_of(path: Path) -> list[Rule]:
     """The rules of a file that have a script; others inherit it from one of these."""
     found = []
-    for function in python_of(path).body:
+    for function in ast.walk(python_of(path)):
         if not isinstance(function, ast.FunctionDef):
             continue
         calls = {
@@ -48,8 +48,14 @@ def rules_of(path: Path) -> list[Rule]:
         }
         if "script" in calls:
             name = next(k.value for k in calls["rule"].keywords if k.arg == "name")
-            found.append(Rule(ast.literal_eval(name), path, calls))
+            own = calls["name"].args[0] if "name" in calls else name  # of a rule in a loop
+            found.append(Rule(_first_text(own), path, calls))
     return found
+
+
+def _first_text(name: ast.expr) -> str:
+    """The name of a rule, or what the names of rules begin with that a loop makes."""
+    return next(str(n.value) for n in ast.walk(name) if isinstance(n, ast.Constant) and n.value)
 
 
 def includes(tree: ast.Module) -> list[tuple[int, str]]:

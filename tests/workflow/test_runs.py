@@ -56,6 +56,18 @@ def test_tables_hold_what_the_runs_measured(finished: Workflow) -> None:
     assert "2 folds" in erm["note"]
 
 
+def test_the_table_of_all_numbers_has_those_of_table1(finished: Workflow) -> None:
+    table1, table = (pl.read_csv(finished.results / f"{n}.csv") for n in ("table1", "fairness"))
+    both = table1.filter(~pl.col("method").is_in(["Overall", "Gain"])).join(
+        table.filter(attribute="gender"), ["method", "source", "k"], "left", nulls_equal=True
+    )
+    for name in ("uar", "f1", "accuracy", "tpr_gap", "dp_gap"):
+        for part in ("", "_low", "_high"):
+            assert both[f"{name}{part}"].to_list() == both[f"{name}{part}_right"].to_list()
+    for name in ("auroc", "ece", "worst_group_f1", "worst_group_class_recall", "precision_gap"):
+        assert both[f"{name}_low"].is_not_null().all()
+
+
 def test_metrics_follow_from_the_saved_predictions(finished: Workflow) -> None:
     label, called, _ = decided(finished, 2)
     metrics = json.loads((finished.results / RUN / "metrics.json").read_text())
@@ -119,11 +131,11 @@ def test_the_same_numbers_on_one_core(
 
 def test_a_lost_file_alone_is_made_again(copied: Workflow) -> None:
     (copied.results / RUN / "metrics.json").unlink()
-    once = ["evaluate", "table1", "tradeoff", "tpr_by_class", "all"]
-    assert copied.jobs() == {**dict.fromkeys(once, 1), "total": 5}
+    once = ["evaluate", "table1", "fairness", "tradeoff", "tpr_by_class", "all"]
+    assert copied.jobs() == {**dict.fromkeys(once, 1), "total": 6}
     output = copied.run()
     last = output[output.index("Done in ") :]
-    assert "1 run, 1 table, 2 figures" in last
+    assert "1 run, 2 tables, 2 figures" in last
     erm = pl.read_csv(copied.results / "table1.csv").row(0, named=True)
     assert f"ERM: tpr_gap {erm['tpr_gap']:.3f} [" in last
     assert "results/runs\n" in last

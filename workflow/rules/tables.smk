@@ -25,9 +25,11 @@ TABLE_FILES = [f"{RESULTS}/{name}.csv" for name in [*KEYS, *PUBLISHED]]
 SWEEP_CELLS = [
     c
     for c in CELLS
-    if c.method == "erm" or extension("METHOD", c.method).base in config["grid"]["sweep"]
+    if c.method == "erm"
+    or extension("METHOD", c.method).base in config["grid"]["sweep"]
 ]
 TABLE_FILES += [f"{RESULTS}/sweeps.csv"] if config["grid"]["sweep"] else []
+TABLE_FILES += [f"{RESULTS}/fairness.csv"]
 TABLE_FILES += [f"{RESULTS}/groups.csv"] if GROUP_CELLS else []
 
 
@@ -101,6 +103,32 @@ rule sweeps:
         "sweeps"
     script:
         "../../scripts/sweeps.py"
+
+
+# All numbers of all runs, also those that need the probabilities.
+rule fairness:
+    input:
+        unpack(lambda w: run_files(CELLS)),
+        predictions=[f"{RESULTS}/{cell.folder}/predictions.parquet" for cell in CELLS],
+        splits=expand(
+            f"{RESULTS}/splits/fold{{fold}}.parquet",
+            fold=sorted(config["grid"]["folds"]),
+        ),
+    output:
+        multiext(f"{RESULTS}/fairness", ".csv", ".md", ".tex"),
+    log:
+        f"{RESULTS}/logs/fairness.log",
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        attribute=config["bias"]["attribute"],
+        variants=config["metrics"],
+        statistics=config["statistics"],
+        code=code_of("fairness", metric_code),
+    message:
+        "table of all numbers"
+    script:
+        "../../scripts/fairness.py"
 
 
 rule tableA3:

@@ -93,7 +93,7 @@ def test_rates_by_hand() -> None:
             cell = found["rates"][label][name]
             assert tuple(cell[rate] for rate in RATES) == expected
     counts = {"clips": 4, "positives": 4, "predicted": 3, "hits": 3}
-    rates = {"tpr": 0.75, "ppr": 0.75, "fpr": None, "f1": 6 / 7}
+    rates = {"tpr": 0.75, "ppr": 0.75, "fpr": None, "precision": 1, "f1": 6 / 7}
     assert found["rates"]["a"]["m"] == counts | rates
 
 

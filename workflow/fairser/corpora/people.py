@@ -25,6 +25,11 @@ def is_nobody() -> pl.Expr:
     return pl.col("speaker").str.starts_with(UNKNOWN_SPEAKER)
 
 
+def is_somebody(speaker: str) -> bool:
+    """Whether a name of a speaker is that of a person."""
+    return not speaker.startswith(UNKNOWN_SPEAKER)
+
+
 def alike(names: Iterable[str]) -> list[tuple[str, str]]:
     """Pairs of names that differ only in case, spaces or the leading zeros of their numbers.
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from fairser.core.checksums import check_files, read_record
 from fairser.core.table_files import read_made
@@ -38,11 +39,32 @@ class Gap:
     variant: str
 
 
+@dataclass(frozen=True)
+class Places:
+    """Rows of counts, and the speaker, group and class that each belongs to.
+
+    ``index`` has their numbers, ``shape`` how many there are: S, G and C.
+    """
+
+    rows: pl.DataFrame
+    groups: list[str]
+    classes: list[str]
+    index: tuple[NDArray[np.int64], ...]
+    shape: tuple[int, int, int]
+
+    def counts(self) -> Floats:
+        """Counts [S, G, C, 4]."""
+        table = np.zeros((*self.shape, len(COUNTS)))
+        np.add.at(table, self.index, self.rows.select(COUNTS).to_numpy().astype(np.float64))
+        return table
+
+
 @dataclass(frozen=True, eq=False)  # compared and hashed by identity
 class RunCounts:
     """One run of the grid, and :func:`fairser.evaluation.evaluate.speaker_counts` on test.
 
-    ``test_set`` names the one that the counts are of (:func:`by_test_set`); None: all test clips.
+    The rows may also be those of single clips, which add up to the same. ``test_set`` names the one
+    that the counts are of (:func:`by_test_set`); None: all test clips.
     """
 
     method: str
@@ -54,8 +76,8 @@ class RunCounts:
     task: str = MULTI
     test_set: str | None = None
 
-    def by_group(self, attribute: str | None) -> tuple[list[str], Floats]:
-        """Groups of an attribute, and counts [S, G, C, 4] by speaker; None: one group of all."""
+    def places(self, attribute: str | None) -> "Places":
+        """Where the rows of known group belong; None: one group of all."""
         known = self.counts
         column = pl.lit("") if attribute is None else pl.lit(None, pl.String)
         if attribute in known.columns:
@@ -63,13 +85,17 @@ class RunCounts:
         known = known.with_columns(column.alias("group")).drop_nulls("group")
         speakers, groups = (known[name].unique().sort() for name in ("speaker", "group"))
         classes = self.counts["class"].unique(maintain_order=True)
-        table = np.zeros((len(speakers), len(groups), len(classes), len(COUNTS)))
-        place = tuple(
+        index = tuple(
             known[name].replace_strict(names, range(len(names))).to_numpy().astype(np.int64)
             for name, names in (("speaker", speakers), ("group", groups), ("class", classes))
         )
-        np.add.at(table, place, known.select(COUNTS).to_numpy().astype(np.float64))
-        return groups.to_list(), table
+        shape = (len(speakers), len(groups), len(classes))
+        return Places(known, groups.to_list(), classes.to_list(), index, shape)
+
+    def by_group(self, attribute: str | None) -> tuple[list[str], Floats]:
+        """Groups of an attribute, and counts [S, G, C, 4] by speaker; None: one group of all."""
+        found = self.places(attribute)
+        return found.groups, found.counts()
 
     def people(self, attribute: str | None) -> dict[str, int]:
         """Known speakers of each group of an attribute; None: one group of all.
@@ -159,7 +185,7 @@ class Bootstrap:
     def samples(self, run: RunCounts) -> dict[str, Sample]:
         """The metrics of performance and the gaps of a run."""
         _, table = run.by_group(None)
-        counts = resample(table, self.resamples, self._generator(run, ""))[:, 0]
+        counts = resample(table, self.resamples, self.generator(run, ""))[:, 0]
         scores = performance(counts, run.task)
         found = {name: Sample(values, run.people(None)) for name, values in scores.items()}
         by_attribute = {name: self._gaps(run, name) for name in self.attributes}
@@ -172,7 +198,7 @@ class Bootstrap:
         mine = {name: gap for name, gap in self.gaps.items() if gap.attribute == attribute}
         if not groups:
             return dict.fromkeys(mine, Sample(np.full(1 + self.resamples, NAN), {}))
-        generator = self._generator(run, attribute)
+        generator = self.generator(run, attribute)
         counts = [f(table, self.resamples, generator) for f in (resample, shuffle)]
         found = {}
         for name, gap in mine.items():
@@ -180,7 +206,7 @@ class Bootstrap:
             found[name] = Sample(values, speakers, chance)
         return found
 
-    def _generator(self, run: RunCounts, attribute: str) -> np.random.Generator:
+    def generator(self, run: RunCounts, attribute: str) -> np.random.Generator:
         """The same for all runs of a fold, which have the same test speakers."""
         name = f"{attribute} {run.test_set or ''}".encode()
         return np.random.default_rng([self.seed, run.fold, *name])

@@ -1,5 +1,6 @@
 """From saved predictions to the metrics of a run."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from fairser.core.errors import InputError
 from fairser.core.files import complete
 from fairser.core.table_files import read_made
 from fairser.corpora.clips import SINGLE, TEST_SET, ClipTable
+from fairser.evaluation.group_metrics import check_names, group_record, score_record
 from fairser.evaluation.metrics import (
     COUNTS,
+    Floats,
     Labels,
     class_counts,
     decide,
@@ -20,7 +23,23 @@ from fairser.evaluation.metrics import (
     or_none,
     performance,
     rates,
+    uar,
 )
+from fairser.evaluation.scores import excess
+
+# Columns of clip_counts. No attribute can have these names, as they are no text.
+VALUE, EXCESS = "\x1fvalue", "\x1fexcess"
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Clips of a split in the order of their names, and arrays [N, C] of them."""
+
+    clips: pl.DataFrame  # their rows of the clip table
+    truth: Labels  # decisions of the labels
+    predicted: Labels  # decisions of the model
+    values: Floats  # probabilities
+    excess: Floats  # probability less label (fairser.evaluation.scores.excess)
 
 
 def write_metrics(folder: Path, table: ClipTable) -> None:
@@ -51,22 +70,37 @@ def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -
         split: the split to evaluate.
 
     Returns:
-        ``task``, ``clips``, every metric of performance of the task, ``f1_by_class`` and, by
-        attribute, ``attributes`` (see :func:`fairser.evaluation.metrics.fairness`). With one label
-        per clip also ``confusion``: clips by class and predicted class. With several test sets
-        also ``test_sets``: the same of each.
+        ``task``, ``clips``, every metric of performance of the task, ``uar``, those of
+        :func:`fairser.evaluation.group_metrics.score_record`, ``f1_by_class`` and, by attribute,
+        ``attributes`` (see :func:`fairser.evaluation.metrics.fairness` and
+        :func:`fairser.evaluation.group_metrics.group_record`). With one label per clip also
+        ``confusion``: clips by class and predicted class. With several test sets also
+        ``test_sets``: the same of each.
+
+    Raises:
+        InputError: the predictions are of other clips, or a metric of the user's own has the name
+            of one of these numbers.
     """
-    truth, labels, predicted = _decisions(predictions, table, split)
+    check_names()
+    found = _decisions(predictions, table, split)
+    labels, predicted = found.truth, found.predicted
     classes = list(table.classes)
     counts = class_counts(labels, predicted)
     return {
         "task": table.task,
-        "clips": truth.height,
+        "clips": found.clips.height,
+        "uar": or_none(uar(counts)),
+        **score_record(labels, found.values, found.excess, classes),
         **{name: or_none(value) for name, value in performance(counts, table.task).items()},
         "f1_by_class": dict(zip(classes, map(or_none, rates(counts)["f1"]), strict=True)),
         **({"confusion": _confusion(labels, predicted, classes)} if table.task == SINGLE else {}),
         "attributes": {
-            name: fairness(labels, predicted, truth[name].to_list(), classes)
+            name: {
+                **fairness(labels, predicted, found.clips[name].to_list(), classes),
+                **group_record(
+                    labels, predicted, found.values, found.excess, found.clips, name, classes
+                ),
+            }
             for name in table.attributes
         },
         **({"test_sets": _by_test_set(predictions, table)} if _has_sets(table, split) else {}),
@@ -82,22 +116,35 @@ def speaker_counts(
     ``test_set`` if there are several, ``class``, ``clips``, ``positives``, ``predicted``, ``hits``.
     Arguments as for :func:`evaluate`.
     """
-    truth, labels, predicted = _decisions(predictions, table, split)
+    counts = clip_counts(predictions, table, split).drop(VALUE, EXCESS)
+    keys = [name for name in counts.columns if name not in COUNTS]
+    sums = pl.col(COUNTS).sum().cast(pl.Int64)
+    return counts.group_by(keys, maintain_order=True).agg(sums)
+
+
+def clip_counts(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -> pl.DataFrame:
+    """As :func:`speaker_counts`, but a row per clip and class, with what AUROC and ECE follow from.
+
+    :data:`VALUE` is the probability, :data:`EXCESS` what it is above the label.
+    """
+    found = _decisions(predictions, table, split)
     keys = ["speaker", *table.attributes, *([TEST_SET] if _has_sets(table, split) else [])]
-    by_class = zip(table.classes, labels.T, predicted.T, strict=True)
-    parts = [
-        truth.select(
+    arrays = (found.truth, found.predicted, found.values, found.excess)
+    return pl.concat(
+        found.clips.select(
             *keys,
             pl.lit(name).alias("class"),
             pl.lit(1).alias("clips"),
             pl.Series("positives", true),
             pl.Series("predicted", called),
             pl.Series("hits", true & called),
+            pl.Series(VALUE, value),
+            pl.Series(EXCESS, above),
         )
-        for name, true, called in by_class
-    ]
-    sums = pl.col(COUNTS).sum().cast(pl.Int64)
-    return pl.concat(parts).group_by(*keys, "class", maintain_order=True).agg(sums)
+        for name, true, called, value, above in zip(
+            table.classes, *(array.T for array in arrays), strict=True
+        )
+    )
 
 
 def _has_sets(table: ClipTable, split: str) -> bool:
@@ -123,9 +170,7 @@ def _confusion(labels: Labels, predicted: Labels, classes: list[str]) -> dict[st
     }
 
 
-def _decisions(
-    predictions: pl.DataFrame, table: ClipTable, split: str
-) -> tuple[pl.DataFrame, Labels, Labels]:
+def _decisions(predictions: pl.DataFrame, table: ClipTable, split: str) -> Decisions:
     """Clips of the split, their positive classes and the predicted ones, in the same order."""
     truth = table.frame.filter(pl.col("split") == split).sort("clip")
     found = predictions.filter(pl.col("split") == split).sort("clip")
@@ -134,7 +179,12 @@ def _decisions(
             f"The predictions hold {found.height} clips of {split}, the fold has {truth.height}, "
             "and they are not the same; make the predictions again from this split."
         )
-    labels, predicted = (
-        decide(frame.select(table.classes).to_numpy(), table.task) for frame in (truth, found)
+    labels, values = (frame.select(table.classes).to_numpy() for frame in (truth, found))
+    shares = values.astype(np.float64)
+    return Decisions(
+        truth,
+        decide(labels, table.task),
+        decide(values, table.task),
+        shares,
+        excess(labels.astype(np.float64), shares, table.task),
     )
-    return truth, labels, predicted

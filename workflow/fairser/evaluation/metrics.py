@@ -2,7 +2,8 @@
 
 Everything follows from four counts for each class c and group g of clips: their number n,
 positives P, predicted positives Q and true positives T. Rates: TPR = T / P, PPR = Q / n,
-FPR = (Q - T) / (n - P). A rate without a denominator does not exist (null), it is not 0.
+FPR = (Q - T) / (n - P), precision = T / Q. A rate without a denominator does not exist (null), it
+is not 0.
 
 A gap of a rate compares the groups within a class and is summarised over the classes by the root
 mean square (Interspeech 2025, section 4.3, equations 4 and 5),
@@ -72,6 +73,7 @@ METRICS = {
 
 ANY = "any"  # a metric of every task
 RATES = ("tpr", "ppr", "fpr")
+COMPARED = (*RATES, "precision")  # rates with gaps in metrics.json
 COUNTS = ("clips", "positives", "predicted", "hits")  # n, P, Q, T
 
 Floats = NDArray[np.float64]
@@ -195,20 +197,21 @@ def performance(counts: Floats, task: str) -> dict[str, Floats]:
 
 
 def rates(counts: Floats) -> dict[str, Floats]:
-    """TPR, PPR, FPR and F1 of counts [..., 4], NaN where they do not exist."""
+    """TPR, PPR, FPR, precision and F1 of counts [..., 4], NaN where they do not exist."""
     n, true, called, hits = np.moveaxis(counts, -1, 0)
     return {
         "tpr": divide(hits, true),
         "ppr": divide(called, n),
         "fpr": divide(called - hits, n - true),
+        "precision": divide(hits, called),
         "f1": divide(2 * hits, true + called),
     }
 
 
 def class_gaps(counts: Floats, rate: str) -> dict[str, Floats]:
-    """Every variant of the gap of one of :data:`RATES` by class [..., C], of counts [..., G, C, 4].
+    """Every variant of the gap of a rate by class [..., C], of counts [..., G, C, 4].
 
-    It is NaN where fewer than two groups have the rate.
+    The rate is one of :data:`COMPARED`. A gap is NaN where fewer than two groups have the rate.
     """
     by_group = rates(counts)[rate]
     overall = rates(counts.sum(axis=-3))[rate]
@@ -264,11 +267,12 @@ def fairness(
     numbers = {name: index for index, name in enumerate(names)}
     index = np.array([-1 if name is None else numbers[name] for name in group], dtype=np.int64)
     counts = group_counts(truth, predicted, index, len(names))
+    found = rates(counts)
     return {
         "groups": {name: int((index == g).sum()) for name, g in numbers.items()},
         "unknown": int((index < 0).sum()),
         "rates": {
-            label: {name: _rate_row(counts[g, c]) for name, g in numbers.items()}
+            label: {name: _rate_row(counts, found, g, c) for name, g in numbers.items()}
             for c, label in enumerate(classes)
         },
         "gaps": {
@@ -279,14 +283,16 @@ def fairness(
                 }
                 for variant, values in class_gaps(counts, rate).items()
             }
-            for rate in RATES
+            for rate in COMPARED
         },
     }
 
 
-def _rate_row(counts: Floats) -> dict[str, float | int | None]:
-    row = {name: int(count) for name, count in zip(COUNTS, counts, strict=True)}
-    return row | {name: or_none(value) for name, value in rates(counts).items()}
+def _rate_row(
+    counts: Floats, found: dict[str, Floats], group: int, label: int
+) -> dict[str, float | int | None]:
+    row = {name: int(count) for name, count in zip(COUNTS, counts[group, label], strict=True)}
+    return row | {name: or_none(values[group, label]) for name, values in found.items()}
 
 
 def divide(numerator: Any, denominator: Any) -> Floats:

@@ -8,7 +8,8 @@ doi:10.1080/00031305.2015.1089789). With fewer than :data:`FEWEST` speakers in a
 neither.
 """
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,19 +79,31 @@ def draw(
         yield times
 
 
-def resample(table: Floats, resamples: int, generator: np.random.Generator) -> Floats:
+def resample(
+    table: Floats,
+    resamples: int,
+    generator: np.random.Generator,
+    of: Callable[[Floats], Floats] | None = None,
+) -> Floats:
     """Counts [1 + R, G, C, 4]: as measured, then with the speakers of each group drawn anew.
 
     Args:
-        table: counts [S, G, C, 4] by speaker and group.
+        table: counts [S, G, C, 4] by speaker and group; more sums may follow the four.
         resamples: R.
         generator: of the draws.
+        of: what to return of the counts [r, G, C, 4] of r resamples, [r, ...]; None: themselves.
     """
-    drawn = draw(generator, strata(table), resamples)
-    return np.concatenate([table.sum(axis=0, keepdims=True), _weighted(drawn, table)])
+    measured = table.sum(axis=0, keepdims=True)
+    drawn = _weighted(draw(generator, strata(table), resamples), table, of)
+    return np.concatenate([of(measured) if of else measured, drawn])
 
 
-def shuffle(table: Floats, permutations: int, generator: np.random.Generator) -> Floats:
+def shuffle(
+    table: Floats,
+    permutations: int,
+    generator: np.random.Generator,
+    of: Callable[[Floats], Floats] | None = None,
+) -> Floats:
     """Counts [P, G, C, 4] of groups that are shuffled among the speakers.
 
     Every group keeps its number of speakers, every speaker its clips; speakers without a group
@@ -98,13 +111,15 @@ def shuffle(table: Floats, permutations: int, generator: np.random.Generator) ->
     be shuffled among speakers.
 
     Args:
-        table: counts [S, G, C, 4] by speaker and group.
+        table: counts [S, G, C, 4] by speaker and group; more sums may follow the four.
         permutations: P.
         generator: of the draws.
+        of: as for :func:`resample`.
     """
     member = table[:, :, 0, 0] > 0
     if (member.sum(axis=1) > 1).any():
-        return np.full((permutations, *table.shape[1:]), NAN)
+        none = np.full((1, *table.shape[1:]), NAN)
+        return np.repeat(of(none) if of else none, permutations, axis=0)
     known = member.any(axis=1)
     group = member[known].argmax(axis=1)
     numbers = np.arange(table.shape[1])[:, None]
@@ -112,7 +127,7 @@ def shuffle(table: Floats, permutations: int, generator: np.random.Generator) ->
         generator.permuted(np.tile(group, (n, 1)), axis=1)[:, None, :] == numbers
         for n in _parts(permutations, len(group) * len(numbers))
     )
-    return _weighted(shuffled, table[known].sum(axis=1))
+    return _weighted(shuffled, table[known].sum(axis=1), of)
 
 
 def _parts(total: int, width: int) -> list[int]:
@@ -121,9 +136,21 @@ def _parts(total: int, width: int) -> list[int]:
     return [min(size, total - start) for start in range(0, total, size)]
 
 
-def _weighted(weights: Iterable[NDArray[Any]], table: Floats) -> Floats:
+def _weighted(
+    weights: Iterable[NDArray[Any]], table: Floats, of: Callable[[Floats], Floats] | None
+) -> Floats:
     """Sums [R, ..., C, 4] of counts [S, ..., C, 4] with weights [R, ..., S] in parts."""
-    return np.concatenate([np.tensordot(w.astype(np.float64), table, axes=1) for w in weights])
+    found = []
+    for part in weights:
+        step = len(part)
+        if of:
+            groups = math.prod(part.shape[1:-1])
+            step = max(1, PART // 8 // (groups * table[0].size))
+        for start in range(0, len(part), step):
+            w = part[start : start + step].astype(np.float64)
+            sums = np.tensordot(w, table, axes=1)
+            found.append(of(sums) if of else sums)
+    return np.concatenate(found)
 
 
 def interval(

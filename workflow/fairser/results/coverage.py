@@ -87,7 +87,20 @@ def is_pooled(runs: Sequence[RunCounts], attributes: Iterable[str], over: str | 
 
 
 def notes(runs: Sequence[RunCounts], attributes: Iterable[str], folds: int | None) -> list[str]:
-    """What is missing in a table and why.
+    """What is missing in a table that compares with ERM, and why.
+
+    Arguments as for :func:`test_notes`.
+    """
+    found = test_notes(runs, attributes, folds)
+    if not any(run.method == "erm" for run in runs):
+        found.append(ERM_IS_MISSING)
+    return found
+
+
+def test_notes(
+    runs: Sequence[RunCounts], attributes: Iterable[str], folds: int | None
+) -> list[str]:
+    """What the test sets of some runs can't show, and why.
 
     Args:
         runs: those of the table, pooled where it is.
@@ -103,8 +116,6 @@ def notes(runs: Sequence[RunCounts], attributes: Iterable[str], folds: int | Non
             "counts as a speaker."
         )
     found += filter(None, (coverage(runs, name).note() for name in (None, *attributes)))
-    if not any(run.method == "erm" for run in runs):
-        found.append(ERM_IS_MISSING)
     return found
 
 
