@@ -5,7 +5,8 @@ The Snakefile imports this module, so it imports nothing heavy.
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -35,25 +36,26 @@ def read_state(
     rows = []
     for cell in cells:
         folder = Path(results, cell.folder)
-        try:
-            current = read_json(folder / "run.json").get("made_from") == origin(cell)
-        except (OSError, InputError):
-            current = None
+        record, current = {}, None
+        with suppress(OSError, InputError):
+            record = read_json(folder / "run.json")
+            current = record.get("made_from") == origin(cell)
         state = DONE if current else STALE
         if current is None or not (folder / "metrics.json").exists():
             state = MISSING
         jobs = 2 if not current else int(state == MISSING)  # to train and to evaluate
-        seconds = None if current is None else _seconds(folder / "benchmark.tsv")
+        seconds = None if current is None else _seconds(folder / "benchmark.tsv", record)
         rows.append(vars(cell) | dict(zip(STATE, (state, jobs, seconds), strict=True)))
     return rows
 
 
-def _seconds(benchmark: Path) -> float | None:
-    """Wall time of a training, as Snakemake measured it."""
+def _seconds(benchmark: Path, record: Mapping[str, Any]) -> float | None:
+    """Wall time of a training: as Snakemake measured it, or of a part of a fold's job, its own."""
     try:
         return float(benchmark.read_text(encoding="utf-8").splitlines()[1].split("\t")[0])
     except (OSError, ValueError, IndexError):
-        return None
+        own = record.get("seconds")
+        return float(sum(own.values())) if own else None
 
 
 def write_state(rows: Sequence[GridRow], results: str | Path) -> None:

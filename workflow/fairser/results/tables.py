@@ -75,18 +75,18 @@ def table1(runs: Sequence[RunCounts], bootstrap: Bootstrap, k: int | None) -> pl
     """
     shown = [run for run in runs if k is None or not has_k_axis(run.source) or run.k == k]
     shown, rows = by_test_set(shown), []
-    for head, part in _parts(shown):
-        groups = _groups(part)
+    for head, part in parts(shown):
+        groups = row_groups(part)
         for method in ordered("METHOD", (run.method for run in part)):
             for source, number in groups:
-                found = [r for r in part if r.method == method and _group(r) == (source, number)]
+                found = [r for r in part if r.method == method and row_group(r) == (source, number)]
                 names: Head = {"method": method_name(method), "source": source, "k": number}
                 rows.append(
                     TableRow({**head, **names}, found, tested=method not in ("erm", "random"))
                 )
         for name in ("Overall", "Gain"):
             for source, number in groups:
-                found = _debiased([r for r in part if _group(r) == (source, number)])
+                found = _debiased([r for r in part if row_group(r) == (source, number)])
                 names = {"method": name, "source": source, "k": number}
                 rows.append(TableRow({**head, **names}, found, name == "Gain"))
     return run_table(rows, shown, bootstrap)
@@ -103,7 +103,7 @@ def table2(
     if not bootstrap.gaps:
         return pl.DataFrame(schema={"method": pl.String, "k": pl.Int64, "note": pl.String})
     shown, rows = by_test_set(runs), []
-    for head, part in _parts(shown):
+    for head, part in parts(shown):
         clustered = [run for run in part if run.source == "kmeans"]
         numbers = sorted({run.k for run in clustered}) if ks is None else ks
         erm = [run for run in part if run.method == "erm"]
@@ -138,7 +138,7 @@ def table2_attributes(
     return paper + sorted(free.difference(paper))
 
 
-def _parts(runs: Sequence[RunCounts]) -> list[tuple[Head, list[RunCounts]]]:
+def parts(runs: Sequence[RunCounts]) -> list[tuple[Head, list[RunCounts]]]:
     """The runs of each named test set, with the first column of its rows; else all."""
     names = sorted({run.test_set for run in runs if run.test_set})
     if not names:
@@ -146,14 +146,14 @@ def _parts(runs: Sequence[RunCounts]) -> list[tuple[Head, list[RunCounts]]]:
     return [({TEST_SET: name}, [r for r in runs if r.test_set == name]) for name in names]
 
 
-def _group(run: RunCounts) -> tuple[str, int | None]:
+def row_group(run: RunCounts) -> tuple[str, int | None]:
     """Source and, where it has a run for each, K."""
     return run.source, run.k if has_k_axis(run.source) else None
 
 
-def _groups(runs: Sequence[RunCounts]) -> list[tuple[str, int | None]]:
+def row_groups(runs: Sequence[RunCounts]) -> list[tuple[str, int | None]]:
     """Sources and K of some runs, in order."""
-    found = {_group(run) for run in runs}
+    found = {row_group(run) for run in runs}
     sources = ordered("SOURCE", (source for source, _ in found))
     return sorted(found, key=lambda group: (sources.index(group[0]), group[1] or 0))
 
