@@ -119,8 +119,8 @@ def test_the_same_numbers_on_one_core(
 
 def test_a_lost_file_alone_is_made_again(copied: Workflow) -> None:
     (copied.results / RUN / "metrics.json").unlink()
-    once = ["evaluate", "table1", "tradeoff", "tpr_by_class", "all"]
-    assert copied.jobs() == {**dict.fromkeys(once, 1), "total": 5}
+    once = ["evaluate", "table1", "tradeoff", "tpr_by_class", "benchmark", "pareto", "all"]
+    assert copied.jobs() == {**dict.fromkeys(once, 1), "total": 7}
     output = copied.run()
     last = output[output.index("Done in ") :]
     assert "1 run, 1 table, 2 figures" in last

@@ -271,6 +271,14 @@ def test_a_file_with_nothing_but_its_header(tmp_path: Path, results: Path) -> No
     assert len(read_rows(path)) == 2
 
 
+def test_a_file_of_another_kind_stays_as_it_is(tmp_path: Path, results: Path) -> None:
+    path = tmp_path / "rows.csv"
+    for text in ("mine", "a,b\n1,2\n", ""):
+        path.write_text(text)
+        assert main([str(path), str(results), "--write"]) == BAD_INPUT
+        assert path.read_text() == text
+
+
 def test_a_file_without_a_column(rows: Path, results: Path) -> None:
     pl.read_csv(rows).drop("commit").write_csv(rows)
     with pytest.raises(InputError, match="no column 'commit'"):

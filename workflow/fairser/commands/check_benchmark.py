@@ -19,6 +19,7 @@ from pathlib import Path
 
 from fairser.commands.base import FOUND, command, new_parser
 from fairser.core.errors import InputError
+from fairser.core.files import check_target
 from fairser.core.words import counted, shortened
 
 SHOWN = 5  # rows that are not checked
@@ -43,9 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from fairser.comparison.benchmark_rows import check_rows, read_rows, rows_of, with_rows
     from fairser.results.writing import write_csv
 
-    submitted = (
-        [] if given.write and not given.rows.exists() else read_rows(given.rows, given.write)
-    )
+    if given.write:
+        check_target(given.rows)
+    new = given.write and not given.rows.exists()
+    submitted = [] if new else read_rows(given.rows, given.write)
     found = rows_of(given.results, {"corpus": given.corpus, "encoder": given.encoder})
     for commit in sorted({row["commit"] for row in found if "-dirty" in row["commit"]}):
         print(f"Made with changes that no commit has: {commit}.", file=sys.stderr)

@@ -110,7 +110,9 @@ def read_rows(path: str | Path, empty: bool = False) -> list[Row]:
     Raises:
         InputError: it is no csv, has no rows or lacks a column.
     """
-    if empty and len(read_utf8(path, "row", "Save it as 'CSV UTF-8'.").splitlines()) < 2:
+    lines = read_utf8(path, "row", "Save it as 'CSV UTF-8'.").splitlines() if empty else []
+    if len(lines) == 1:
+        require_columns(path, lines[0].split(","), COLUMNS)
         return []
     frame = read_csv(path)
     require_columns(path, frame.columns, COLUMNS)
