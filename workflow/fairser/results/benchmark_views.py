@@ -13,7 +13,7 @@ from fairser.results import labels, style
 from fairser.results.benchmark import ALL_NEEDS, F1, GAP, RANKED
 from fairser.results.estimate_tables import LEGEND, readable
 from fairser.results.figures import along_steps
-from fairser.results.tables import method_name
+from fairser.results.tables import configuration_name, method_name, method_of
 
 DIFFERENCES = ("_diff", "_diff_low", "_diff_high")
 
@@ -91,14 +91,8 @@ def pareto_figure(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
     handles |= {"ERM": Line2D([], [], marker="*", color=style.BLACK, markersize=8, ls="none")}
     labels.legend(figure, handles, "Groups need", handlelength=1.0)
     for axes, part, best in named:
-        names = [
-            " ".join(
-                str(row[key])
-                for key in ("method", "source", "k")
-                if row[key] is not None and row[key] != "none"
-            )
-            for row in best.to_dicts()
-        ]
+        heads = best.select("method", "source", "k").rows()
+        names = [configuration_name(method_of(name), source, k) for name, source, k in heads]
         ends = best.select(GAP, F1).rows()
         avoid = [*part.select(GAP, F1).rows(), *along_steps(ends)]
         labels.place_labels(axes, ends, names, avoid)
