@@ -12,6 +12,7 @@ from fairser.commands.base import BAD_INPUT, FOUND
 from fairser.commands.check_benchmark import main
 from fairser.comparison.benchmark_rows import COLUMNS, read_rows, rows_of, with_rows
 from fairser.config.configuration import resolve
+from fairser.config.extensions import use
 from fairser.core.errors import InputError
 from fairser.evaluation.bootstrap import Bootstrap, by_test_set, read_counts
 from fairser.results.tables import table1, table_gaps
@@ -101,6 +102,27 @@ def test_settings_that_change_numbers_are_in_the_row(tmp_path: Path) -> None:
     found = {row["method"]: row["settings"] for row in rows_of(results)}
     same = 'corpus.task="multi_label"; bias.ratio=4; train.epochs=5'
     assert found == {"erm": same, "rw": f"{same}; methods.rw.normalise=true"}
+
+
+def test_a_method_of_a_plugin(tmp_path: Path) -> None:
+    """Its defaults are not in the row."""
+    (tmp_path / "mine").mkdir()
+    setting = {"type": "number", "minimum": 0, "maximum": 9, "default": 2.0, "description": "One."}
+    text = f"METHOD = {{'title': 'Mine', 'settings': {{'power': {setting}}}}}\n"
+    (tmp_path / "mine/powered.py").write_text(text)
+    plugins = {"plugins": [str(tmp_path / "mine")]}
+    base = {"corpus": {"kind": "demo"}, "encoder": {"kind": "fbank"}} | plugins
+    try:
+        for name, given in (("a", {}), ("b", {"methods": {"powered": {"power": 3}}})):
+            record = {"config": resolve(base | given), "seconds": SECONDS, "task": "multi_label"}
+            for cell in (ERM, ("powered", "none", 1)):
+                write_run(tmp_path / name, cell, counts(1), **record)
+        use([])
+        for name, settings in (("a", ""), ("b", "methods.powered.power=3")):
+            found = {row["method"]: row["settings"] for row in rows_of(tmp_path / name)}
+            assert found == {"erm": "", "powered": settings}
+    finally:
+        use([])
 
 
 def test_the_model_behind_the_groups_is_in_the_row(tmp_path: Path) -> None:

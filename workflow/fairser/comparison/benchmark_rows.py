@@ -68,6 +68,8 @@ def rows_of(results: str | Path, names: Mapping[str, str | None] | None = None) 
         by_cell.setdefault(run.cell, []).append(run)
     check_complete([TableRow({}, found) for found in by_cell.values()])
     config = runs[0].record["config"]
+    # Its plugins first, which may define methods and metrics.
+    default = resolve({"corpus": {"kind": "demo"}, "plugins": config.get("plugins", [])})
     attribute = config["bias"]["attribute"]
     gaps = table_gaps([attribute], config["metrics"])
     drawn = Bootstrap(1, 0, gaps, config.get("statistics", {}).get("over"))
@@ -91,7 +93,7 @@ def rows_of(results: str | Path, names: Mapping[str, str | None] | None = None) 
         values["seconds"] = sum(times) / len(times)
         row = {"method": method, "source": source, "k": str(k), "attribute": attribute}
         row |= {name: _named(config, name, (names or {}).get(name)) for name in NAMED}
-        row["settings"] = _settings(config, method, source)
+        row["settings"] = _settings(config, default, method, source)
         for name, part in (("folds", "fold"), ("seeds", "seed")):
             row[name] = " ".join(map(str, sorted({getattr(run, part) for run in mine})))
         row |= {name: _written(values.get(name), digits) for name, digits in NUMBERS.items()}
@@ -197,9 +199,10 @@ def _named(config: Mapping[str, Any], section: str, name: str | None) -> str:
     return f"{kind}:{name}" if name else kind
 
 
-def _settings(config: Mapping[str, Any], method: str, source: str) -> str:
+def _settings(
+    config: Mapping[str, Any], default: Mapping[str, Any], method: str, source: str
+) -> str:
     """Settings that differ from the defaults, such as ``bias.ratio=4; methods.rw.power=2``."""
-    default = resolve({"corpus": {"kind": "demo"}})
     wanted = dict(SECTIONS)
     if (model := declared("SOURCE", source, "needs")) and model != "encoder":
         wanted[model] = MODEL
