@@ -28,6 +28,7 @@ include: "workflow/rules/groups.smk"
 include: "workflow/rules/runs.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/benchmark.smk"
 include: "workflow/rules/llm_common.smk"
 include: "workflow/rules/llm.smk"
 include: "workflow/rules/llm_tables.smk"
@@ -35,7 +36,13 @@ include: "workflow/rules/llm_tables.smk"
 
 # The runs of the study, what each one depends on, and what the study makes.
 STUDY_CORPUS, STUDY_CELLS, STUDY_ORIGIN, STUDY_TABLES, STUDY_FIGURES = {
-    "subgroups": (CORPUS, CELLS, run_origin, TABLE_FILES, FIGURE_FILES),
+    "subgroups": (
+        CORPUS,
+        CELLS,
+        run_origin,
+        TABLE_FILES + BENCHMARK_TABLES,
+        FIGURE_FILES + BENCHMARK_FIGURES,
+    ),
     "minmaxgap": (LLM["corpus"], LLM_CELLS, llm_origin, LLM_TABLES, LLM_FIGURES),
 }[config["study"]]
 STUDY_METRICS = run_files(STUDY_CELLS)["metrics"]

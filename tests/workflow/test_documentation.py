@@ -83,6 +83,15 @@ ELSEWHERE = {
         "python scripts/audit.py results/runs/erm/none/k1/fold*/seed0/predictions.parquet "
         "--labels results/clips.parquet --cross gender race --out results/audit",
     ],
+    "workflow/test_benchmark.py::test_a_part_of_the_grid_on_real_features": [
+        "snakemake --configfile config.yaml workflow/grids/benchmark.yaml",
+        "snakemake grid --configfile config.yaml workflow/grids/benchmark.yaml",
+        "snakemake runs --configfile config.yaml workflow/grids/benchmark.yaml pilot.yaml",
+    ],
+    "unit/comparison/test_benchmark_rows.py::test_what_was_written_is_right": [
+        "python scripts/check_benchmark.py rows.csv results/demo --write",
+        "python scripts/check_benchmark.py rows.csv results/demo",
+    ],
     "unit/inference/test_exporting.py::test_requirements_are_pinned_and_few": [
         "pip install -r requirements.txt",
     ],

@@ -13,10 +13,10 @@ from workflow.browser import opened
 from workflow.conftest import FOLDS, METHODS
 from workflow.runner import Workflow
 
-TABLES = ("table1", "tableA3", "tableA4", "groups", "rates", "runs", "configuration")
+TABLES = ("table1", "benchmark", "tableA3", "tableA4", "groups", "rates", "runs", "configuration")
 PAGES = ("overview", *TABLES, "figures")
 RUNS = len(METHODS) * len(FOLDS)
-FIGURES = ("tradeoff", "tpr_by_class")
+FIGURES = ("tradeoff", "tpr_by_class", "pareto")
 MINUS = "\N{MINUS SIGN}"
 PAPER = 718  # CSS pixels of the width of A4 between margins of 10 mm
 

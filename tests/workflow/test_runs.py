@@ -131,11 +131,11 @@ def test_the_same_numbers_on_one_core(
 
 def test_a_lost_file_alone_is_made_again(copied: Workflow) -> None:
     (copied.results / RUN / "metrics.json").unlink()
-    once = ["evaluate", "table1", "fairness", "tradeoff", "tpr_by_class", "all"]
-    assert copied.jobs() == {**dict.fromkeys(once, 1), "total": 6}
+    once = ["evaluate", "table1", "fairness", "tradeoff", "tpr_by_class", "benchmark", "pareto"]
+    assert copied.jobs() == {**dict.fromkeys([*once, "all"], 1), "total": 8}
     output = copied.run()
     last = output[output.index("Done in ") :]
-    assert "1 run, 2 tables, 2 figures" in last
+    assert "1 run, 3 tables, 3 figures" in last
     erm = pl.read_csv(copied.results / "table1.csv").row(0, named=True)
     assert f"ERM: tpr_gap {erm['tpr_gap']:.3f} [" in last
     assert "results/runs\n" in last

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from fairser.commands import audit, compare, export, predict
+from fairser.commands import audit, check_benchmark, compare, export, predict
 from fairser.commands.base import BAD_INPUT, Main
 from unit.audit.builders import made_up, written
+from unit.comparison.test_benchmark_rows import write as write_benchmark
 from unit.comparison.test_comparing import ERM
 from unit.result_folder import counts, write_run
 from unit.run_builder import make_run
@@ -29,6 +30,8 @@ class Command:
     folder: bool = True  # whether the place is a folder
 
     def to(self, place: str | Path) -> list[str]:
+        if self.main is check_benchmark.main:
+            return [str(place), *self.arguments]
         return [*self.arguments, *self.option, str(place)]
 
 
@@ -47,6 +50,9 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Command]:
         "audit": Command(audit.main, (*tables, "--resamples", "100")),
         "compare": Command(compare.main, (str(folder / "a"), str(folder / "b"))),
         "export": Command(export.main, (str(run),), ()),
+        "benchmark": Command(
+            check_benchmark.main, (str(write_benchmark(folder / "rows")), "--write")
+        ),
     }
 
 
@@ -111,10 +117,11 @@ PLACES: dict[str, Callable[[Path], Path]] = {
     ("name", "place"),
     [
         (name, place)
-        for name in ("predict", "audit", "compare", "export")
+        for name in ("predict", "audit", "compare", "export", "benchmark")
         for place in PLACES
-        # They write to an existing folder, and to an existing file.
-        if (name, place) not in (("compare", "existing"), ("predict", "file"))
+        # They write to an existing folder, and to an existing file; the last one reads it first.
+        if (name, place)
+        not in (("compare", "existing"), ("predict", "file"), ("benchmark", "file"))
     ],
 )
 def test_places_in_the_way(

@@ -1,6 +1,7 @@
 """The pages of the first study: which runs lie behind a cell, and with which numbers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,16 @@ import pytest
 
 from fairser.config.configuration import resolve
 from fairser.core.checksums import write_record
+from fairser.report.benchmark import benchmark_page
 from fairser.report.inputs import counts_page, groups_page
-from fairser.report.pages import Page
+from fairser.report.pages import Page, Picture, render
 from fairser.report.records import Runs
 from fairser.report.subgroups import Subgroups
 from unit.builders import sealed
 
 GRID = {"methods": ["erm", "ds", "rw", "gdro", "gadro"], "k": [4, 16], "folds": [1, 2]}
 CONFIG = resolve({"corpus": {"kind": "demo"}, "grid": {**GRID, "seeds": [0, 1]}})
+DIFFERENCE = {"": -0.02, "_low": -0.03, "_high": 0.01}
 VERSIONS = {"fairser": "0.1.0", "python": "3.11"}
 
 
@@ -106,6 +109,42 @@ def test_the_runs_behind_table_1(grid: Subgroups, tmp_path: Path) -> None:
     assert [row.summary for row in page.rows] == [False, False, True, True]
     assert page.rows[3].cells["f1"].scale == {}  # a gain is on no scale with the rest
     assert page.legend.count("Few speakers.") == 1
+
+
+def test_the_page_of_the_benchmark(grid: Subgroups, tmp_path: Path) -> None:
+    rows = [("ERM", "none", None, None), ("RW", "kmeans", 4, True), ("DS", "kmeans", 16, False)]
+    lines = []
+    for number, (method, source, k, pareto) in enumerate(rows):
+        line: dict[str, Any] = {"method": method, "source": source, "k": k, "needs": "x"}
+        line["at_test"] = "yes" if method == "DS" else None
+        for name in ("f1", "acc", "tpr_gap", "dp_gap"):
+            line |= {name: 0.5, f"{name}_std": 0.1, f"{name}_low": 0.4, f"{name}_high": 0.6}
+            line |= {f"{name}_p": None}
+            changes = dict.fromkeys(("", "_low", "_high")) if method == "ERM" else DIFFERENCE
+            line |= {f"{name}_diff{end}": value for end, value in changes.items()}
+        line |= {"f1_rank": number + 1.0, "tpr_gap_rank": None, "pareto": pareto}
+        line |= {"shrinks": None if method == "ERM" else 0.25, "seconds": 12.34}
+        lines.append(line | {"folds": 2, "seeds": 2, "note": "Few folds."})
+    path = tmp_path / "benchmark.csv"
+    sealed(path, pl.DataFrame(lines, infer_schema_length=None))
+    page = benchmark_page(grid, str(path))
+    assert behind(page, method="RW") == ({"RW kmeans 4"}, 4)
+    assert behind(page, method="ERM") == ({"ERM"}, 4)
+    columns = [column.name for column in page.columns]
+    assert columns[:5] == ["method", "source", "k", "needs", "at_test"]
+    assert columns[-7:-3] == ["f1_diff", "tpr_gap_diff", "f1_rank", "tpr_gap_rank"]
+    assert columns[-3:] == ["pareto", "shrinks", "seconds"]
+    shown = {name: (one.text, one.value) for name, one in page.rows[1].cells.items()}
+    assert shown["f1_diff"] == ("\N{MINUS SIGN}0.020", -0.02)
+    assert page.rows[1].cells["f1_diff"].spread == "[\N{MINUS SIGN}0.030, +0.010]"
+    assert (shown["f1_rank"], shown["tpr_gap_rank"]) == (("2.0", 2.0), ("", None))
+    assert (shown["pareto"], shown["shrinks"]) == (("yes", "yes"), ("0.25", 0.25))
+    assert page.rows[0].cells["f1_diff"].text == page.rows[2].cells["pareto"].text == ""
+    assert "Few folds." in page.legend
+    picture = Picture("Title", "A caption of a figure", b"<svg></svg>")
+    drawn = render(replace(page, picture=picture), tmp_path)
+    assert drawn.count(picture.address) == 1 and "A caption of a figure" in drawn
+    assert "<figure>" not in render(page, tmp_path)
 
 
 def test_the_runs_behind_table_2(grid: Subgroups, tmp_path: Path) -> None:

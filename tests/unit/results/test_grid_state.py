@@ -57,6 +57,19 @@ def rows(tmp_path: Path) -> list[GridRow]:
     return read_state([*erm, *rest], tmp_path, origin)
 
 
+def test_a_run_of_a_folds_job_tells_its_own_time(tmp_path: Path) -> None:
+    cell = Cell("erm", "none", 1, 1, 0)
+    finish(tmp_path / cell.folder, "hash of erm", 10)
+    (tmp_path / cell.folder / "benchmark.tsv").unlink()
+    assert read_state([cell], tmp_path, origin)[0]["seconds"] is None
+    record = {"made_from": "hash of erm", "seconds": {"load": 0.5, "train": 2.0, "predict": 0.25}}
+    (tmp_path / cell.folder / "run.json").write_text(json.dumps(record))
+    more = Cell("erm", "none", 1, 2, 0)
+    rows = read_state([cell, more], tmp_path, origin)
+    assert [row["seconds"] for row in rows] == [2.75, None]
+    assert summarise(rows)[-1]["seconds"] == 2.75
+
+
 def test_each_run_has_its_state(rows: list[GridRow]) -> None:
     found = {row["fold"]: (row["state"], row["jobs"], row["seconds"]) for row in rows[:5]}
     assert found == FOLDS

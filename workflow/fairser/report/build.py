@@ -1,6 +1,7 @@
 """All pages of a study's report from its files."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,14 @@ from typing import Any
 from fairser.config.schema import Config
 from fairser.core.files import read_json
 from fairser.report import inputs, overview
+from fairser.report.benchmark import benchmark_page
 from fairser.report.captions import CAPTIONS, TITLES
 from fairser.report.minmaxgap import MinMaxGap
 from fairser.report.pages import Page, Picture, write_page, write_pictures
 from fairser.report.records import Runs
 from fairser.report.subgroups import Subgroups
+
+BESIDE = {"benchmark": "pareto"}  # figures on the page of a table
 
 
 def write_pages(
@@ -34,6 +38,7 @@ def write_pages(
     """
     runs = Runs(given["metrics"])
     today = datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z")
+    pictures = {Path(path).stem: _picture(path, caption) for path in given["figures"]}
     study = _minmaxgap if config["study"] == "minmaxgap" else _subgroups
     tables = {Path(path).stem: path for path in given["tables"]}
     for page in [
@@ -41,10 +46,10 @@ def write_pages(
         overview.configuration_page(config, files),
         *study(tables, given, runs, config),
     ]:
-        write_page(outputs[page.name], page)
+        shown = replace(page, picture=pictures.get(BESIDE.get(page.name, "")))
+        write_page(outputs[page.name], shown)
     if "figures" in outputs:
-        pictures = [_picture(path, caption) for path in given["figures"]]
-        write_pictures(outputs["figures"], TITLES["figures"], pictures)
+        write_pictures(outputs["figures"], TITLES["figures"], [*pictures.values()])
 
 
 def _subgroups(
@@ -57,6 +62,8 @@ def _subgroups(
         yield grid.table1_page(tables["table1"], paper["table1"])
     if "table2" in tables:
         yield grid.table2_page(tables["table2"], paper["table2"])
+    if "benchmark" in tables:
+        yield benchmark_page(grid, tables["benchmark"])
     for name, head, behind in (
         ("tableA3", ["emotion", config["bias"]["attribute"]], {first: splits[first]}),
         ("tableA4", ["fold", "split"], splits),

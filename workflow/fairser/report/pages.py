@@ -89,6 +89,7 @@ class Page:
     legend: Sequence[str] = ()  # explanations of signs
     files: Sequence[str] = ()  # files with the same numbers
     behind: str = "run"  # what a record is: a run, a split, ...
+    picture: "Picture | None" = None  # below the table
 
     @property
     def title(self) -> str:

@@ -103,7 +103,7 @@ class Subgroups(Grid):
             f"mean of {joined([method_name(m) for m in summarised_methods()])}, Gain is its "
             "relative improvement over ERM."
         )
-        table = self._table(path, (METHOD, SOURCE, K), self.measures, paper)
+        table = self.table(path, (METHOD, SOURCE, K), self.measures, paper)
         return self.estimates_page("table1", lede, table)
 
     def table2_page(self, path: str, paper: str | None) -> Page:
@@ -113,10 +113,10 @@ class Subgroups(Grid):
         known = [name.removesuffix("_tpr_gap") for name in columns if name.endswith("_tpr_gap")]
         if not known:
             return Page("table2", NO_ATTRIBUTE, [METHOD, K], [], files=[path])
-        table = self._table(path, (METHOD, K), self._numbers(known, named=True), paper)
+        table = self.table(path, (METHOD, K), self._numbers(known, named=True), paper)
         return self.estimates_page("table2", lede, table)
 
-    def _table(
+    def table(
         self, path: str, head: Sequence[Column], numbers: Sequence[Column], paper: str | None
     ) -> EstimateTable:
         """A table of estimates; where the corpus has several test sets, they come first."""

@@ -153,7 +153,7 @@ def tradeoff(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
     for axes, best, points in fronts:
         names = [configuration_name(*row[2:]) for row in best.iter_rows()]
         ends = [row[:2] for row in best.iter_rows()]
-        avoid = [*(row[:2] for row in points.iter_rows()), *_along_steps(ends)]
+        avoid = [*(row[:2] for row in points.iter_rows()), *along_steps(ends)]
         labels.place_labels(axes, ends, names, avoid)
         # Of the others, what their colour and marker do not tell.
         others = [row for row in points.iter_rows() if row[:2] not in ends and has_k_axis(row[3])]
@@ -162,7 +162,7 @@ def tradeoff(table: pl.DataFrame, gaps: dict[str, Gap]) -> Figure:
     return figure
 
 
-def _along_steps(ends: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def along_steps(ends: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Many points on the line of the front, which labels should not cover."""
     shares = np.linspace(0, 1, 25)
     found: list[tuple[float, float]] = []

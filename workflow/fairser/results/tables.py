@@ -79,7 +79,7 @@ def table1(runs: Sequence[RunCounts], bootstrap: Bootstrap, k: int | None) -> pl
     shown = [run for run in runs if k is None or not has_k_axis(run.source) or run.k == k]
     shown, rows = by_test_set(shown), []
     for head, part in test_set_parts(shown):
-        groups = _groups(part)
+        groups = row_groups(part)
         for method in ordered("METHOD", (run.method for run in part)):
             for source, number in groups:
                 found = [r for r in part if r.method == method and group_of(r) == (source, number)]
@@ -154,7 +154,7 @@ def group_of(run: RunCounts) -> tuple[str, int | None]:
     return run.source, run.k if has_k_axis(run.source) else None
 
 
-def _groups(runs: Sequence[RunCounts]) -> list[tuple[str, int | None]]:
+def row_groups(runs: Sequence[RunCounts]) -> list[tuple[str, int | None]]:
     """Sources and K of some runs, in order."""
     found = {group_of(run) for run in runs}
     sources = ordered("SOURCE", (source for source, _ in found))
