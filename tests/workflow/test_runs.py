@@ -123,7 +123,7 @@ def test_a_lost_file_alone_is_made_again(copied: Workflow) -> None:
     assert copied.jobs() == {**dict.fromkeys(once, 1), "total": 7}
     output = copied.run()
     last = output[output.index("Done in ") :]
-    assert "1 run, 1 table, 2 figures" in last
+    assert "1 run, 2 tables, 3 figures" in last
     erm = pl.read_csv(copied.results / "table1.csv").row(0, named=True)
     assert f"ERM: tpr_gap {erm['tpr_gap']:.3f} [" in last
     assert "results/runs\n" in last
