@@ -24,7 +24,7 @@ def gender_gaps(results: Path, method: str) -> np.ndarray:
 def test_the_demo_shows_a_gender_gap(tmp_path: Path) -> None:
     demo = Workflow(tmp_path, yaml.safe_load((ROOT / "workflow/grids/demo.yaml").read_text()))
     output = demo.run()
-    assert "Made: 42 runs, 6 tables, 5 figures." in output
+    assert "Made: 42 runs, 7 tables, 5 figures." in output
     assert "The demo's speech is synthetic" in output
     erm, chance = (gender_gaps(demo.results, method) for method in ("erm", "random"))
     assert len(erm) == 2
