@@ -101,7 +101,7 @@ def test_the_corpus_has_the_shares_of_its_ratings(run: Workflow) -> None:
 
 def test_the_method_trains_with_its_setting(run: Workflow) -> None:
     found = record(run, "powered/none/k1")
-    assert found["config"]["methods"]["powered"] == {"power": 1.5}
+    assert found["config"]["methods"]["powered"] == {"power": 1.5, "selection": "loss"}
     ours, erm = (run.results / f"runs/{m}/none/k1/fold1/seed0" for m in ("powered", "erm"))
     assert (ours / "model.safetensors").read_bytes() != (erm / "model.safetensors").read_bytes()
     table = pl.read_csv(run.results / "table1.csv")

@@ -10,7 +10,7 @@ from fairser.cluster.slurm_check import TOOLS, Check, arguments, check_all, firs
 from unit.conftest import Program
 from workflow.runner import ROOT
 
-GPU_RULES = ("model_features", "llm_zero_shot", "llm_train")
+GPU_RULES = ("model_features", "llm_zero_shot", "llm_train", "train_fold", "train_fold_2")
 PROFILE = yaml.safe_load((ROOT / "slurm/config.yaml").read_text())
 
 

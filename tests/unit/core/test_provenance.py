@@ -146,9 +146,9 @@ def test_code_of_a_rule_counts_what_its_script_finds_by_name(tmp_path: Path) -> 
     write(own, "SHARE = 1")
     hashes = {code_of("train")({}), code_of("evaluate")({})}
     code = code_of("train", lambda names: names)
-    hashes |= {code([name]) for name in ("fairser.methods.erm", "fairser.methods.rw", own)}
+    hashes |= {code([name]) for name in ("fairser.methods.lff", "fairser.methods.rw", own)}
     assert len(hashes) == 5
-    assert code(["fairser.methods.erm"]) in hashes
+    assert code(["fairser.methods.lff"]) in hashes
 
 
 @pytest.mark.parametrize("script", ["train", "biased_split", "waveform_statistics"])
