@@ -3,6 +3,7 @@
 SEEDS = config["grid"]["seeds"]
 HALF = (len(SEEDS) + 1) // 2
 SEED_BLOCKS = [SEEDS] if len(SEEDS) < 4 else [SEEDS[:HALF], SEEDS[HALF:]]
+RULE_ENDS = ["", "_2"]  # of the names of their rules
 
 
 def block_cells(block, fold):

@@ -58,7 +58,7 @@ else:
         # All runs of a fold and of a block of seeds, and their evaluation.
         rule:
             name:
-                "train_fold" + f"_{block + 1}" * (block > 0)
+                f"train_fold{RULE_ENDS[block]}"
             input:
                 unpack(fold_inputs(block)),
             output:
