@@ -111,7 +111,11 @@ COMMANDS = [(block, line) for block in BLOCKS if block.language == "sh" for line
 TESTED = [(test, line) for test, lines in ELSEWHERE.items() for line in lines]
 
 # `mine.yaml` for a page that uses it without showing it: the user's own corpus.
-OWN = next(block.text for block in BLOCKS if "kind: manifest" in block.text)
+OWN = next(
+    block.text
+    for block in BLOCKS
+    if block.text.startswith("# mine.yaml") and "kind: manifest" in block.text
+)
 
 
 def configurations(block: Block, line: str) -> dict[str, str]:
