@@ -18,7 +18,7 @@ from fairser.training.checkpoints import make_checkpoint
 from fairser.training.runs import FILES, RECORD, CellJob, PreparedCell, SharedFold, train_block
 
 NOTE = "fingerprint"
-# Cells of a block. On a CPU the state of more leaves its cache; a GPU has none too many.
+# Cells of a block: on a CPU the numbers of more do not fit its cache; a GPU is faster with more.
 BLOCK = {"cpu": 8, "cuda": 64}
 
 
