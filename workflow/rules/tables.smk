@@ -37,6 +37,7 @@ localrules:
     table1,
     table2,
     sweeps,
+    fairness,
     tableA3,
     tableA4,
     compare_with_paper,
