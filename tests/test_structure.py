@@ -8,7 +8,7 @@ PACKAGE = Path(__file__).parents[1] / "workflow" / "fairser"
 ROOMS = (
     *("core", "config", "corpora", "audio", "pretrained", "encoders", "extraction", "methods"),
     *("training", "groups", "evaluation", "results", "inference", "llm", "comparison", "audit"),
-    *("check", "cluster", "report", "commands"),
+    *("model_tests", "check", "cluster", "report", "commands"),
 )
 
 
