@@ -12,6 +12,7 @@ from fairser.config.configuration import resolve
 from fairser.core.checksums import write_record
 from fairser.report.benchmark import benchmark_page
 from fairser.report.inputs import counts_page, groups_page
+from fairser.report.numbers import fairness_page, sweeps_page
 from fairser.report.pages import Page, Picture, render
 from fairser.report.records import Runs
 from fairser.report.subgroups import Subgroups
@@ -30,8 +31,12 @@ def metrics(method: str, source: str, k: int, fold: int, seed: int) -> dict[str,
     line |= {"tpr": f1, "ppr": 0.4, "fpr": None, "f1": 0.5}
     gap = {name: {"rms": f1 + 0.001} for name in ("pairwise", "max_deviation")}
     attributes = {
-        name: {"gaps": {"tpr": gap, "ppr": gap}, "rates": {"angry": {"a": line, "b": line}}}
-        for name in ("gender", "race", "age")
+        name: {
+            "gaps": {"tpr": gap, "ppr": gap, "fpr": gap},
+            "rates": {"angry": {"a": line, "b": line}},
+            "compared": {"worst_group_f1": f1 - number, "auroc_gap": None},
+        }
+        for number, name in enumerate(("gender", "race", "age"))
     }
     groups = {"settings": {"kind": source}, "versions": VERSIONS, "commit": "c2"}
     return {
@@ -145,6 +150,52 @@ def test_the_page_of_the_benchmark(grid: Subgroups, tmp_path: Path) -> None:
     drawn = render(replace(page, picture=picture), tmp_path)
     assert drawn.count(picture.address) == 1 and "A caption of a figure" in drawn
     assert "<figure>" not in render(page, tmp_path)
+
+
+def test_the_page_of_all_numbers(grid: Subgroups, tmp_path: Path) -> None:
+    same = {"source": "kmeans", "k": 4}
+    rows: list[dict[str, Any]] = [{"method": "ERM", "source": "none", "k": None}]
+    rows += [{"method": "RW", **same}]
+    heads = [row | {"attribute": name} for row in rows for name in ("gender", "race")]
+    names = ["f1", "worst_group_f1", "fpr_gap", "auroc_gap"]
+    page = fairness_page(grid, table(tmp_path, heads, names))
+    assert [column.name for column in page.columns] == [
+        "method",
+        "source",
+        "k",
+        "attribute",
+        *names,
+    ]
+    assert page.columns[3].start == "gender"
+    assert behind(page, method="RW", attribute="race") == ({"RW kmeans 4"}, 4)
+    values = page.rows[3].values  # RW, race
+    assert values["f1"] == pytest.approx([0.104, 0.114, 0.204, 0.214])
+    assert values["worst_group_f1"] == pytest.approx([f1 - 1 for f1 in values["f1"]])
+    assert values["fpr_gap"] == pytest.approx([f1 + 0.001 for f1 in values["f1"]])
+    assert values["auroc_gap"] == [None] * 4
+
+
+def test_the_page_of_the_sweeps(tmp_path: Path) -> None:
+    """A row has the runs of its settings; a value that is not swept says nothing."""
+    config = resolve({"corpus": {"kind": "demo"}, "grid": {"sweep": {"jtt": {"weight": [5, 20]}}}})
+    paths = []
+    for fold in (1, 2):
+        for method in ("erm", "jtt+weight=5", "jtt+weight=20"):
+            run = metrics(method, "none", 1, fold, 0) | {"config": config}
+            paths.append(str(tmp_path / f"{method}{fold}.json"))
+            write_record(paths[-1], run, [])
+    same = {"source": "none", "k": None}
+    rows = [
+        {"method": name, **same, "settings": settings, "selection": "loss"}
+        | {"development": 1.5, "chosen": settings == "weight 20"}
+        for name, settings in (("ERM", ""), ("JTT", "weight 5"), ("JTT", "weight 20"))
+    ]
+    csv = table(tmp_path, rows, ["f1", "acc", "tpr_gap", "dp_gap"])
+    page = sweeps_page(Subgroups(Runs(paths), config), csv)
+    assert [len(row.records) for row in page.rows] == [2, 2, 2]
+    assert [row.cells["chosen"].text for row in page.rows] == ["", "", "yes"]
+    assert behind(page, settings="weight 20") == ({"JTT (weight 20)"}, 2)
+    assert behind(page, settings="weight 5") == ({"JTT (weight 5)"}, 2)
 
 
 def test_the_runs_behind_table_2(grid: Subgroups, tmp_path: Path) -> None:

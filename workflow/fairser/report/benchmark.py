@@ -55,5 +55,5 @@ def _cells(line: Line) -> dict[str, PageCell]:
     for name in RANKED:
         value, ends = map(typographic, difference(line, name))
         found[f"{name}_diff"] = PageCell(value, line[f"{name}_diff"], spread=ends)
-    found["pareto"] = cell("yes" if line["pareto"] else None)
+    found["pareto"] = cell(line["pareto"])
     return found | {"shrinks": cell(line["shrinks"], 2), "seconds": cell(line["seconds"], 1)}

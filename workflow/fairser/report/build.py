@@ -12,6 +12,7 @@ from fairser.report import inputs, overview
 from fairser.report.benchmark import benchmark_page
 from fairser.report.captions import CAPTIONS, TITLES
 from fairser.report.minmaxgap import MinMaxGap
+from fairser.report.numbers import fairness_page, sweeps_page
 from fairser.report.pages import Page, Picture, write_page, write_pictures
 from fairser.report.records import Runs
 from fairser.report.subgroups import Subgroups
@@ -62,8 +63,13 @@ def _subgroups(
         yield grid.table1_page(tables["table1"], paper["table1"])
     if "table2" in tables:
         yield grid.table2_page(tables["table2"], paper["table2"])
-    if "benchmark" in tables:
-        yield benchmark_page(grid, tables["benchmark"])
+    for name, make in (
+        ("benchmark", benchmark_page),
+        ("sweeps", sweeps_page),
+        ("fairness", fairness_page),
+    ):
+        if name in tables:
+            yield make(grid, tables[name])
     for name, head, behind in (
         ("tableA3", ["emotion", config["bias"]["attribute"]], {first: splits[first]}),
         ("tableA4", ["fold", "split"], splits),

@@ -8,6 +8,8 @@ TITLES = {
     "table1": "Table 1: methods and group sources",
     "table2": "Table 2: race and age",
     "benchmark": "Benchmark: methods and sources beside ERM",
+    "sweeps": "Sweeps: settings of the methods",
+    "fairness": "All numbers by attribute",
     "performance": "Performance and gender gaps",
     "ablation": "Variants of the gap",
     "gains_vs_paper": "Gains compared with the paper",
@@ -30,7 +32,8 @@ TITLES = {
 }
 CATEGORIES = {
     "Tables": (
-        *("table1", "table2", "benchmark", "performance", "ablation", "gains_vs_paper"),
+        *("table1", "table2", "benchmark", "sweeps", "fairness"),
+        *("performance", "ablation", "gains_vs_paper"),
         *("rates", "groups", "tableA3", "tableA4", "statistics", "unknown_speakers"),
     ),
     "Figures": ("figures",),

@@ -119,6 +119,8 @@ def number_columns(named: Mapping[str, tuple[str, str]]) -> list[Column]:
 
 def cell(value: float | str | None, digits: int = 3) -> PageCell:
     """A cell with a text or a number: integers have no decimals, missing values are empty."""
+    if isinstance(value, bool):
+        value = "yes" if value else None
     if isinstance(value, float):
         return PageCell(typographic(text.number(value, digits)), value)
     if isinstance(value, int):

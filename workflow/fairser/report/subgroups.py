@@ -9,11 +9,13 @@ from fairser.config.schema import Config
 from fairser.core.words import joined
 from fairser.corpora.clips import TEST_SET
 from fairser.evaluation.bootstrap import Gap
+from fairser.evaluation.clip_bootstrap import RATE_GAPS
 from fairser.evaluation.metrics import is_better_low, metric_names
 from fairser.report.estimates import SUMMARIES, EstimateTable, Line
 from fairser.report.grids import Grid
 from fairser.report.pages import Column, Page, number_columns
 from fairser.report.records import Run, Runs
+from fairser.results.sweeps import is_setting
 from fairser.results.tables import (
     NO_ATTRIBUTE,
     configuration_name,
@@ -68,6 +70,8 @@ class Subgroups(Grid):
 
     def measure(self, run: Run, column: str, line: Line) -> float | None:
         found = run["test_sets"][line[TEST_SET]] if TEST_SET in line else run
+        if line.get("attribute"):
+            return self._of_attribute(found, column, line["attribute"])
         if column not in self.gaps:
             return found.get(column)
         gap = self.gaps[column]
@@ -75,14 +79,24 @@ class Subgroups(Grid):
             return None
         return found["attributes"][gap.attribute]["gaps"][gap.rate][gap.variant]["rms"]
 
+    def _of_attribute(self, found: Run, column: str, attribute: str) -> float | None:
+        """A number of the table of all numbers."""
+        own = found["attributes"][attribute]
+        if column not in RATE_GAPS:
+            return own.get("compared", {}).get(column, found.get(column))
+        variant = self.config["metrics"].get(column, self.config["metrics"]["tpr_gap"])
+        return own["gaps"][RATE_GAPS[column]][variant]["rms"]
+
     def rates(self, run: Run) -> dict[str, Any]:
         return {name: found["rates"] for name, found in run["attributes"].items()}
 
     def behind(self, line: Line) -> list[int]:
-        """Of Table 1, whose rows have a source, or of Table 2, whose rows have a K or none."""
+        """Of Table 2, whose rows have a K or none, or of a table whose rows have a source."""
         k = line["k"]
         source = line.get("source", "none" if k is None else "kmeans")
         same = {"source": source, "k": k} if has_k_axis(source) else {"source": source}
+        if "settings" in line:
+            return [i for i in self.runs.where(**same) if is_setting(self.runs.metrics[i], line)]
         if line["method"] not in SUMMARIES:
             return self.runs.where(method=method_of(line["method"]), **same)
         found = self.runs.where(method=summarised_methods(), **same)
@@ -120,9 +134,9 @@ class Subgroups(Grid):
         self, path: str, head: Sequence[Column], numbers: Sequence[Column], paper: str | None
     ) -> EstimateTable:
         """A table of estimates; where the corpus has several test sets, they come first."""
-        same = []
+        same = ["attribute"] if self.scope in head else []
         if TEST_SET in read_table(path).columns:
-            head, same = (TEST, *head), [TEST_SET]
+            head, same = (TEST, *head), [TEST_SET, *same]
         return EstimateTable(path, head, numbers, self.higher, same=same, paper=paper)
 
     def _numbers(self, attributes: Sequence[str], named: bool = False) -> list[Column]:

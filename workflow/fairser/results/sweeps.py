@@ -118,15 +118,30 @@ def sweep_table(
                 continue
             found = [run for run in part if (run.method, run.source, run.k) == place]
             k = group_of(found[0])[1]
-            settings = [f"{n} {spelled(hypers[place][n])}" for n in swept[base]]
             names: Head = {"method": method_name(base), "source": source, "k": k}
-            names |= {"settings": ", ".join(settings), "selection": hypers[place]["selection"]}
+            names |= {"settings": _settings(hypers[place], swept[base])}
+            names |= {"selection": hypers[place]["selection"]}
             rows.append(TableRow({**head, **names}, found, tested=chosen[place]))
             places.append(place)
     table = run_table(rows, shown, bootstrap)
     at = table.columns.index("selection") + 1
     table.insert_column(at, pl.Series("development", [values[place] for place in places]))
     return table.insert_column(at + 1, pl.Series("chosen", [chosen[place] for place in places]))
+
+
+def _settings(hyper: Mapping[str, Any], names: Iterable[str]) -> str:
+    """Settings as a row shows them: ``epochs 3, weight 20``."""
+    return ", ".join(f"{name} {spelled(hyper[name])}" for name in names)
+
+
+def is_setting(record: Mapping[str, Any], line: Mapping[str, Any]) -> bool:
+    """Whether the run of a ``metrics.json`` is one of a row of ``sweeps.csv``."""
+    if method_name(extension("METHOD", record["method"]).base) != line["method"]:
+        return False
+    own = hyper(record["config"], record["method"])
+    names = [part.split(" ")[0] for part in (line["settings"] or "").split(", ") if part]
+    shown = _settings(own, names), own.get("selection")
+    return shown == (line["settings"] or "", line["selection"])
 
 
 def _places(runs: Iterable[RunCounts], methods: Sequence[str]) -> list[Place]:
