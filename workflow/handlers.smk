@@ -125,9 +125,15 @@ def failure_message():
         failed.append(
             [Failed(job_name(part), next(iter(part.log), None)) for part in parts]
         )
-    done = sum(os.path.exists(file) for file in STUDY_METRICS)
+    done = sum(is_done(cell) for cell in STUDY_CELLS)
     again = shlex.join(["snakemake", *sys.argv[1:]])
     return failure(failed, RESULTS, f"{done:,} of {len(STUDY_METRICS):,}", again)
+
+
+def is_done(cell):
+    """Whether a run is there; the job of a fold that failed keeps those that it has trained."""
+    files = f"{cell.folder}/metrics.json", f"kept/{cell.folder.removeprefix('runs/')}/run.json"
+    return any(os.path.exists(f"{RESULTS}/{file}") for file in files)
 
 
 def job_name(job):

@@ -14,7 +14,7 @@ from fairser.core.errors import InputError
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.store import FeatureStore
 from fairser.groups.agreement import agreement, quality, quality_table
-from fairser.groups.base import Fold, infer_groups
+from fairser.groups.base import Fold, find_groups, infer_groups
 from fairser.groups.kmeans import kmeans
 from fairser.groups.probabilities import read_probabilities
 from fairser.training.folds import encode_groups
@@ -334,3 +334,19 @@ def test_groups_of_a_plugin_that_do_not_fit_the_fold(body: str, told: str, tmp_p
         assert told in str(caught.value)
     finally:
         use([])
+
+
+def test_a_source_that_fails_leaves_unknown_groups_and_its_fault() -> None:
+    fold = Fold(TABLE, settings={"attributes": ["gendre"]})
+    found = find_groups("annotated", fold)
+    assert found.equals(TABLE.frame.select("clip", "split").with_columns(group=pl.lit(None, str)))
+    assert len(fold.faults) == 1 and "'gendre'" in fold.faults[0]
+    table = quality_table([{"source": "x", "k": 1, "fold": 1, "quality": quality(found, TABLE)}])
+    assert table.filter(pl.col("attribute") == "gender", pl.col("split") == "train").select(
+        "groups", "unknown", "clips"
+    ).row(0) == (0, 2, 0)
+    fold = Fold(TABLE, settings={"attributes": ["gender"]})
+    assert find_groups("annotated", fold).equals(infer_groups("annotated", fold))
+    assert fold.faults == []
+    with pytest.raises(InputError, match="nowhere"):
+        find_groups("nowhere", fold)

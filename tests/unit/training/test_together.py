@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from fairser.config.configuration import resolve
 from fairser.core.errors import InputError
-from fairser.core.files import read_json
+from fairser.core.files import read_json, write_json
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.inputs import StoreInputs
 from fairser.extraction.store import open_store
@@ -258,6 +258,22 @@ def test_a_cell_that_fails_is_named_and_the_others_are_kept(
     trained.clear()
     run(jobs[:7], tmp_path)
     assert trained == [["rw"], ["lff"]]
+
+
+def test_a_source_without_groups_is_named_and_the_others_are_kept(
+    jobs: list[CellJob], tmp_path: Path, trained: list[list[str]]
+) -> None:
+    origin = tmp_path / "groups.json"
+    write_json(origin, {"faults": ["Fold 1: one group."], "origin": None})
+    bad = [replace(job, given=job.given | {"origin": str(origin)}) for job in jobs[2:6]]
+    with pytest.raises(InputError) as caught:
+        run([*jobs[:2], *bad], tmp_path)
+    source, k = bad[0].cell["source"], bad[0].cell["k"]
+    assert caught.value.faults == (f"groups from {source}, K {k}, fold 1: Fold 1: one group.",)
+    assert trained == [["erm", "erm"]]
+    write_json(origin, {"faults": [], "origin": None})
+    run([*jobs[:2], *bad], tmp_path)
+    assert trained[1:] == [["rw", "rw", "ds", "ds"]]
 
 
 def test_an_interrupted_job_goes_on(

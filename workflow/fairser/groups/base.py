@@ -12,6 +12,7 @@ import polars as pl
 
 from fairser.config.extensions import extension
 from fairser.core.errors import InputError
+from fairser.core.jobs import logger
 from fairser.core.words import joined
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.store import FeatureStore, open_store
@@ -35,6 +36,7 @@ class Fold:
             (:class:`fairser.training.fitting.TrainOptions`).
         notes: what the source found besides the groups, for the record of the groups; it fills
             them with what JSON can hold.
+        faults: why there are no groups (:func:`find_groups`).
     """
 
     table: ClipTable
@@ -44,6 +46,7 @@ class Fold:
     standardise: bool = False
     train: Mapping[str, Any] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
 
     @property
     def number(self) -> int:
@@ -87,3 +90,19 @@ def infer_groups(source: str, fold: Fold) -> pl.DataFrame:
             f"{fold.table.frame.height} clips of the fold, in the order of the clip table."
         )
     return groups
+
+
+def find_groups(source: str, fold: Fold) -> pl.DataFrame:
+    """The same, but all groups are unknown if the source fails, and ``fold.faults`` says why.
+
+    Raises:
+        InputError: there is no such source.
+    """
+    extension("SOURCE", source)
+    try:
+        return infer_groups(source, fold)
+    except InputError as error:
+        fold.faults.extend(error.faults)
+        for fault in error.faults:
+            logger.warning("%s", fault)
+        return fold.table.frame.select("clip", "split", group=pl.lit(None, pl.String))

@@ -113,12 +113,18 @@ def make_inputs(job: CellJob, table: ClipTable) -> tuple[Inputs, dict[str, Any]]
             ``features`` and ``clips`` of a store; if the encoder is trained, the list of clips
             (``listed``), its ``model`` and ``waveforms`` where it has them.
         table: clip table of the fold.
+
+    Raises:
+        InputError: the source found no groups.
     """
     from fairser.pretrained.devices import describe
 
     given, settings, config = job.given, job.settings, job.config
-    groups = read_json(given["origin"])["origin"] if "origin" in given else None
-    record = {"task": table.task, "groups": groups}
+    found = read_json(given["origin"]) if "origin" in given else {}
+    if faults := found.get("faults"):
+        where = "groups from {source}, K {k}, fold {fold}: ".format(**job.cell)
+        raise InputError(*(where + fault for fault in faults))
+    record = {"task": table.task, "groups": found.get("origin")}
     if settings["finetune"] is None:
         torch.set_num_threads(1)  # the same numbers on any number of cores
         device = job.device()

@@ -65,7 +65,7 @@ def train_cells(jobs: Sequence[CellJob], kept: Path, results: Path) -> list[Path
         "%d of %d runs were there, and nothing that they depend on changed", there, len(jobs)
     )
     if faults:
-        raise InputError(*faults)
+        raise InputError(*dict.fromkeys(faults))  # cells of one source have one fault
     for place in places:
         for name in (*FILES, RECORD):
             _place(kept / place / name, results / "runs" / place / name)
