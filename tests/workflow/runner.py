@@ -20,12 +20,12 @@ COPIED = ("Snakefile", "config.yaml", "LICENSE", "workflow", "scripts", "envs", 
 
 
 def copy_workflow(folder: Path) -> Path:
-    """A copy of the workflow that a test may change."""
+    """A copy of the workflow that a test may change, with the compiled modules."""
     folder.mkdir(exist_ok=True)
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, folder / name)
         else:
             shutil.copy(source, folder / name)
     return folder

@@ -1,17 +1,15 @@
-# What the jobs of a fold train, where `train.together` is fold: with many seeds there are two jobs,
-# so that five folds leave no core of two idle.
-SEEDS = config["grid"]["seeds"]
-HALF = (len(SEEDS) + 1) // 2
-SEED_BLOCKS = [SEEDS] if len(SEEDS) < 4 else [SEEDS[:HALF], SEEDS[HALF:]]
+# What the jobs of a fold train, where `train.together` is fold. With many runs there are two jobs, so
+# that five folds leave no core of two idle; with fewer the start of a second job costs what it saves.
+FOLD_CELLS = [cell for cell in CELLS if cell.fold == FIGURE_FOLD]
+PARTS = 2 if len(FOLD_CELLS) >= 24 else 1
 RULE_ENDS = ["", "_2"]  # of the names of their rules
 
 
 def block_cells(block, fold):
-    """The cells of a fold with the seeds of a block."""
+    """Every other cell of a fold, or every one: cells of one kind stand side by side."""
     return [
         SimpleNamespace(**(vars(cell) | {"fold": fold}))
-        for cell in CELLS
-        if cell.fold == FIGURE_FOLD and cell.seed in SEED_BLOCKS[block]
+        for cell in FOLD_CELLS[block::PARTS]
     ]
 
 

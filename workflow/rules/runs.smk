@@ -53,9 +53,9 @@ if config["train"]["together"] == "cell":
 
 else:
 
-    for block in range(len(SEED_BLOCKS)):
+    for block in range(PARTS):
 
-        # All runs of a fold and of a block of seeds, and their evaluation.
+        # All runs of a fold or half of them, and their evaluation.
         rule:
             name:
                 f"train_fold{RULE_ENDS[block]}"
