@@ -21,6 +21,7 @@ from fairser.model_tests.models import ModelSpec
 STRIKES = 3  # clips in a row at which a model hangs or dies before it is asked no more
 SAID = 3  # last lines of a process in a message
 WORKFLOW = str(Path(__file__).parents[2])
+PROGRAM = (sys.executable, "-m", "fairser.model_tests.worker")
 
 
 class ModelProcess:
@@ -81,6 +82,7 @@ class ModelProcess:
         """End the process; nothing can be asked afterwards."""
         self.closed = True
         self._kill()
+        self.said.close()
 
     def _exchange(self, question: dict[str, Any]) -> dict[str, Any]:
         if self.process is None:
@@ -95,7 +97,7 @@ class ModelProcess:
         self.said.seek(0)
         self.said.truncate()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "fairser.model_tests.worker"],
+            PROGRAM,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.said,
@@ -160,6 +162,8 @@ class ModelProcess:
                 os.killpg(found.pid, signal.SIGKILL)
 
     def _last_lines(self) -> str:
+        if self.closed:
+            return ""
         self.said.seek(0)
         lines = self.said.read().decode("utf-8", "replace").strip().splitlines()
         return f": {' / '.join(lines[-SAID:])}" if lines else ""
