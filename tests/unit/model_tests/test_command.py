@@ -1,5 +1,6 @@
 """The command, with a model in a process of its own."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,10 @@ import pytest
 import soundfile
 
 from fairser.commands.base import BAD_INPUT, FOUND
-from fairser.commands.test_model import main
+from fairser.commands.test_model import FAMILIES, main
+from fairser.model_tests import base
+from fairser.model_tests.outcomes import FAILED
+from fairser.model_tests.writing import read_results
 
 # Its answer is the level of the clip, which also says what it does wrong.
 MODEL = """
@@ -49,9 +53,24 @@ def test_a_model_and_another_one(folder: Path, capsys: pytest.CaptureFixture[str
     for name in ("clean", "gain"):
         Path(f"ready/{name}.csv").write_text("file,prediction\nc0.wav,fear\nc1,fear\nc2,fear\n")
     options = ["--conditions", "gain", "--output", "out", "--compare", "ready"]
+    options += ["--attributes", "Sex,sex*pitch", "--fail-on", "fairness,correctness"]
     status = main(["mine:predict", *COMMON, *options])
     printed = capsys.readouterr()
     assert status == FOUND
+    model, results = read_results("out/tests.json")
+    assert model == "mine:predict"
+    by_id = {result.id: result for result in results}
+    assert by_id["correctness/answered"].verdict == FAILED
+    assert by_id["correctness/answered"].value == pytest.approx(1 / 3)
+    assert {result.attribute for result in results} >= {"gender"}
+    suites = re.findall('<testsuite name="([^"]*)"', Path("out/junit.xml").read_text())
+    assert suites == [*FAMILIES] == [*base.FAMILIES]
+    assert "1 condition" in printed.out
+    assert Path("out/model_tests.html").stat().st_size > 10_000
+    assert read_results("out/compared/tests.json")[0] == "ready"
+    compared = pl.read_csv("out/comparison.csv")
+    row = compared.filter(id="correctness/answered").row(0, named=True)
+    assert (row["value_b"], row["changed"]) == (1, True)
     clean = pl.read_parquet("out/predictions/clean.parquet")
     assert clean.columns == ["clip", "fear", "joy"]
     assert clean["clip"].to_list() == ["c1"]
@@ -71,7 +90,6 @@ def test_a_model_and_another_one(folder: Path, capsys: pytest.CaptureFixture[str
     assert "a model may print" not in printed.out
     other = pl.read_parquet("out/compared/predictions/gain.parquet")
     assert other.select("fear", "joy").rows() == [(1.0, 0.0)] * 3
-    assert "ready: 3 clips under 1 condition" in printed.out
     assert not Path("out/.lock").exists()
 
 
@@ -83,6 +101,7 @@ def test_a_model_and_another_one(folder: Path, capsys: pytest.CaptureFixture[str
         (["mine:predict", "--noise", "gone"], "--noise"),
         (["mine:predict", "--command", "x {list} {output}"], "not both"),
         (["mine:predict", "--attributes", "accent"], "accent"),
+        (["mine:predict", "--only", "fairness", "--fail-on", "robustness"], "--only"),
     ],
 )
 def test_bad_input(

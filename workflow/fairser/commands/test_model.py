@@ -9,9 +9,10 @@ ready predictions (clean.csv, white_noise.csv and so on). A function gets a list
 their rate, and gives an array of clips x classes. A command gets a file with a path on each line,
 and writes a csv with the columns file and one per class.
 
-The audio is changed in many ways, the model is asked again each time, and what it says is kept: a
-command that was interrupted goes on where it stopped. Clips that the model fails at are listed in
-predictions/failures.csv; the others go on. The exit status is 1 if there are any.
+The audio is changed in many ways and the model is asked again each time; what it says is kept in
+predictions/, so that a command which was interrupted goes on where it stopped. Clips that the model
+fails at are listed in predictions/failures.csv; the others go on. The verdicts are printed, and are
+in tests.json, tests.csv, junit.xml and on the page model_tests.html.
 """
 
 import argparse
@@ -26,11 +27,13 @@ from fairser.core.errors import InputError, not_there
 from fairser.core.words import counted
 
 if TYPE_CHECKING:
-    from fairser.model_tests.base import Corpus
+    from fairser.model_tests.base import Answers
     from fairser.model_tests.conditions.catalogue import ConditionEntry
+    from fairser.model_tests.parts import Source
 
 FAMILIES = ("correctness", "fairness", "robustness")
-PREDICTIONS, COMPARED = "predictions", "compared"  # folders of the output
+OWN = ("noise", "rooms")  # folders of the user's own sounds
+COMPARISON = "comparison.csv"
 SHOWN = 5  # failures that are printed
 
 
@@ -48,14 +51,19 @@ def parser() -> argparse.ArgumentParser:
     add("--only", type=_families, default=FAMILIES, metavar="KINDS", help=text)
     text = "names of the model's outputs in their order, with commas between them"
     add("--classes", type=_names, metavar="NAMES", help=text)
-    text = "attributes to compare groups by (default: gender, race, age, ethnicity if known)"
+    text = (
+        "attributes to compare groups by, such as gender,gender*age; pitch is found from the audio "
+        "(default: gender, race, age and ethnicity, where known, else pitch)"
+    )
     add("--attributes", type=_names, metavar="NAMES", help=text)
     text = "names of conditions or groups of them ('small changes'), with commas (default: all)"
     add("--conditions", type=_names, metavar="NAMES", help=text)
     text = "program to test in place of MODEL; {list} and {output} become the names of files"
     add("--command", metavar="PROGRAM", help=text)
-    text = "another model, to compare with; predictions in compared/"
+    text = "another model, to compare with; its files are in compared/"
     add("--compare", metavar="MODEL", help=text)
+    text = "exit with 1 if a test of these kinds failed (default: never)"
+    add("--fail-on", type=_families, default=[], metavar="KINDS", help=text)
     text = "folder of noise of your own, which becomes another condition"
     add("--noise", type=Path, metavar="FOLDER", help=text)
     text = "folder of room responses of your own, which becomes another condition"
@@ -93,62 +101,80 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What follows imports torch, which --help does not need.
     from fairser.core import locks
     from fairser.core.files import check_target_folder
-    from fairser.model_tests.conditions.catalogue import choose
-    from fairser.model_tests.reading import read_corpus
 
     if (given.model is None) == (given.command is None):
         raise InputError("Name a model, or a program by --command, but not both.")
+    for folder in ("audio", "noise", "rooms"):
+        path = getattr(given, folder)
+        if path is not None and not path.is_dir():
+            raise InputError(not_there(f"--{folder}", str(path)))
+    if lost := [name for name in given.fail_on if name not in given.only]:
+        raise InputError(f"--fail-on names {lost[0]}, but --only leaves it out.")
     check_target_folder(given.output)
-    folders = {name: _folder(name, getattr(given, name)) for name in ("noise", "rooms")}
-    conditions = choose(given.conditions, folders) if "robustness" in given.only else []
-    corpus = read_corpus(given.corpus, given.classes, given.attributes)
     given.output.mkdir(parents=True, exist_ok=True)
     locks.take(given.output, lambda line: print(line, file=sys.stderr))
     try:
         with progress_on_stderr():
-            failures = _ask(given, corpus, conditions, folders)
+            return _test(given)
     finally:
         locks.release(given.output)
-    return FOUND if failures else 0
+
+
+def _test(given: argparse.Namespace) -> int:
+    """Test the model and the other one, and print the verdicts."""
+    from fairser.corpora.demographics import attribute_name
+    from fairser.model_tests.conditions.catalogue import choose
+    from fairser.model_tests.material import JudgeOptions
+    from fairser.model_tests.models import find_model
+    from fairser.model_tests.parts import Source
+    from fairser.model_tests.reading import read_corpus, with_outputs
+    from fairser.model_tests.writing import compare, comparison_text, exit_status, summary
+    from fairser.report.tested import write_test
+    from fairser.results.writing import write_csv
+
+    folders = {name: getattr(given, name) and str(getattr(given, name)) for name in OWN}
+    conditions = choose(given.conditions, folders) if "robustness" in given.only else []
+    corpus = read_corpus(given.corpus, given.classes, given.attributes)
+    audio = str(given.audio or given.corpus.parent)
+    named = [(given.model, given.command, given.output)]
+    named += [(given.compare, None, given.output / "compared")] if given.compare else []
+    # Found first, so that a wrong name of the other model costs no time.
+    specs = [find_model(model, program, given.classes, corpus) for model, program, _ in named]
+    attributes = given.attributes and [
+        "*".join(map(attribute_name, name.split("*"))) for name in given.attributes
+    ]
+    options = JudgeOptions(given.only, attributes)
+    found = []
+    for spec, (*_, folder) in zip(specs, named, strict=True):
+        source = Source(spec, with_outputs(corpus, spec.classes, spec.task), audio, folders)
+        answers = _ask(source, conditions, folder / "predictions", given)
+        found.append(write_test(folder, source.corpus, answers, audio, options))
+        print(f"{spec.name}: {counted(corpus.clips.height, 'clip')}", end=", ")
+        print(f"{counted(len(answers.conditions), 'condition')}: {folder}")
+        print(summary(found[-1]), end="")
+    if given.compare:
+        compared = compare(*found)
+        write_csv(given.output / COMPARISON, compared)
+        print(comparison_text(compared, specs[0].name, specs[1].name), end="")
+    return FOUND if exit_status(found[0], given.fail_on) else 0
 
 
 def _ask(
-    given: argparse.Namespace,
-    corpus: "Corpus",
+    source: "Source",
     conditions: "Sequence[ConditionEntry]",
-    folders: dict[str, str | None],
-) -> int:
-    """Ask the model and the other one; returns how many predictions failed."""
-    from fairser.model_tests.models import HUGGING_FACE, find_model
-    from fairser.model_tests.parts import Source
-    from fairser.model_tests.reading import with_outputs
+    folder: Path,
+    given: argparse.Namespace,
+) -> "Answers":
+    """The answers of a model; prints the first of its failures."""
+    from fairser.model_tests.models import HUGGING_FACE
     from fairser.model_tests.running import FAILURES, RunOptions, run
 
-    audio = _folder("audio", given.audio) or str(given.corpus.parent)
-    asked = [(given.model, given.command, given.output / PREDICTIONS)]
-    if given.compare:
-        asked.append((given.compare, None, given.output / COMPARED / PREDICTIONS))
-    failed = 0
-    # Found first, so that a wrong name of the other model costs no time.
-    specs = [find_model(model, program, given.classes, corpus) for model, program, _ in asked]
-    for spec, (*_, folder) in zip(specs, asked, strict=True):
-        source = Source(spec, with_outputs(corpus, spec.classes, spec.task), audio, folders)
-        # Small models are slower with several threads, which only wait for each other.
-        cores = (os.cpu_count() or 1) if spec.kind == HUGGING_FACE else given.jobs
-        options = RunOptions(folder, given.jobs, max(1, cores // given.jobs), given.timeout)
-        answers = run(source, conditions, options)
-        failed += answers.failures.height
-        print(f"{spec.name}: {counted(corpus.clips.height, 'clip')} under", end=" ")
-        print(f"{counted(len(answers.conditions), 'condition')} and without change: {folder}")
-        for condition, clip, message in answers.failures.head(SHOWN).iter_rows():
-            print(f"  failed: {condition}, {clip}: {message}", file=sys.stderr)
-        if (more := answers.failures.height - SHOWN) > 0:
-            print(f"  {counted(more, 'more failure')}: {folder / FAILURES}", file=sys.stderr)
-    return failed
-
-
-def _folder(name: str, path: Path | None) -> str | None:
-    """A folder that an option names."""
-    if path is not None and not path.is_dir():
-        raise InputError(not_there(f"--{name}", str(path)))
-    return str(path) if path else None
+    # Small models are slower with several threads, which only wait for each other.
+    cores = (os.cpu_count() or 1) if source.spec.kind == HUGGING_FACE else given.jobs
+    options = RunOptions(folder, given.jobs, max(1, cores // given.jobs), given.timeout)
+    answers = run(source, conditions, options)
+    for condition, clip, message in answers.failures.head(SHOWN).iter_rows():
+        print(f"  no answer: {condition}, {clip}: {message}", file=sys.stderr)
+    if (more := answers.failures.height - SHOWN) > 0:
+        print(f"  {counted(more, 'more clip')}: {folder / FAILURES}", file=sys.stderr)
+    return answers

@@ -18,6 +18,7 @@ from fairser.corpora.demographics import attribute_name
 from fairser.corpora.faults import Faults
 from fairser.corpora.people import check_people, is_nobody
 from fairser.model_tests.base import DIMENSIONS, MULTI, SINGLE, Corpus
+from fairser.model_tests.pitch import ATTRIBUTE as PITCH
 
 DIMENSION_NAMES = ("arousal", "valence", "dominance")
 SHOWN = 5  # classes and clips that a message names
@@ -34,7 +35,8 @@ def read_corpus(
         path: of the csv.
         classes: outputs of the model, which tell the columns of classes from others; None if the
             file has a column ``emotion`` or dimensions.
-        attributes: columns to compare groups by; None for gender, race, age and ethnicity.
+        attributes: columns to compare groups by, or crossings such as ``gender*age``; pitch is
+            left out, unless the file has it. None for gender, race, age and ethnicity.
 
     Raises:
         InputError: with all faults of the rows.
@@ -51,7 +53,7 @@ def read_corpus(
     known = frame.filter(pl.any_horizontal(filled) if filled else pl.lit(False))
     settings = {
         "classes": names or None,
-        "attributes": [attribute_name(name) for name in attributes] if attributes else None,
+        "attributes": _columns(attributes, frame.columns) if attributes else None,
         "speaker": None,
         "demographics": None,
     }
@@ -113,6 +115,12 @@ def with_outputs(corpus: Corpus, outputs: Sequence[str], task: str | None = None
     clips = clips.select("clip", "file", "speaker", *names, *corpus.attributes)
     chosen = task if unlabelled and task else corpus.task
     return Corpus(clips, names, corpus.attributes, chosen)
+
+
+def _columns(attributes: Sequence[str], header: Sequence[str]) -> list[str]:
+    """The columns of attributes, each part of a crossing once."""
+    names = [attribute_name(part) for name in attributes for part in name.split("*")]
+    return [name for name in dict.fromkeys(names) if name != PITCH or name in header]
 
 
 def _test_rows(frame: pl.DataFrame, path: str | Path) -> pl.DataFrame:
