@@ -1,4 +1,4 @@
-"""Jobs of the test of a model in the workflow: parts of conditions, and the answers of all parts."""
+"""Jobs of the workflow for the test of a model: parts of conditions, answers of all parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
