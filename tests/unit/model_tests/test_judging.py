@@ -13,12 +13,13 @@ from fairser.model_tests.balancing import balanced
 from fairser.model_tests.base import CLEAN, DIMENSIONS, Answers, Corpus
 from fairser.model_tests.judging import judge
 from fairser.model_tests.material import JudgeOptions
-from fairser.model_tests.outcomes import AT_MOST, Subject, Threshold, untestable
+from fairser.model_tests.outcomes import AT_MOST, UNSURE, Subject, Threshold, untestable
 from unit.model_tests.builders import (
     CLASSES,
     NOISE,
     PHONE,
     QUICK,
+    TONE,
     answered,
     by_id,
     corpus,
@@ -254,6 +255,37 @@ def test_thresholds(rule: str, value: float, met: int) -> None:
     limit = -0.05 if rule == "at_least" else 0.15
     assert Threshold(limit, rule).is_met(value) == met
     assert Threshold(-0.05, "at_least").is_met(0.85 - 0.9)  # which is a little less than -0.05
+
+
+@pytest.mark.parametrize(
+    ("rule", "ends", "unsure"),
+    [
+        ("at_least", (0.1, 0.3), True),
+        ("at_least", (0.1, 0.15), False),
+        (AT_MOST, (0.15, 0.4), True),
+        (AT_MOST, (0.25, 0.4), False),
+        ("within", (-0.5, -0.15), True),
+        ("within", (-0.5, -0.25), False),
+        ("within", (-0.9, 0.9), True),
+        ("within", (0.25, 0.4), False),
+        ("within", (np.nan, np.nan), False),
+    ],
+)
+def test_whether_values_of_an_interval_would_pass(
+    rule: str, ends: tuple[float, float], unsure: bool
+) -> None:
+    assert Threshold(0.2, rule).is_met_within(*ends) == unsure
+
+
+def test_a_failure_within_its_interval_is_said(given: Corpus) -> None:
+    """A share of 0.94 over 24 speakers may be 0.95 with others; one of 0.7 may not."""
+    values = right(given, 1.0)
+    order = np.random.default_rng(3).permutation(len(values))
+    for share, unsure in ((0.94, True), (0.7, False)):
+        changed = np.where(order < share * len(values), values, (values + 1) % 4)
+        results = judge(given, answered(given, values, {TONE.name: changed}), QUICK)
+        same = by_id(results)[f"robustness/same_prediction/{TONE.name}"]
+        assert (same.verdict, UNSURE in same.reason) == ("failed", unsure)
 
 
 def test_names_of_tests() -> None:

@@ -1,18 +1,22 @@
 """Simulated thresholds: against a plain transcription, and against the published ones."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fairser.evaluation.metrics import group_counts
 from fairser.model_tests.base import DIMENSIONS, MULTI, SINGLE
+from fairser.model_tests.conditions.catalogue import CONDITIONS
 from fairser.model_tests.reference import MEAN, class_chances, gaussian, same_chance
 from fairser.model_tests.sums import SAME, bins, ccc, differences, mean_prediction, moments
 from fairser.model_tests.thresholds import (
     ACCENT,
+    CORRECTNESS,
     LANGUAGE,
     PITCH,
+    SAME_PREDICTION,
     SEX,
     PublishedGroups,
     Simulation,
@@ -116,6 +120,22 @@ def test_which_threshold_is_used() -> None:
     age = of_groups("recall_difference", "age", sizes, 4, SINGLE, 0.16)
     assert (age.value, age.source, age.published) == (0.16, "simulated", None)
     assert of_groups("recall_difference", "sex", sizes, 4, DIMENSIONS, 0.2).value == 0.1
+
+
+def test_the_page_of_the_documentation_has_every_threshold_and_condition() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "model_tests.md").read_text(encoding="utf-8")
+    lines = [line for line in page.splitlines() if line.startswith("| `")]
+    for name, condition in CONDITIONS.items():
+        assert f"| `{name}` | {condition['group']} | {condition['title']} |" in lines
+        assert condition["group"] in SAME_PREDICTION
+    for test, threshold in CORRECTNESS.items():
+        mine = [line for line in lines if f"`{test}`" in line.split("|")[1]]
+        assert threshold.source == "chosen" or any(f"{threshold.value:g}" in m for m in mine), test
+    for known, name in ((SEX, "sex"), (PITCH, "pitch"), (ACCENT, "accent"), (LANGUAGE, "language")):
+        for test, value in {*known.values.items(), *known.bins.items()}:
+            mine = [line for line in lines if f"`{test}`" in line.split("|")[1]]
+            shown = [f"{value:g} ({name})" in m or m.endswith(f" {value:g} |") for m in mine]
+            assert any(shown), (test, name)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ PUBLISHED, SIMULATED, CHOSEN = "published", "simulated", "chosen"
 AT_LEAST, AT_MOST, WITHIN = "at_least", "at_most", "within"  # how a value meets its threshold
 RULES = {AT_LEAST: "at least", AT_MOST: "at most", WITHIN: "within ±"}
 ROUNDING = 1e-9  # 0.85 - 0.9 is a little below -0.05
+UNSURE = "not sure: values within the interval would pass"
 TITLES = {
     "answered": "Clips with an answer",
     "uar": "UAR",
@@ -82,6 +83,11 @@ class Threshold:
         if self.rule == AT_LEAST:
             return value >= self.value - ROUNDING
         return (abs(value) if self.rule == WITHIN else value) <= self.value + ROUNDING
+
+    def is_met_within(self, low: float, high: float) -> bool:
+        """Whether a value of an interval meets it; False where the interval does not exist."""
+        nearest = {AT_LEAST: high, AT_MOST: low, WITHIN: min(max(low, 0.0), high)}[self.rule]
+        return not np.isnan(low) and self.is_met(nearest)
 
 
 @dataclass(frozen=True)
@@ -176,6 +182,9 @@ def outcome(
     ends = interval(value, measured.values[1:], support, measured.signed)
     low, high = np.clip(ends, -measured.limit, measured.limit)
     known = not np.isnan(threshold.value)
+    verdict = (PASSED if threshold.is_met(value) else FAILED) if known else NOT_TESTABLE
+    if verdict == FAILED and threshold.is_met_within(low, high):
+        note = "; ".join(filter(None, [UNSURE, note]))
     before, after = measured.ends or (None, None)
     return _result(
         subject,
@@ -187,7 +196,7 @@ def outcome(
         rule=threshold.rule,
         threshold_source=threshold.source,
         published=threshold.published,
-        verdict=(PASSED if threshold.is_met(value) else FAILED) if known else NOT_TESTABLE,
+        verdict=verdict,
         reason=note,
         before=_number(before),
         after=_number(after),
