@@ -32,7 +32,7 @@ from fairser.model_tests.running import RunOptions, run
 
 CLASSES = ("anger", "joy")
 FILES = 200  # that differ; a file stands for several clips
-SMALLEST = {"clips": 10, "jobs": 1, "each": 1}
+SMALLEST = {"clips": 2, "jobs": 1, "each": 1}
 MODEL = """
 import numpy as np
 

@@ -7,6 +7,7 @@ these has changed, it is made anew; clips that failed are asked for again in eve
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ class Part:
         """Ask for the clips without values, and write the file."""
         rows, _ = self.known()
         todo = [clip for clip in self.clips if clip not in rows]
-        if not todo:
+        if not todo and self.path.is_file():
             return
         new, failures = process.ask(self.condition, todo)
         table: list[tuple[str, list[float] | None, str | None]] = []
@@ -83,11 +84,23 @@ class Source:
 
 
 def parts(
-    source: Source, conditions: Sequence[ConditionEntry | None], folder: Path
+    source: Source,
+    conditions: Sequence[ConditionEntry | None],
+    folder: Path,
+    count: int | None = None,
 ) -> dict[str, list[Part]]:
-    """The parts of each condition by its name, None for the audio as it is, in a folder."""
+    """The parts of each condition by its name.
+
+    Args:
+        source: what they are made from.
+        conditions: of them, None for the audio as it is.
+        folder: of their files.
+        count: of the parts of a condition; None for parts of up to :data:`SHARD` clips.
+    """
     spec, clips = source.spec, source.corpus.clips.select("clip", "file", "speaker").rows()
-    shards = [clips[start : start + SHARD] for start in range(0, len(clips), SHARD)]
+    number = count or -(-len(clips) // SHARD)
+    ends = [len(clips) * place // number for place in range(number + 1)]
+    shards = [clips[start:end] for start, end in pairwise(ends)]
     names = [tuple(clip for clip, *_ in shard) for shard in shards]
     stamped = [digest(source.folder, [file for _, file, _ in shard]) for shard in shards]
     code = code_hash("fairser.model_tests.answering")
@@ -100,11 +113,11 @@ def parts(
         found[name] = [
             Part(
                 name,
-                names[number],
-                folder / name / f"{number:05d}.parquet",
-                fingerprint(model, change, around, names[number], stamped[number]),
+                names[place],
+                folder / name / f"{place:05d}.parquet",
+                fingerprint(model, change, around, names[place], stamped[place]),
             )
-            for number in range(len(shards))
+            for place in range(number)
         ]
     return found
 
