@@ -32,6 +32,7 @@ include: "workflow/rules/benchmark.smk"
 include: "workflow/rules/llm_common.smk"
 include: "workflow/rules/llm.smk"
 include: "workflow/rules/llm_tables.smk"
+include: "workflow/rules/model_tests.smk"
 
 
 # The runs of the study, what each one depends on, and what the study makes.

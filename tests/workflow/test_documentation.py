@@ -83,6 +83,15 @@ ELSEWHERE = {
         "python scripts/audit.py results/runs/erm/none/k1/fold*/seed0/predictions.parquet "
         "--labels results/clips.parquet --cross gender race --out results/audit",
     ],
+    "unit/model_tests/test_command.py::test_a_model_and_another_one": [
+        "python scripts/test_model.py MODEL --corpus clips.csv --audio FOLDER",
+        "python scripts/test_model.py MODEL --corpus clips.csv --audio FOLDER --compare OTHER "
+        "--fail-on fairness,robustness",
+    ],
+    "unit/model_tests/test_answering.py::test_a_command_writes_a_csv": [
+        'python scripts/test_model.py --command "python my_model.py {list} {output}" '
+        "--corpus clips.csv",
+    ],
     "workflow/test_benchmark.py::test_a_part_of_the_grid_on_real_features": [
         "snakemake --configfile config.yaml workflow/grids/benchmark.yaml",
         "snakemake grid --configfile config.yaml workflow/grids/benchmark.yaml",

@@ -18,15 +18,27 @@ def median_pitch(waveform: np.ndarray) -> float:
 
     The autocorrelation method of Praat (Boersma 1993), every 10 ms.
     """
+    voiced = _voiced(waveform, FLOOR)
+    return float(np.median(voiced)) if voiced.size else float("nan")
+
+
+def mean_pitch(waveform: np.ndarray, lowest: float, highest: float) -> float:
+    """Mean F0 in Hz of the frames within a range, NaN if none is; tracked as the median is."""
+    voiced = _voiced(waveform, min(lowest, FLOOR))
+    inside = voiced[(voiced >= lowest) & (voiced <= highest)]
+    return float(inside.mean()) if inside.size else float("nan")
+
+
+def _voiced(waveform: np.ndarray, floor: float) -> np.ndarray:
+    """F0 in Hz of the voiced frames."""
     import parselmouth
 
     sound = parselmouth.Sound(waveform.astype(np.float64), SAMPLE_RATE)
-    if sound.duration < 3 / FLOOR:  # the tracker's window
-        return float("nan")
-    track = sound.to_pitch_ac(time_step=0.01, pitch_floor=FLOOR, pitch_ceiling=CEILING)
+    if sound.duration < 3 / floor:  # the tracker's window
+        return np.empty(0)
+    track = sound.to_pitch_ac(time_step=0.01, pitch_floor=floor, pitch_ceiling=CEILING)
     frequencies = track.selected_array["frequency"]
-    voiced = frequencies[frequencies > 0]
-    return float(np.median(voiced)) if voiced.size else float("nan")
+    return np.asarray(frequencies[frequencies > 0])
 
 
 def gender_probabilities(pitch: np.ndarray) -> np.ndarray:

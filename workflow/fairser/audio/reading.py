@@ -120,6 +120,19 @@ class Audio:
                 pool.shutdown(wait=True, cancel_futures=True)
 
 
+@dataclass(frozen=True)
+class HeldAudio(Audio):
+    """Audio that is in memory already: ``waveforms`` [sample] at 16 kHz, by the clip's number."""
+
+    waveforms: Sequence[torch.Tensor] = ()
+
+    def read(self, number: int) -> torch.Tensor:
+        return self.waveforms[number][: round(self.seconds * waveforms.SAMPLE_RATE)]
+
+    def length(self, number: int) -> float:
+        return len(self.read(number)) / waveforms.SAMPLE_RATE
+
+
 def waveform_statistics(clips: Audio, readers: int) -> tuple[float, float, dict[int, str]]:
     """Mean and standard deviation over the samples of all clips, and the faults of other clips.
 

@@ -86,7 +86,7 @@ def read_groups(
                 f"There is no attribute '{name}'.{nearest(name, names)} The attributes are: "
                 f"{listed(names) or 'none'}. {WAY_OUT}"
             )
-    units = _units(clips, notes)
+    units = drawn_units(clips, notes)
     values = {name: clips[name] for name in given.attributes or chosen}
     for parts in given.crossings:
         crossed = pl.concat_str(parts, separator=CROSS, ignore_nulls=False)
@@ -100,7 +100,7 @@ def read_groups(
             few = f"fewer than {given.smallest} {units.name}"
             notes.append(f"{name}: left out {listed(small)} with {few}.")
         try:
-            attributes.append(_grouped(name, column.replace(dict.fromkeys(small))))
+            attributes.append(grouped(name, column.replace(dict.fromkeys(small))))
         except InputError as error:
             if given.attributes or CROSS in name:
                 raise
@@ -160,7 +160,12 @@ def _join(
     return clips.join(groups.drop("row"), on=key, how="left", maintain_order="left"), names
 
 
-def _grouped(name: str, values: pl.Series) -> Attribute:
+def grouped(name: str, values: pl.Series) -> Attribute:
+    """The attribute whose groups are the values of a text column; null is unknown.
+
+    Raises:
+        InputError: it has fewer than two groups, or more than :data:`MOST_GROUPS`.
+    """
     groups = order_groups(name, values.drop_nulls().unique().to_list())
     if len(groups) < 2:
         found = f"one group only ('{groups[0]}')" if groups else "no known value"
@@ -174,8 +179,12 @@ def _grouped(name: str, values: pl.Series) -> Attribute:
     return Attribute(name, tuple(groups), index.to_numpy())
 
 
-def _units(clips: pl.DataFrame, notes: list[str]) -> Units:
-    """What is drawn; a clip whose speaker nobody knows is drawn alone."""
+def drawn_units(clips: pl.DataFrame, notes: list[str]) -> Units:
+    """What is drawn: the speakers of clips, or clips; what was assumed is added to the notes.
+
+    A clip whose speaker nobody knows is drawn alone. ``clips`` has the columns ``clip`` and, if
+    anything is known of them, ``speaker``.
+    """
     clip = np.arange(clips.height)
     alone = Units(clip, clips.height, speakers=False, known=clip >= 0)
     if "speaker" not in clips.columns:

@@ -5,13 +5,16 @@ A command is a module with ``parser()`` and a ``main`` decorated by :func:`comma
 """
 
 import argparse
+import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
 from fairser.core.errors import InputError, system_error
+from fairser.core.jobs import logger
 
 Main = Callable[[Sequence[str] | None], int]
 
@@ -45,6 +48,19 @@ def command(main: Main) -> Main:
             return BAD_INPUT
 
     return run
+
+
+@contextmanager
+def progress_on_stderr() -> Iterator[None]:
+    """Show log lines of this package, such as its progress, and none of other libraries."""
+    handler, level = logging.StreamHandler(), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def _drop_output() -> None:

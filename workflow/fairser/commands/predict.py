@@ -10,7 +10,6 @@ or 2 if no file can be used. scripts/audit.py reads the rows as they are.
 
 import argparse
 import csv
-import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,10 +21,10 @@ from typing import TextIO
 
 import torch
 
-from fairser.commands.base import FOUND, command, new_parser
+from fairser.commands.base import FOUND, command, new_parser, progress_on_stderr
 from fairser.core.errors import InputError
 from fairser.core.files import complete
-from fairser.core.jobs import Progress, logger
+from fairser.core.jobs import Progress
 from fairser.inference.classifier import Classifier
 from fairser.inference.predicting import Prediction, audio_files, load, predictions
 from fairser.inference.saved_model import read_saved_model
@@ -82,7 +81,7 @@ def _run(given: argparse.Namespace) -> int:
     clips, total, classes = _from_features(given) if features else _from_audio(given)
     faults = []
     try:
-        with _progress_on_stderr(), _output(given.out) as file:
+        with progress_on_stderr(), _output(given.out) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["clip", *classes, "prediction"])
             # On a terminal, the rows show the progress.
@@ -156,16 +155,3 @@ def _output(path: str) -> Iterator[TextIO]:
         temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
         yield file
-
-
-@contextmanager
-def _progress_on_stderr() -> Iterator[None]:
-    """Show log lines of this package, such as its progress, and none of other libraries."""
-    handler, level = logging.StreamHandler(), logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from fairser.config import grid, llm
+from fairser.config import grid, llm, model_tests
 from fairser.config.extensions import extension, extensions, use
 from fairser.config.schema import PRECOMPUTED, Config, faults, fill
 from fairser.config.values import shown, unusable
@@ -183,7 +183,7 @@ def _needed(config: Config) -> list[tuple[str, Any, str]]:
     ]
     if encoder["kind"] != PRECOMPUTED:
         needed.append(("corpus.audio", corpus["audio"], f"encoder kind '{encoder['kind']}'"))
-    return needed + llm.needed(config)
+    return needed + llm.needed(config) + model_tests.needed(config)
 
 
 def _contradictions(config: Config) -> list[str]:
@@ -193,7 +193,8 @@ def _contradictions(config: Config) -> list[str]:
     ]
     if config["encoder"]["finetune"]:
         lines += _finetuning(config)
-    return lines + _lost_clusters(config) + grid.faults(config) + llm.faults(config)
+    lines += _lost_clusters(config) + grid.faults(config) + llm.faults(config)
+    return lines + model_tests.faults(config)
 
 
 def _lost_clusters(config: Config) -> list[str]:

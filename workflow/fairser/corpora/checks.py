@@ -22,7 +22,7 @@ def check_rows(
     or a clip out of those that follow from it.
     """
     people = check_people(frame, attributes, faults)
-    _check_labels(frame, classes, faults)
+    check_labels(frame, classes, faults)
     _check_splits(people.filter(~_wrong_labels(classes)), classes, faults)
 
 
@@ -45,7 +45,8 @@ def _wrong_labels(classes: list[str]) -> pl.Expr:
     return far | (pl.min_horizontal(classes) < 0)
 
 
-def _check_labels(frame: pl.DataFrame, classes: list[str], faults: Faults) -> None:
+def check_labels(frame: pl.DataFrame, classes: list[str], faults: Faults) -> None:
+    """Note rows whose label values are not shares that sum to 1."""
     total = pl.sum_horizontal(classes)
     values = pl.struct(classes).map_elements(
         lambda row: ", ".join(f"{name} {value:g}" for name, value in row.items()),

@@ -45,6 +45,41 @@ def table_of(frame: pl.DataFrame, path: str | Path, corpus: dict[str, Any]) -> C
         path: of the file that they are from.
         corpus: the settings of the reader.
     """
+    faults = Faults()
+    frame, names, own = labelled_rows(frame, path, corpus, faults)
+    header = frame.columns
+    stratify = corpus["stratify"] if corpus["stratify"] in own else None
+    try:
+        if not {"fold", "split"} & set(header):
+            frame = speaker_folds(frame, corpus["folds"] or MANIFEST_FOLDS, stratify, path)
+        frame = _assign_splits(frame, path, faults)
+    except InputError as error:
+        # Too few folds or speakers are left: without folds there is nothing more to check.
+        new = [fault for fault in error.faults if fault not in faults.messages]
+        raise InputError(*faults.messages, *new) from None
+    return clips.build(frame, names, own, path, faults)
+
+
+def labelled_rows(
+    frame: pl.DataFrame,
+    path: str | Path,
+    corpus: dict[str, Any],
+    faults: Faults,
+    labelled: bool = True,
+) -> tuple[pl.DataFrame, list[str], list[str]]:
+    """Rows in the form of a manifest with clips, people and labels, but no folds yet.
+
+    Args:
+        frame: text columns, and ``row``, the place of each row.
+        path: of the file that they are from.
+        corpus: the settings of the reader.
+        faults: to which those of the rows are added.
+        labelled: False for rows without labels, such as those that only a model will label.
+
+    Returns:
+        The rows with the columns of a clip table, the names of the classes (none without labels)
+        and of the attributes.
+    """
     classes, wanted = corpus["classes"], corpus["attributes"]
     if taken := taken_names(f"{path}, row 1", classes or [], wanted or []):
         raise InputError(*taken)
@@ -53,14 +88,14 @@ def table_of(frame: pl.DataFrame, path: str | Path, corpus: dict[str, Any]) -> C
     needed = [
         "file",
         *([] if corpus["speaker"] else ["speaker"]),
-        *([] if classes else ["emotion"]),
+        *([] if classes or not labelled else ["emotion"]),
     ]
     require_columns(path, header, needed, why)
     require_columns(path, header, corpus["speaker"] or [], "which 'corpus.speaker' names")
-    names = classes or []
-    if "emotion" not in header:
+    names = (classes or []) if labelled else []
+    spread = labelled and "emotion" in header
+    if labelled and not spread:
         clips.select_classes([c for c in header if c not in RESERVED], classes, path)
-    faults = Faults()
     frame = clips.require_text(frame, "file", faults)
     if not corpus["speaker"]:
         frame = clips.require_text(frame, "speaker", faults, ", ? where nobody knows the speaker")
@@ -74,24 +109,15 @@ def table_of(frame: pl.DataFrame, path: str | Path, corpus: dict[str, Any]) -> C
         "file",
     )
     frame = demographics.name_speakers(frame, corpus["speaker"] or ["speaker"])
-    columns = [] if "emotion" in header else names
+    columns = [] if spread else names
     frame, own = _attributes(clips.numeric(frame, columns, faults), path, columns, wanted, faults)
-    if "emotion" in header:
+    if spread:
         frame, names = _spread_emotions(frame, classes, own, faults)
     frame = frame.with_columns(clips.clip_names("clip" if "clip" in header else "file"))
     if speakers := corpus["demographics"]:
         with faults.gather():
             frame, own = demographics.join_speakers(frame, own, speakers, faults)
-    stratify = corpus["stratify"] if corpus["stratify"] in own else None
-    try:
-        if not {"fold", "split"} & set(header):
-            frame = speaker_folds(frame, corpus["folds"] or MANIFEST_FOLDS, stratify, path)
-        frame = _assign_splits(frame, path, faults)
-    except InputError as error:
-        # Too few folds or speakers are left: without folds there is nothing more to check.
-        new = [fault for fault in error.faults if fault not in faults.messages]
-        raise InputError(*faults.messages, *new) from None
-    return clips.build(frame, names, own, path, faults)
+    return frame, names, own
 
 
 def _attributes(

@@ -71,22 +71,26 @@ class Predictor:
 
         Only a window of :data:`WINDOW` files is held at a time.
         """
-        settings = self.saved.encoder
-        # Features of an encoder with adapters are never stored.
-        store = "float32" if self.saved.adapters else settings.get("store", "float32")
-        readers = 0 if self.device.type == "cpu" else READERS
         names = map(str, files)
         while window := list(islice(names, WINDOW)):
-            audio = Audio(None, window, settings["seconds"])
-            plan = audio.plan(range(len(window)), BATCH_SECONDS[self.device.type])
-            found: dict[int, Prediction] = {}
-            for encoded, faults in encode(self.encoder, audio, plan, readers, np.dtype(store)):
-                found |= {n: Prediction(window[n], {}, (), fault) for n, fault in faults.items()}
-                for numbers, features in encoded:
-                    clips = [window[number] for number in numbers]
-                    made = predictions(self.saved, self.classifier, clips, features)
-                    found |= dict(zip(numbers, made, strict=True))
-            yield from (found[number] for number in range(len(window)))
+            yield from self.predict_audio(Audio(None, window, self.saved.encoder["seconds"]))
+
+    def predict_audio(self, audio: Audio) -> list[Prediction]:
+        """A prediction for each clip of a batch of audio, in order."""
+        # Features of an encoder with adapters are never stored.
+        stored = self.saved.encoder.get("store", "float32")
+        store = np.dtype("float32" if self.saved.adapters else stored)
+        readers = 0 if self.device.type == "cpu" else READERS
+        clips = audio.files
+        plan = audio.plan(range(len(clips)), BATCH_SECONDS[self.device.type])
+        found: dict[int, Prediction] = {}
+        for encoded, faults in encode(self.encoder, audio, plan, readers, store):
+            found |= {n: Prediction(clips[n], {}, (), fault) for n, fault in faults.items()}
+            for numbers, features in encoded:
+                named = [clips[number] for number in numbers]
+                made = predictions(self.saved, self.classifier, named, features)
+                found |= dict(zip(numbers, made, strict=True))
+        return [found[number] for number in range(len(clips))]
 
 
 def load(folder: str | Path, device: str = "auto", model: str | Path | None = None) -> Predictor:

@@ -54,6 +54,16 @@ PATTERNS = {
             *("normalizer.json", "*.txt", "*.model"),
         ),
     ),
+    # Weights that are read without running code of others.
+    "classifier": Family(
+        title="a transformers model with weights in safetensors",
+        required=("config.json",),
+        weights=(
+            ("model.safetensors",),
+            ("model.safetensors.index.json", "model-*-of-*.safetensors"),
+        ),
+        optional=("*processor_config.json",),
+    ),
     "ecapa": Family(
         title="a SpeechBrain ECAPA-TDNN",
         required=("hyperparams.yaml",),

@@ -27,6 +27,7 @@ TITLES = {
     "choose_k": "Choosing the number of clusters",
     "tsne": "Speaker embeddings",
     "rounds": "Training rounds",
+    "model_tests": "Tests of a model",
     "runs": "All runs",
     "configuration": "Configuration",
 }

@@ -149,20 +149,24 @@ def write_pictures(path: str | Path, title: str, pictures: Sequence[Picture]) ->
     write_text(path, template.render(title=title, pictures=pictures, style=_part("page.css")))
 
 
-def render(page: Page, folder: Path) -> str:
-    """The page as HTML, with links relative to ``folder``."""
+def render(page: Page, folder: Path, template: str = "page.html.jinja", **more: Any) -> str:
+    """The page as HTML, with links relative to ``folder``; ``more`` is for another template."""
     choices = {c.name: _choices(page.rows, c.name) for c in page.columns if c.choice}
     given = [cell for row in page.rows for cell in row.cells.values()]
-    template = _environment().get_template("page.html.jinja")
-    return template.render(
-        page=page,
-        choices={name: values for name, values in choices.items() if len(values) > 1},
-        published=any(cell.published for cell in given),
-        opens=any(row.opens(name) for row in page.rows for name in row.values),
-        estimates={n for row in page.rows for n, cell in row.cells.items() if cell.spread},
-        data=_data(page, folder),
-        style=_part("page.css"),
-        script=_part("page.js"),
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            **more,
+            page=page,
+            choices={name: values for name, values in choices.items() if len(values) > 1},
+            published=any(cell.published for cell in given),
+            opens=any(row.opens(name) for row in page.rows for name in row.values),
+            estimates={n for row in page.rows for n, cell in row.cells.items() if cell.spread},
+            data=_data(page, folder),
+            style=_part("page.css"),
+            script=_part("page.js"),
+        )
     )
 
 

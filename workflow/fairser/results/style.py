@@ -5,6 +5,7 @@ Each comes with a marker, a line style or a hatch, so that figures can be read w
 """
 
 import textwrap
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,14 @@ def notice(text: str) -> Figure:
     figure = new_figure(1.0)
     figure.text(0.5, 0.5, text, ha="center", va="center", wrap=True)
     return figure
+
+
+@styled
+def svg_content(figure: Figure) -> bytes:
+    """A figure as the content of an svg file, the same bytes in every run."""
+    content = BytesIO()
+    figure.savefig(content, format="svg", metadata={"Date": None})
+    return content.getvalue()
 
 
 @styled
