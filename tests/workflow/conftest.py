@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,9 @@ import soundfile
 from filelock import FileLock
 
 from workflow.browser import opened_browser
-from workflow.runner import Workflow
+from workflow.runner import SOCKET, Workflow
 
+PRELOADED = Path(__file__).parent / "preloaded"
 RATE = 22_050
 EMOTIONS = {"calm": 1.0, "angry": 1.6, "happy": 2.4}  # pitch relative to the speaker's
 SPEAKERS = 16  # so that two folds have five speakers of each gender
@@ -63,6 +66,23 @@ def make_tones(folder: Path) -> Path:
     manifest = folder / "clips.csv"
     pl.DataFrame(rows, columns, orient="row").write_csv(manifest)
     return manifest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def preloaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Snakemake and its scripts run in forks of a process that has imported the libraries."""
+    path = str(tmp_path_factory.mktemp("preloaded") / "socket")
+    command = [sys.executable, str(PRELOADED / "server.py"), path]
+    folders = [str(PRELOADED), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as server,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        assert server.stdout and server.stdout.readline() == b"ready\n"
+        patch.setenv("PYTHONPATH", os.pathsep.join(folders))
+        patch.setenv(SOCKET, path)
+        yield
+        server.kill()
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
+SOCKET = "FAIRSER_PRELOADED"  # environment variable: where the server of `preloaded` listens
 COPIED = ("Snakefile", "config.yaml", "LICENSE", "workflow", "scripts", "envs", "profiles", "slurm")
 
 
@@ -79,7 +80,7 @@ class Workflow:
     def stop_when(self, ready: Callable[[], bool], how: signal.Signals, *arguments: str) -> str:
         """Start Snakemake on one core, and send it and its jobs a signal once something is there.
 
-        Returns its output.
+        They are processes of their own, none of them preloaded. Returns its output.
         """
         log = self.folder / "stopped.log"
         with log.open("w") as output:
@@ -89,6 +90,7 @@ class Workflow:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                env={name: value for name, value in os.environ.items() if name != SOCKET},
                 # As at a terminal, whatever the tests themselves were started with.
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )

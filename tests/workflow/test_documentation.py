@@ -114,7 +114,11 @@ ELSEWHERE = {
 }
 
 # Added to the configuration of every command, so that it takes seconds.
-QUICK = {"grid": {"folds": [1], "seeds": [0]}, "train": {"epochs": 2}, "statistics": {"resamples": 100}}
+QUICK = {
+    "grid": {"folds": [1], "seeds": [0]},
+    "train": {"epochs": 2},
+    "statistics": {"resamples": 100},
+}
 
 COMMANDS = [(block, line) for block in BLOCKS if block.language == "sh" for line in block.commands]
 TESTED = [(test, line) for test, lines in ELSEWHERE.items() for line in lines]
