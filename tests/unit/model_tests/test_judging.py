@@ -13,7 +13,14 @@ from fairser.model_tests.balancing import balanced
 from fairser.model_tests.base import CLEAN, DIMENSIONS, Answers, Corpus
 from fairser.model_tests.judging import judge
 from fairser.model_tests.material import JudgeOptions
-from fairser.model_tests.outcomes import AT_MOST, UNSURE, Subject, Threshold, untestable
+from fairser.model_tests.outcomes import (
+    AT_MOST,
+    NO_THRESHOLD,
+    UNSURE,
+    Subject,
+    Threshold,
+    untestable,
+)
 from unit.model_tests.builders import (
     CLASSES,
     NOISE,
@@ -286,6 +293,17 @@ def test_a_failure_within_its_interval_is_said(given: Corpus) -> None:
         results = judge(given, answered(given, values, {TONE.name: changed}), QUICK)
         same = by_id(results)[f"robustness/same_prediction/{TONE.name}"]
         assert (same.verdict, UNSURE in same.reason) == ("failed", unsure)
+
+
+def test_without_a_threshold_there_is_a_value_and_no_verdict(
+    given: Corpus, answers: Answers
+) -> None:
+    found = by_id(judge(given, answers, replace(PLAIN, repetitions=0)))
+    fairness = found["fairness/uar_difference/gender=female"]
+    assert (fairness.verdict, fairness.threshold) == ("not_testable", None)
+    assert fairness.value is not None
+    assert fairness.reason == NO_THRESHOLD
+    assert found["correctness/uar"].verdict == "passed"
 
 
 def test_names_of_tests() -> None:

@@ -15,6 +15,7 @@ AT_LEAST, AT_MOST, WITHIN = "at_least", "at_most", "within"  # how a value meets
 RULES = {AT_LEAST: "at least", AT_MOST: "at most", WITHIN: "within ±"}
 ROUNDING = 1e-9  # 0.85 - 0.9 is a little below -0.05
 UNSURE = "not sure: values within the interval would pass"
+NO_THRESHOLD = "the random model gives no number to compare with"
 TITLES = {
     "answered": "Clips with an answer",
     "uar": "UAR",
@@ -183,8 +184,8 @@ def outcome(
     low, high = np.clip(ends, -measured.limit, measured.limit)
     known = not np.isnan(threshold.value)
     verdict = (PASSED if threshold.is_met(value) else FAILED) if known else NOT_TESTABLE
-    if verdict == FAILED and threshold.is_met_within(low, high):
-        note = "; ".join(filter(None, [UNSURE, note]))
+    unsure = verdict == FAILED and threshold.is_met_within(low, high)
+    why = UNSURE if unsure else "" if known else NO_THRESHOLD
     before, after = measured.ends or (None, None)
     return _result(
         subject,
@@ -197,7 +198,7 @@ def outcome(
         threshold_source=threshold.source,
         published=threshold.published,
         verdict=verdict,
-        reason=note,
+        reason="; ".join(filter(None, [why, note])),
         before=_number(before),
         after=_number(after),
     )
