@@ -30,6 +30,7 @@ def test_a_run_is_asked_as_by_predict(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     spec = find_model(str(run), None, None, corpus_of("Happy", "sad"))
     assert (spec.kind, spec.classes, spec.task) == ("package", ("angry", "Happy", "sad"), MULTI)
+    assert spec.name == "erm/none/k1/fold1/seed0"
     files = sorted((tmp_path / "audio").glob("*.wav"))
     heard = {file.stem: waveforms.read(file).numpy() for file in files}
     heard["short"] = np.zeros(100, np.float32)

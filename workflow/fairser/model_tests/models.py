@@ -20,6 +20,7 @@ PACKAGE, HUGGING_FACE, FUNCTION, COMMAND, PREDICTIONS = KINDS = (
     *("package", "hugging_face", "function", "command"),
     "predictions",
 )
+CELL = 5  # folders that name a run: method, source, K, fold and seed
 BATCH = 16  # clips that a model is asked for at once
 FILES = 250  # of a command, which has to start each time
 FUNCTION_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -118,7 +119,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def _of_package(folder: Path, classes: Sequence[str] | None, corpus: Corpus) -> ModelSpec:
-    from fairser.inference.saved_model import WEIGHTS, read_saved_model
+    from fairser.inference.saved_model import WEIGHTS, is_package, read_saved_model
 
     saved, _ = read_saved_model(folder)
     names = _renamed(saved.classes, classes, corpus, str(folder))
@@ -129,7 +130,9 @@ def _of_package(folder: Path, classes: Sequence[str] | None, corpus: Corpus) -> 
         "waveforms": saved.waveforms,
         "pretrained": saved.pretrained and saved.pretrained["files"],
     }
-    name = folder.resolve().name
+    # The name of a run's folder is that of its seed alone.
+    parts = folder.resolve().parts
+    name = parts[-1] if is_package(folder) else "/".join(parts[-CELL:])
     return ModelSpec(PACKAGE, str(folder), name, names, saved.task, "softmax", identity)
 
 
