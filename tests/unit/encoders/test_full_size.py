@@ -10,7 +10,7 @@ import torch
 from fairser.encoders.audeering import AgeGenderModel
 from fairser.encoders.base import Settings
 from fairser.encoders.ecapa import SpeakerEncoder
-from fairser.encoders.transformers import SpeechEncoder
+from fairser.encoders.speech import SpeechEncoder
 from unit.encoders import sizes
 
 from speechbrain.lobes.features import Fbank  # isort: skip
