@@ -1,6 +1,7 @@
 """Small random models in folders, in the file layout in which the real ones are published."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from transformers import (  # isort: skip
     Wav2Vec2BertModel,
     Wav2Vec2Config,
     Wav2Vec2ForPreTraining,
+    Wav2Vec2ForSequenceClassification,
     WavLMConfig,
     WavLMModel,
     WhisperConfig,
@@ -210,6 +212,15 @@ def write_dimensions(
     config = Wav2Vec2Config(**sizes(layers, dim), **POSITIONS, **_norms(True), final_dropout=0.1)
     config.id2label = {0: "arousal", 1: "dominance", 2: "valence"}
     return _write(folder, DimensionsModel, config, safetensors, do_normalize=True)
+
+
+def write_gender_classifier(folder: Path, labels: Sequence[str] = ("female", "male")) -> Path:
+    """wav2vec 2.0 with layer norm, a projector and a classifier."""
+    norms = _norms(True) | {"classifier_proj_size": 8}
+    config = Wav2Vec2Config(**sizes(2, 32), **POSITIONS, **norms, num_labels=len(labels))
+    config.id2label = dict(enumerate(labels))
+    model_class = Wav2Vec2ForSequenceClassification
+    return _write(folder, model_class, config, safetensors=True, do_normalize=True)
 
 
 def write_ecapa(folder: Path) -> Path:
