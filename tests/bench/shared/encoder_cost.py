@@ -12,7 +12,7 @@ from fairser.audio import torchaudio_cpu  # noqa: F401  before transformers
 from fairser.encoders.base import Encoder, Settings, make_encoder
 from fairser.encoders.spectrograms import FilterBankStates, WhisperStates, WhisperTrunk
 from fairser.encoders.speech import SpeechEncoder
-from unit.encoders.sizes import LARGE
+from unit.encoders.sizes import LARGE, XLS_R
 
 from transformers import SeamlessM4TFeatureExtractor, WhisperFeatureExtractor  # isort: skip
 from transformers import Wav2Vec2BertConfig, Wav2Vec2BertModel, WhisperConfig  # isort: skip
@@ -21,7 +21,6 @@ from transformers import Wav2Vec2Config, Wav2Vec2Model, WavLMConfig, WavLMModel 
 CPU = torch.device("cpu")
 # Layers, width, heads and bands of Whisper's encoder by size.
 WHISPER = {"base": (6, 512, 8, 80), "small": (12, 768, 12, 80), "large-v3": (32, 1280, 20, 128)}
-XLS_R = LARGE | {"hidden_size": 1280, "num_hidden_layers": 48, "intermediate_size": 5120}
 
 
 @dataclass(frozen=True)
