@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import unquote, urlsplit
 
+from unit.hub_uploads import Uploads
 from unit.loopback import LoopbackServer
 
 LARGE = 1000  # bytes; the hub keeps files of this size with Git LFS
@@ -34,6 +35,10 @@ class Repository:
         self.refs[ref] = commit
         return commit
 
+    def files(self) -> dict[str, bytes]:
+        """Content of each file on ``main``."""
+        return self.commits[self.refs["main"]]
+
     def resolve(self, revision: str) -> str | None:
         """The commit of a branch, a tag, a commit or the start of one."""
         starts = [commit for commit in self.commits if commit.startswith(revision)]
@@ -45,7 +50,9 @@ class HubServer(LoopbackServer):
 
     ``wrong`` replaces the content of a file's download; ``cut`` has, by file, the bytes after which
     its next response ends too early, ``reset`` those after which each response breaks down;
-    ``status`` answers all requests. ``requests`` has "METHOD /path" of each, and " Range" if given.
+    ``status`` answers all requests, and ``failing`` has, by a part of the path, the status that
+    answers the next upload there. ``lfs`` has the objects of Git LFS. ``requests`` has "METHOD
+    /path" of each, and " Range" if given.
     """
 
     def __init__(self) -> None:
@@ -55,6 +62,9 @@ class HubServer(LoopbackServer):
         self.reset: dict[str, int] = {}
         self.status: int | None = None
         self.token = "hf_secret"  # noqa: S105 (of this server)
+        self.owner = "lab"
+        self.failing: dict[str, int] = {}
+        self.lfs: dict[str, bytes] = {}
         self.requests: list[str] = []
         super().__init__(type("Handler", (_Handler,), {"hub": self}))
 
@@ -63,6 +73,10 @@ class HubServer(LoopbackServer):
         self.models[model] = Repository(gated=gated)
         return self.models[model].commit(files)
 
+    def digest(self, content: bytes, large: bool) -> str:
+        """What the hub knows a file by: its SHA-256 with Git LFS, else the number of Git."""
+        return hashlib.sha256(content).hexdigest() if large else git_digest(content)
+
     def downloads(self) -> list[str]:
         """The files whose content was asked for since the last call, with the Range if any."""
         asked = [request for request in self.requests if request.startswith("GET /")]
@@ -70,7 +84,7 @@ class HubServer(LoopbackServer):
         return [request.split("/", 5)[-1] for request in asked if "/resolve/" in request]
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Uploads, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     hub: HubServer
 
@@ -88,6 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(self.hub.status, "")
         elif found := re.fullmatch(r"/api/models/(.+)/revision/([^/]+)", path):
             self._info(found[1], unquote(found[2]))
+        elif found := re.fullmatch(r"/api/models/(.+)/tree/([^/]+)", path):
+            self._tree(found[1], unquote(found[2]))
         elif found := re.fullmatch(r"/([^/]+(?:/[^/]+)?)/resolve/([^/]+)/(.+)", path):
             self._file(found[1], unquote(found[2]), unquote(found[3]))
         else:
@@ -117,6 +133,15 @@ class _Handler(BaseHTTPRequestHandler):
             siblings = [_sibling(name, content, blobs) for name, content in files.items()]
             body = {"id": model, "sha": commit, "siblings": siblings, "gated": repository.gated}
             self._send(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
+
+    def _tree(self, model: str, revision: str) -> None:
+        if found := self._repository(model, revision):
+            repository, commit = found
+            entries = [
+                {"type": "file", "path": name, "size": len(content), "oid": git_digest(content)}
+                for name, content in repository.commits[commit].items()
+            ]
+            self._send(200, json.dumps(entries).encode(), {"Content-Type": "application/json"})
 
     def _file(self, model: str, revision: str, name: str) -> None:
         if not (found := self._repository(model, revision)):

@@ -72,6 +72,10 @@ ELSEWHERE = {
     "workflow/test_llm.py::test_the_model_is_downloaded_for_this_study": [
         "snakemake --configfile config.yaml workflow/grids/minmaxgap.yaml download_models",
     ],
+    "unit/commands/test_push.py::test_the_repository_holds_the_package": [
+        "python scripts/export.py results/demo/runs/rw/annotated/k2/fold1/seed0 ser-model "
+        "--push your-name/ser-model",
+    ],
     "unit/commands/test_audit.py::test_commands_of_the_documentation": [
         "python scripts/audit.py predictions.csv --groups speakers.csv",
         "python scripts/audit.py predictions.csv --groups speakers.csv --cross gender race "

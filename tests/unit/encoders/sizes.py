@@ -12,6 +12,15 @@ LARGE: dict[str, Any] = {
     "conv_bias": True,
     "do_stable_layer_norm": True,
 }
+XLS_R = LARGE | {"hidden_size": 1280, "num_hidden_layers": 48, "intermediate_size": 5120}  # 1B
+# Whisper's encoder, large-v3.
+WHISPER: dict[str, Any] = {
+    "d_model": 1280,
+    "encoder_layers": 32,
+    "encoder_attention_heads": 20,
+    "encoder_ffn_dim": 5120,
+    "num_mel_bins": 128,
+}
 ECAPA: dict[str, Any] = {
     "channels": [1024, 1024, 1024, 1024, 3072],
     "kernel_sizes": [5, 3, 3, 3, 1],

@@ -7,8 +7,9 @@ import torch
 from safetensors.torch import load_file
 
 from fairser.core.errors import InputError
-from fairser.encoders.audeering import GENDERS, AgeGenderModel, GenderEncoder, make
+from fairser.encoders.audeering import GENDERS, AgeGenderModel, make
 from fairser.encoders.base import Settings
+from fairser.encoders.heads import HeadEncoder
 from unit.encoders.tiny import write_age_gender
 
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model  # isort: skip
@@ -19,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
     return write_age_gender(tmp_path)
 
 
-def load(folder: Path) -> GenderEncoder:
+def load(folder: Path) -> HeadEncoder:
     return make(Settings(folder, "cpu"))
 
 

@@ -1,7 +1,7 @@
 """The published architectures at their full size, from their configurations alone.
 
 The numbers of parameters are counted by hand, layer by layer, and compared with the sizes that
-are published (94.4, 317 and 20.8 million).
+are published (94.4, 317, 20.8 and 962 million; w2v-BERT's 580 million are only compared).
 """
 
 import pytest
@@ -10,13 +10,16 @@ import torch
 from fairser.encoders.audeering import AgeGenderModel
 from fairser.encoders.base import Settings
 from fairser.encoders.ecapa import SpeakerEncoder
-from fairser.encoders.transformers import SpeechEncoder
+from fairser.encoders.spectrograms import WhisperTrunk
+from fairser.encoders.speech import SpeechEncoder
 from unit.encoders import sizes
 
 from speechbrain.lobes.features import Fbank  # isort: skip
 from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN  # isort: skip
 from speechbrain.processing.features import InputNormalization  # isort: skip
-from transformers import Wav2Vec2Config, WavLMConfig, WavLMModel  # isort: skip
+from transformers import Wav2Vec2BertConfig, Wav2Vec2BertModel  # isort: skip
+from transformers import Wav2Vec2Config, Wav2Vec2Model, WavLMConfig, WavLMModel  # isort: skip
+from transformers import WhisperConfig  # isort: skip
 
 CPU = torch.device("cpu")
 SECOND = 16000
@@ -85,6 +88,30 @@ def test_age_gender_model_of_24_layers() -> None:
     heads = 2 * linear(1024, 1024) + linear(1024, 1) + linear(1024, 3)
     assert count(model) == trunk + heads == 317_542_020
     assert (age.shape, gender.shape) == ((2, 1), (2, 3))
+
+
+def test_xls_r_1b() -> None:
+    with torch.device("meta"):
+        model = Wav2Vec2Model(Wav2Vec2Config(**sizes.XLS_R))
+    expected = convolutions() + 7 * (512 + norm(512)) + transformer(48, 1280)
+    assert count(model) == expected
+    assert round(expected / 1e6) == 962
+
+
+def test_whisper_large_v3() -> None:
+    with torch.device("meta"):
+        model = WhisperTrunk(WhisperConfig(**sizes.WHISPER))
+    width = 1280
+    convolved = linear(3 * 128, width) + linear(3 * width, width)
+    attention = 4 * linear(width, width) - width  # keys have no bias
+    layer = attention + linear(width, 4 * width) + linear(4 * width, width) + 2 * norm(width)
+    assert count(model) == convolved + 1500 * width + 32 * layer + norm(width)
+
+
+def test_w2v_bert() -> None:
+    with torch.device("meta"):
+        model = Wav2Vec2BertModel(Wav2Vec2BertConfig())
+    assert round(count(model) / 1e6) == 580
 
 
 def test_ecapa() -> None:

@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 
 from fairser.core.errors import InputError
 from fairser.encoders.base import Settings
-from fairser.encoders.transformers import SpeechEncoder, make
+from fairser.encoders.speech import SpeechEncoder
+from fairser.encoders.transformers import make
 from unit.encoders.tiny import (
     OLD_NAMES,
     write_data2vec,
@@ -24,9 +25,11 @@ from transformers import AutoModel, Wav2Vec2FeatureExtractor  # isort: skip
 
 FAMILIES: dict[str, Callable[..., Path]] = {
     "wavlm": write_wavlm,
+    "wavlm large": lambda folder, **more: write_wavlm(folder, True, **more),
     "wav2vec2 with group norm": lambda folder, **more: write_wav2vec2(folder, False, **more),
-    "wav2vec2 with layer norm": write_wav2vec2,
+    "wav2vec2 with layer norm": write_wav2vec2,  # XLS-R in all its sizes
     "hubert": write_hubert,
+    "hubert large": lambda folder, **more: write_hubert(folder, True, **more),
     "data2vec": write_data2vec,
     "unispeech-sat": write_unispeech_sat,
 }

@@ -12,12 +12,19 @@ from safetensors.torch import load_file, save_file
 
 from fairser.encoders.base import Encoder, Settings, make_encoder
 from unit.corpora.builders import assert_refused
-from unit.encoders.tiny import write_age_gender, write_hubert, write_wav2vec2, write_wavlm
+from unit.encoders.tiny import (
+    write_age_gender,
+    write_dimensions,
+    write_hubert,
+    write_wav2vec2,
+    write_wavlm,
+)
 
 WEIGHTS = "model.safetensors"
 KINDS: dict[str, Callable[..., Path]] = {
     "transformers": write_wavlm,
     "audeering": write_age_gender,
+    "dimensions": write_dimensions,
 }
 
 
@@ -118,9 +125,19 @@ def test_weights_of_another_shape(kind: str, folder: Path) -> None:
     refused(kind, folder)
 
 
-def test_missing_heads_of_age_and_gender(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "head"), [("audeering", "age.dense.bias"), ("dimensions", "classifier.dense.bias")]
+)
+def test_missing_heads(tmp_path: Path, kind: str, head: str) -> None:
     folder = write_wav2vec2(tmp_path / "model")
-    refused("audeering", folder, "lacks weights", "age.dense.bias")
+    refused(kind, folder, "lacks weights", head)
+
+
+def test_a_head_of_another_size(tmp_path: Path) -> None:
+    folder = write_dimensions(tmp_path / "model")
+    names = ("classifier.out_proj.weight", "classifier.out_proj.bias")
+    change_weights(folder, lambda weights: weights.update({n: weights[n][:2] for n in names}))
+    refused("dimensions", folder)
 
 
 def test_age_and_gender_model_as_a_plain_encoder(tmp_path: Path) -> None:
@@ -155,13 +172,16 @@ def test_a_processor_of_spectrograms(kind: str, folder: Path) -> None:
     change_json(
         folder / "preprocessor_config.json", feature_extractor_type="WhisperFeatureExtractor"
     )
-    refused(kind, folder, "WhisperFeatureExtractor", "WavLM")
+    refused(kind, folder, "WhisperFeatureExtractor", "Wav2Vec2FeatureExtractor")
 
 
 @pytest.mark.parametrize("model_type", ["bert", "whisper", "audio-spectrogram-transformer"])
 def test_not_a_speech_encoder(kind: str, tmp_path: Path, model_type: str) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
-    refused(kind, tmp_path, f"'{model_type}'", "WavLM")
+    if (kind, model_type) == ("transformers", "whisper"):
+        refused(kind, tmp_path, "feature extractor")
+    else:
+        refused(kind, tmp_path, f"'{model_type}'", "WavLM")
 
 
 def test_adapter(kind: str, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Small random models in folders, in the file layout in which the real ones are published."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from torch import nn
 
 from fairser.audio import torchaudio_cpu  # noqa: F401  before transformers and speechbrain
 from fairser.encoders.audeering import AgeGenderModel
+from fairser.encoders.dimensions import DimensionsModel
 
 from safetensors.torch import save_file  # isort: skip
 from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN, Classifier  # isort: skip
@@ -19,10 +21,15 @@ from transformers import (  # isort: skip
     HubertModel,
     UniSpeechSatConfig,
     UniSpeechSatForPreTraining,
+    Wav2Vec2BertConfig,
+    Wav2Vec2BertModel,
     Wav2Vec2Config,
     Wav2Vec2ForPreTraining,
+    Wav2Vec2ForSequenceClassification,
     WavLMConfig,
     WavLMModel,
+    WhisperConfig,
+    WhisperForConditionalGeneration,
 )
 
 # Of every architecture here: the convolutions and the regularisation of the published models,
@@ -100,10 +107,14 @@ CHANNELS, ATTENTION = [16, 16, 16, 16, 48], 8
 LABELS = "'id1' => 0\n'id2' => 1\n'id3' => 2\n================\n'starting_index' => 0\n"
 
 
-def write_wavlm(folder: Path, layers: int = 2, dim: int = 32, safetensors: bool = True) -> Path:
-    """WavLM as Base+: group norm in the first convolution, clips not normalised."""
-    config = WavLMConfig(**sizes(layers, dim), **POSITIONS, num_buckets=32, max_bucket_distance=80)
-    return _write(folder, WavLMModel, config, safetensors)
+def write_wavlm(
+    folder: Path, large: bool = False, layers: int = 2, dim: int = 32, safetensors: bool = True
+) -> Path:
+    """WavLM as Base+: group norm in the first convolution, clips not normalised; or as Large."""
+    norms = _norms(True) | {"conv_bias": False} if large else {}
+    buckets = {"num_buckets": 32, "max_bucket_distance": 80}
+    config = WavLMConfig(**sizes(layers, dim), **POSITIONS, **buckets, **norms)
+    return _write(folder, WavLMModel, config, safetensors, do_normalize=large)
 
 
 def write_wav2vec2(
@@ -124,9 +135,11 @@ def write_wav2vec2(
     return _write(folder, Wav2Vec2ForPreTraining, config, safetensors, do_normalize)
 
 
-def write_hubert(folder: Path, layers: int = 2, dim: int = 32, safetensors: bool = True) -> Path:
-    """HuBERT as Base."""
-    config = HubertConfig(**sizes(layers, dim), **POSITIONS)
+def write_hubert(
+    folder: Path, large: bool = False, layers: int = 2, dim: int = 32, safetensors: bool = True
+) -> Path:
+    """HuBERT as Base, or as Large."""
+    config = HubertConfig(**sizes(layers, dim), **POSITIONS, **_norms(large))
     return _write(folder, HubertModel, config, safetensors, do_normalize=True)
 
 
@@ -152,6 +165,62 @@ def write_age_gender(
     """The age-gender model: wav2vec 2.0 with layer norm and two heads."""
     config = Wav2Vec2Config(**sizes(layers, dim), **POSITIONS, **_norms(True), final_dropout=0.1)
     return _write(folder, AgeGenderModel, config, safetensors, do_normalize=True)
+
+
+def write_whisper(folder: Path, layers: int = 2, dim: int = 32, seconds: int = 2) -> Path:
+    """Whisper with its decoder, on windows of 2 s in place of 30 s."""
+    config = WhisperConfig(
+        d_model=dim,
+        num_mel_bins=80,
+        vocab_size=60,
+        **dict.fromkeys(("encoder_layers", "decoder_layers"), layers),
+        **dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 4),
+        **dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), 2 * dim),
+        **dict.fromkeys(("dropout", "encoder_layerdrop"), 0.1),
+        **dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id"), 50),
+        max_source_positions=50 * seconds,
+        max_target_positions=8,
+        decoder_start_token_id=51,
+        suppress_tokens=None,
+        begin_suppress_tokens=None,
+    )
+    folder = _write(folder, WhisperForConditionalGeneration, config, safetensors=True)
+    return _replace_extractor(
+        folder, "WhisperFeatureExtractor", chunk_length=seconds, n_fft=400, hop_length=160
+    )
+
+
+def write_w2v_bert(folder: Path, layers: int = 2, dim: int = 32) -> Path:
+    """w2v-BERT 2.0: a Conformer on pairs of frames of a filter bank."""
+    config = Wav2Vec2BertConfig(
+        num_hidden_layers=layers,
+        hidden_size=dim,
+        intermediate_size=2 * dim,
+        num_attention_heads=4,
+        hidden_dropout=0.1,
+    )
+    folder = _write(folder, Wav2Vec2BertModel, config, safetensors=True)
+    return _replace_extractor(
+        folder, "SeamlessM4TFeatureExtractor", num_mel_bins=80, stride=2, padding_value=1
+    )
+
+
+def write_dimensions(
+    folder: Path, layers: int = 2, dim: int = 32, safetensors: bool = True
+) -> Path:
+    """The model of arousal, dominance and valence: wav2vec 2.0 with layer norm and one head."""
+    config = Wav2Vec2Config(**sizes(layers, dim), **POSITIONS, **_norms(True), final_dropout=0.1)
+    config.id2label = {0: "arousal", 1: "dominance", 2: "valence"}
+    return _write(folder, DimensionsModel, config, safetensors, do_normalize=True)
+
+
+def write_gender_classifier(folder: Path, labels: Sequence[str] = ("female", "male")) -> Path:
+    """wav2vec 2.0 with layer norm, a projector and a classifier."""
+    norms = _norms(True) | {"classifier_proj_size": 8}
+    config = Wav2Vec2Config(**sizes(2, 32), **POSITIONS, **norms, num_labels=len(labels))
+    config.id2label = dict(enumerate(labels))
+    model_class = Wav2Vec2ForSequenceClassification
+    return _write(folder, model_class, config, safetensors=True, do_normalize=True)
 
 
 def write_ecapa(folder: Path) -> Path:
@@ -211,10 +280,18 @@ def _write(
     text = json.dumps(processor, indent=2)
     (folder / "preprocessor_config.json").write_text(text, encoding="utf-8")
     weights = {_old_name(name): value for name, value in model.state_dict().items()}
+    weights.pop("proj_out.weight", None)  # Whisper's, which is that of another layer
     if safetensors:
         save_file(weights, folder / "model.safetensors", {"format": "pt"})
     else:
         torch.save(weights, folder / "pytorch_model.bin")
+    return folder
+
+
+def _replace_extractor(folder: Path, name: str, **values: Any) -> Path:
+    common = {"feature_size": 80, "padding_side": "right", "sampling_rate": 16000}
+    text = json.dumps({"feature_extractor_type": name, **common, **values}, indent=2)
+    (folder / "preprocessor_config.json").write_text(text, encoding="utf-8")
     return folder
 
 

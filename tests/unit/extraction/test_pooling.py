@@ -12,7 +12,8 @@ import torch
 from torch.nn.functional import pad
 
 from fairser.encoders.base import Settings
-from fairser.encoders.transformers import SpeechEncoder, make
+from fairser.encoders.speech import SpeechEncoder
+from fairser.encoders.transformers import make
 from fairser.methods.head import Head
 from fairser.methods.losses import class_balanced_weights, clip_losses
 from unit.encoders.tiny import write_wavlm

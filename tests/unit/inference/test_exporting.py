@@ -262,6 +262,21 @@ def test_features_of_ones_own(run: Path, tmp_path: Path) -> None:
     assert_same_rows(done.stdout, run)
 
 
+def test_an_encoder_with_a_package_and_a_licence_of_its_own(tmp_path: Path) -> None:
+    pytest.importorskip("opensmile")
+    run = make_run(tmp_path / "smile", encoder={"kind": "opensmile"})
+    package = tmp_path / "package"
+    export(run, package)
+    assert_same_predictions(load(package, "cpu"), run)
+    pins = (package / "requirements.txt").read_text().splitlines()
+    assert {pin for pin in pins if pin.startswith("opensmile==")} <= {
+        *(ROOT / "constraints.txt").read_text().splitlines()
+    }
+    assert "opensmile" in [pin.split("==")[0] for pin in pins]
+    card = (package / "README.md").read_text()
+    assert "audEERING Research License" in card.partition("## Licence")[2]
+
+
 def load_array(store: Path) -> np.ndarray:
     from safetensors.numpy import load_file
 

@@ -40,7 +40,9 @@ METHOD = {"groups": "none", "sampler": "shuffle", "finetune": False, "summary": 
 METHOD |= {"trains": True, "colour": None, "fill": "full"}
 # Without `test` a source gives no groups of test clips; methods with the groups `test` need them.
 SOURCE = {"k": 1, "needs": None, "probabilities": False, "marker": None, "test": True}
+# `licence` says what its use is limited to; `packages` are needed besides requirements.txt.
 ENCODER = {"sections": ["encoder"], "files": None, "standardise": True, "finetune": False}
+ENCODER |= {"licence": None, "packages": []}
 # `pattern` matches the files in the folder `corpus.labels`; with `folds` the file defines
 # `folds(corpus)`, which tells the folds of a corpus before it is read, or None if they are made.
 CORPUS = {"lists": "manifest", "made": False, "over": None, "folds": False}

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1]
 SCRIPTS = PACKAGE.parents[1] / "scripts"
 RECORDED = (
     *("torch", "numpy", "polars", "safetensors", "scikit-learn", "torchaudio", "soundfile"),
-    *("transformers", "peft", "accelerate"),
+    *("transformers", "peft", "accelerate", "opensmile"),
 )
 
 # Modules that log, explain or record decide no number: results outlive their changes.

@@ -10,6 +10,7 @@ import torch
 
 from fairser.config.extensions import extension
 from fairser.core.errors import InputError
+from fairser.core.jobs import logger
 
 
 class Encoder(Protocol):
@@ -74,7 +75,10 @@ def make_encoder(kind: str, settings: Settings) -> Encoder:
     Raises:
         InputError: its weights are missing or faulty, or the device is not available.
     """
-    made: Encoder = extension("ENCODER", kind).function("make")(settings)
+    found = extension("ENCODER", kind)
+    if found["licence"]:
+        logger.info("encoder %s: %s", kind, found["licence"])
+    made: Encoder = found.function("make")(settings)
     return made
 
 

@@ -114,7 +114,8 @@ def requirements(saved: SavedModel, versions: Mapping[str, str]) -> list[str]:
     names = ["torch", "torchaudio", "numpy", "safetensors", "soundfile", "tqdm"]
     names += ["transformers", "huggingface_hub"] if saved.pretrained else []
     names += ["peft"] if saved.adapters else []
-    names += ["polars"] if saved.encoder["kind"] == "precomputed" else []
+    kind = saved.encoder["kind"]
+    names += ["polars"] if kind == "precomputed" else extension("ENCODER", kind)["packages"]
     found = {name: versions.get(name) or metadata.version(name) for name in names}
     # What follows a plus, such as +cpu, names a build that the usual index does not have.
     return [f"{name}=={version.split('+')[0]}" for name, version in found.items()]

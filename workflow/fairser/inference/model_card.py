@@ -9,7 +9,7 @@ import polars as pl
 import yaml
 from jinja2 import Environment, StrictUndefined
 
-from fairser.config.extensions import extensions
+from fairser.config.extensions import extension, extensions
 from fairser.core import escape
 from fairser.core.text import FEWEST, chance, markdown, number
 from fairser.core.text import estimate as text_of
@@ -53,6 +53,7 @@ def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: fl
         pretrained_mb: size of the encoder's files, None if unknown.
     """
     config, model = metrics["config"], saved.pretrained
+    own = saved.encoder["kind"] == "precomputed"
     kind, method = config["corpus"]["kind"], method_name(saved.method)
     split = run.parents[min(5, len(run.parents) - 1)] / f"splits/fold{metrics['fold']}.parquet"
     splits, known = _splits(split, config["bias"]["attribute"]) if split.is_file() else ("", 0)
@@ -71,7 +72,8 @@ def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: fl
         front=_front(saved, metrics, measured),
         method=method,
         encoder=model["model"] if model else saved.encoder["kind"],
-        own=saved.encoder["kind"] == "precomputed",
+        own=own,
+        licence=None if own else extension("ENCODER", saved.encoder["kind"])["licence"],
         origin=metrics["source"],
         corpus=CORPORA.get(kind, kind.capitalize()),
         bias=config["bias"],

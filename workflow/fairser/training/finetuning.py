@@ -15,7 +15,7 @@ from torch import nn
 
 from fairser.audio.reading import Audio
 from fairser.core.errors import InputError
-from fairser.encoders.transformers import SpeechEncoder
+from fairser.encoders.speech import SpeechEncoder
 from fairser.extraction.features import Statistics
 
 from peft import LoraConfig, inject_adapter_in_model  # isort: skip

@@ -1,0 +1,60 @@
+"""Heads on the mean of a speech model's last hidden state, as audEERING publishes them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from fairser.encoders.base import Settings, check_length
+from fairser.encoders.speech import SpeechEncoder
+
+
+class PredictionHead(nn.Module):
+    """Dropout, dense, tanh, dropout, linear; parameters are named as in the published weights."""
+
+    def __init__(self, config: Any, outputs: int) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(config.final_dropout)
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.out_proj = nn.Linear(config.hidden_size, outputs)
+
+    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Outputs [B, outputs] of pooled hidden states [B, D]."""
+        hidden = torch.tanh(self.dense(self.dropout(pooled)))
+        return self.out_proj(self.dropout(hidden))
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is taken from a model with heads.
+
+    Attributes:
+        name: of the model, for messages.
+        dim: number of values.
+        values: from what the model returns to the values [B, dim].
+    """
+
+    name: str
+    dim: int
+    values: Callable[[Any], torch.Tensor]
+
+
+class HeadEncoder(SpeechEncoder):
+    """The output of heads as a layer of a few values."""
+
+    def __init__(
+        self, loaded: tuple[Any, Any], settings: Settings, device: torch.device, output: Output
+    ) -> None:
+        model, extractor = loaded
+        super().__init__(model, extractor.do_normalize, settings, device)
+        self.layers, self.dim, self.output = 1, output.dim, output
+
+    def __call__(self, waveforms: torch.Tensor) -> torch.Tensor:
+        """Values [B, 1, dim]; see :class:`fairser.encoders.base.Encoder`."""
+        check_length(waveforms, self.shortest, self.output.name)
+        with torch.inference_mode():
+            inputs = self.prepare(waveforms).to(self.model.dtype)
+            values = self.output.values(self.model(inputs)).float()[:, None]
+        return values.to("cpu", copy=True)
