@@ -12,6 +12,7 @@ Clips without an emotion are left out. Segmented tables are not read. The format
 https://audeering.github.io/audformat.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,9 @@ def read(corpus: dict[str, Any]) -> ClipTable:
         .otherwise(SPEAKER)
         .alias(SPEAKER)
     )
-    return manifest.table_of(frame.with_columns(unknown), _header_path(corpus["labels"]), corpus)
+    path = _header_path(corpus["labels"])
+    table = manifest.table_of(frame.with_columns(unknown), path, corpus)
+    return replace(table, licence=header["license"])
 
 
 def read_header(folder: str | Path) -> Header:
@@ -97,6 +100,7 @@ def read_header(folder: str | Path) -> Header:
     try:
         content = read_mapping(path)
         found = {name: content.get(name) or {} for name in ("schemes", "splits", "misc_tables")}
+        found["license"] = content.get("license") and str(content["license"])
         tables = content["tables"].items()
         found["tables"] = {n: {**one, "columns": one.get("columns") or {}} for n, one in tables}
         return found
@@ -117,9 +121,15 @@ def _label_tables(header: Header, corpus: dict[str, Any]) -> dict[str, str]:
         if table["type"] == "filewise" and columns:
             found[name] = EMOTION if EMOTION in columns else columns[0]
     if not found:
+        segmented = {t["type"] for t in header["tables"].values()} - {"filewise"}
+        advice = "Write a manifest for this corpus (corpus.kind: manifest)."
+        if segmented:
+            advice = (
+                "Segmented tables are not read: audformat.utils.to_filewise_index cuts their "
+                "segments into files. Or write a manifest (corpus.kind: manifest)."
+            )
         raise InputError(
-            f"{path}: no filewise table has a column of the scheme '{EMOTION}'. Write a manifest "
-            "for this corpus (corpus.kind: manifest)."
+            f"{path}: no filewise table has a column of the scheme '{EMOTION}'. {advice}"
         )
     for name in wanted or ():
         if name not in found:
