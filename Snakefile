@@ -63,6 +63,7 @@ rule all:
     default_target: True
     input:
         STUDY_TABLES,
+        ALL_RUNS,
         STUDY_FIGURES,
         lambda w: STUDY_METRICS,
     message:
@@ -72,6 +73,7 @@ rule all:
 rule tables:
     input:
         STUDY_TABLES,
+        ALL_RUNS,
 
 
 rule runs:
