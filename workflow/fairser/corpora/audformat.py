@@ -8,8 +8,8 @@ Read are filewise tables, stored as csv or parquet (``db.files.csv``):
   ``speaker``, in ``db.yaml`` or in a misc table;
 - the splits of the tables of labels, if there are train, dev and test; else folds are made.
 
-Clips without an emotion are left out. Segmented tables are not read. The format is that of
-https://audeering.github.io/audformat.
+Clips without an emotion, or whose raters did not agree on one (``no_agreement``), are left out.
+Segmented tables are not read. The format is that of https://audeering.github.io/audformat.
 """
 
 from dataclasses import replace
@@ -44,6 +44,7 @@ CORPUS = {
     },
 }
 EMOTION, SPEAKER = "emotion", "speaker"
+NONE = ("", "no_agreement")  # values of a clip without an emotion
 TYPES = {"train", "dev", "test"}  # of splits
 Header = dict[str, Any]
 
@@ -170,7 +171,7 @@ def _read_labels(
         part = _read_table(folder, name).select("file", pl.col(column).alias(EMOTION), "row")
         parts.append(part.with_columns(pl.lit(splits[name]).alias("split")) if splits else part)
     frame = pl.concat(parts)
-    labelled = frame.filter(pl.col(EMOTION) != "")
+    labelled = frame.filter(~pl.col(EMOTION).is_in(NONE))
     if without := frame.height - labelled.height:
         logger.info("%d clips without an emotion are left out", without)
     frame = labelled.unique(labelled.columns[:2] + labelled.columns[3:], maintain_order=True)
