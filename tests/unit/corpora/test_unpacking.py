@@ -14,6 +14,7 @@ import yaml
 
 from fairser.commands.unpack_dataset import main
 from fairser.config.configuration import reader_settings, resolve
+from fairser.core.files import LFS_POINTER
 from fairser.corpora.readers import read_corpus
 from fairser.corpora.unpacking import unpack
 from unit.corpora.builders import assert_refused
@@ -132,6 +133,13 @@ def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert pl.read_csv(unpack(source, out).clips).height == again.height + 3
 
 
+def test_other_names_of_classes_are_not_those_that_were_kept(tmp_path: Path) -> None:
+    source, out = dataset(tmp_path / "set", named=False), tmp_path / "out"
+    assert set(pl.read_csv(unpack(source, out).clips)["label"]) == set(LABELS)
+    (source / "README.md").write_text(FRONT.replace("joy", "happiness"))
+    assert "happiness" in set(pl.read_csv(unpack(source, out).clips)["label"])
+
+
 @pytest.mark.parametrize(
     ("paths", "names"),
     [
@@ -192,6 +200,9 @@ def test_faults(tmp_path: Path) -> None:
     source, out = tmp_path / "set", tmp_path / "out"
     source.mkdir()
     assert_refused(("no parquet file", "to_parquet"), unpack, source, out)
+    assert_refused(("in the data set itself",), unpack, source, source / "audio")
+    (source / "train.parquet").write_bytes(LFS_POINTER + b"v1\noid sha256:0\n")
+    assert_refused(("train.parquet", "git lfs pull"), unpack, source, out)
     path = source / "train.parquet"
     pl.DataFrame({"label": [1], "x": ["a"]}).write_parquet(path)
     assert_refused(("train.parquet", "has none", "label and x"), unpack, source, out)
