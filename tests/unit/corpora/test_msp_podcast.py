@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from fairser.check.corpus import check_corpus
 from fairser.config.configuration import reader_settings, resolve
 from fairser.config.folds import fill_folds
 from fairser.corpora.clips import ClipTable
@@ -115,3 +116,14 @@ def test_bad_settings(
 def test_another_file(tmp_path: Path) -> None:
     rows = [{"FileName": "a.wav", "angry": 1, "Split_Set": "Train"}]
     assert_refused(("row 1", "'EmoClass'"), read, rows, tmp_path)
+
+
+def test_the_check(tmp_path: Path) -> None:
+    read(label_rows(), tmp_path)
+    corpus = {"kind": "msp_podcast", "manifest": str(tmp_path / "labels_consensus.csv")}
+    config = {"corpus": corpus, "encoder": {"kind": "fbank"}, "grid": {"methods": ["erm"]}}
+    report = check_corpus(resolve(config), ["mine.yaml"])
+    found = dict(report.found)
+    assert found["corpus"] == f"msp_podcast: {corpus['manifest']}"
+    assert found["clips"] == "160 of 19 speakers; 8 clips without a speaker"
+    assert found["folds"].startswith("1; clips")

@@ -116,22 +116,24 @@ def _header_path(folder: str | Path) -> Path:
 def _label_tables(header: Header, corpus: dict[str, Any]) -> dict[str, str]:
     """The tables with emotions, and the column of each that holds them."""
     path, wanted = _header_path(corpus["labels"]), corpus["settings"]["tables"]
-    found = {}
+    found, segmented = {}, []
     for name, table in header["tables"].items():
         columns = [c for c, one in table["columns"].items() if one.get("scheme_id") == EMOTION]
-        if table["type"] == "filewise" and columns:
+        if table["type"] != "filewise":
+            segmented += [name] if columns else []
+        elif columns:
             found[name] = EMOTION if EMOTION in columns else columns[0]
+    cut = (
+        f"Segmented tables are not read ({', '.join(segmented)}): "
+        "audformat.utils.to_filewise_index cuts their segments into files."
+    )
     if not found:
-        segmented = {t["type"] for t in header["tables"].values()} - {"filewise"}
-        advice = "Write a manifest for this corpus (corpus.kind: manifest)."
-        if segmented:
-            advice = (
-                "Segmented tables are not read: audformat.utils.to_filewise_index cuts their "
-                "segments into files. Or write a manifest (corpus.kind: manifest)."
-            )
         raise InputError(
-            f"{path}: no filewise table has a column of the scheme '{EMOTION}'. {advice}"
+            f"{path}: no filewise table has a column of the scheme '{EMOTION}'. "
+            f"{f'{cut} Or write' if segmented else 'Write'} a manifest (corpus.kind: manifest)."
         )
+    if segmented:
+        logger.info("%s", cut)
     for name in wanted or ():
         if name not in found:
             raise InputError(
