@@ -97,7 +97,7 @@ def test_any_names(
     assert set(table.classes) == {name if named else name.strip() for name in classes}
     known = {name.strip() for name in people}
     speakers = {name for name in table.frame["speaker"] if not name.startswith("unknown ")}
-    assert {name.strip() for name in speakers} <= known  # Python also strips such as \\x1f
+    assert {name.strip() for name in speakers} <= known  # Python also strips such as \x1f
     assert table.frame.height == 3 * 36
     if table.frame[attribute].drop_nulls().n_unique():
         assert all("\n\n" not in text for text in results(table, attribute))
