@@ -64,6 +64,7 @@ rule all:
     default_target: True
     input:
         STUDY_TABLES,
+        ALL_RUNS,
         STUDY_FIGURES,
         lambda w: STUDY_METRICS,
     message:
@@ -73,6 +74,7 @@ rule all:
 rule tables:
     input:
         STUDY_TABLES,
+        ALL_RUNS,
 
 
 rule runs:

@@ -57,5 +57,5 @@ def test_one_module_reads_tables() -> None:
     ]
     assert set(calls) == {
         f"table_files.py calls pl.{name}"
-        for name in ("read_csv", "read_parquet", "read_parquet_metadata")
+        for name in ("read_csv", "read_parquet", "read_parquet_metadata", "scan_parquet")
     }

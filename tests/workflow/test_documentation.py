@@ -105,6 +105,9 @@ ELSEWHERE = {
         "python scripts/check_benchmark.py rows.csv results/demo --write",
         "python scripts/check_benchmark.py rows.csv results/demo",
     ],
+    "unit/corpora/test_unpacking.py::test_a_data_set_becomes_a_corpus": [
+        "python scripts/unpack_dataset.py /data/nEMO --out corpora/nEMO > nemo.yaml",
+    ],
     "unit/inference/test_exporting.py::test_requirements_are_pinned_and_few": [
         "pip install -r requirements.txt",
     ],

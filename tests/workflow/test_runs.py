@@ -68,6 +68,16 @@ def test_the_table_of_all_numbers_has_those_of_table1(finished: Workflow) -> Non
         assert both[f"{name}_low"].is_not_null().all()
 
 
+def test_the_parquet_has_the_numbers_of_every_run(finished: Workflow) -> None:
+    found = pl.read_parquet(finished.results / "all_runs.parquet").filter(number="f1")
+    found = found.filter(pl.all_horizontal(pl.col("attribute", "class").is_null()))
+    values = {(row["method"], row["fold"]): row["value"] for row in found.to_dicts()}
+    assert len(values) == len(METHODS) * len(FOLDS)
+    for fold in FOLDS:
+        label, called, _ = decided(finished, fold)
+        assert values["erm", fold] == pytest.approx(f1_score(label, called, average="macro"))
+
+
 def test_metrics_follow_from_the_saved_predictions(finished: Workflow) -> None:
     label, called, _ = decided(finished, 2)
     metrics = json.loads((finished.results / RUN / "metrics.json").read_text())
@@ -131,8 +141,9 @@ def test_the_same_numbers_on_one_core(
 
 def test_a_lost_file_alone_is_made_again(copied: Workflow) -> None:
     (copied.results / RUN / "metrics.json").unlink()
-    once = ["evaluate", "table1", "fairness", "tradeoff", "tpr_by_class", "benchmark", "pareto"]
-    assert copied.jobs() == {**dict.fromkeys([*once, "all"], 1), "total": 8}
+    once = ["evaluate", "table1", "fairness", "all_runs", "tradeoff", "tpr_by_class"]
+    once += ["benchmark", "pareto"]
+    assert copied.jobs() == {**dict.fromkeys([*once, "all"], 1), "total": 9}
     output = copied.run()
     last = output[output.index("Done in ") :]
     assert "1 run, 3 tables, 3 figures" in last

@@ -31,6 +31,8 @@ SWEEP_CELLS = [
 TABLE_FILES += [f"{RESULTS}/sweeps.csv"] if config["grid"]["sweep"] else []
 TABLE_FILES += [f"{RESULTS}/fairness.csv"]
 TABLE_FILES += [f"{RESULTS}/groups.csv"] if GROUP_CELLS else []
+# For programs, so that no page of the report shows it.
+ALL_RUNS = [f"{RESULTS}/all_runs.parquet"] if config["study"] == "subgroups" else []
 
 
 localrules:
@@ -38,6 +40,7 @@ localrules:
     table2,
     sweeps,
     fairness,
+    all_runs,
     tableA3,
     tableA4,
     compare_with_paper,
@@ -130,6 +133,23 @@ rule fairness:
         "table of all numbers"
     script:
         "../../scripts/fairness.py"
+
+
+rule all_runs:
+    input:
+        unpack(lambda w: run_files(CELLS)),
+    output:
+        f"{RESULTS}/all_runs.parquet",
+    log:
+        f"{RESULTS}/logs/all_runs.log",
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        code=code_of("all_runs", metric_code),
+    message:
+        "parquet of all runs"
+    script:
+        "../../scripts/all_runs.py"
 
 
 rule tableA3:

@@ -320,6 +320,7 @@ def table(tmp_path: Path) -> ClipTable:
     write_corpus(tmp_path, corpus_rows())
     corpus = overlay(tmp_path)["corpus"] | dict.fromkeys(("demographics", "classes", "attributes"))
     settings = {"task": None, "speaker": None, "stratify": "gender", "distinct_speakers": False}
+    settings |= {"columns": {}}
     return read_corpus({**corpus, **settings})
 
 

@@ -55,7 +55,7 @@ def test_every_key_and_every_choice_can_be_found() -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("corpus.kind", "`cremad`, `emosuperb`, `manifest`, `audformat`, `demo`"),
+        ("corpus.kind", "`cremad`, `emosuperb`, `msp_podcast`, `manifest`, `audformat`, `demo`"),
         ("corpus.classes", "list of 2 or more: text; or null"),
         ("encoder.standardise", "true or false; or null"),
         ("encoder.finetune", "`lora`, `null`"),

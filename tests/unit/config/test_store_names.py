@@ -131,6 +131,7 @@ def test_waves_of_signals_rename_nothing() -> None:
         ("corpus.classes", ["angry", "sad"]),
         ("corpus.folds", 7),
         ("corpus.speaker", ["SpkrID", "Gender"]),
+        ("corpus.licence", "CC0-1.0"),
         ("corpus.task", "single_label"),
         ("bias.attribute", "race"),
         ("bias.ratio", 5),
@@ -142,6 +143,23 @@ def test_what_changes_no_feature_renames_nothing(config: dict, key: str, value: 
     assert renamed(config, key, value) == set()
     for name in (waveform_statistics_name, clip_list_name):
         assert name(resolve(config)) == name(change(config, key, value))
+
+
+@pytest.mark.parametrize(
+    ("columns", "same"),
+    [
+        ({"speaker": "client_id", "emotion": "label", "split": "set"}, True),
+        ({"file": "path"}, False),
+        ({"clip": "name"}, False),
+    ],
+)
+def test_columns_rename_where_they_tell_the_clips(columns: dict[str, str], same: bool) -> None:
+    corpus = {"kind": "manifest", "manifest": "a/clips.csv"}
+    before, after = (
+        resolve({**SIGNALS, "corpus": {**corpus, "columns": c}}) for c in ({}, columns)
+    )
+    for name in (waveform_statistics_name, clip_list_name):
+        assert (name(before) == name(after)) == same
 
 
 @pytest.mark.parametrize("section", ["encoder", "embedding"])

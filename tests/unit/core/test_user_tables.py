@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from fairser.core.errors import InputError
-from fairser.core.table_files import read_csv, read_user_parquet
+from fairser.core.table_files import read_csv, read_parts, read_user_parquet
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,38 @@ def test_damaged_parquet(tmp_path: Path, keep: int) -> None:
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(InputError, match=r"a\.parquet: not readable as parquet"):
         read_user_parquet(path)
+
+
+def test_between_tabs_a_quote_is_a_letter(tmp_path: Path) -> None:
+    """As in the files of Common Voice, whose sentences have quotes; others enclose whole values."""
+    path = tmp_path / "a.tsv"
+    path.write_text('path\t"the sentence"\n1.mp3\t"Open\n2.mp3\t"a ""b"", c"\n3.mp3\tsays "no"\n')
+    frame = read_csv(path)
+    assert frame["path"].to_list() == ["1.mp3", "2.mp3", "3.mp3"]
+    assert frame["the sentence"].to_list() == ['"Open', 'a "b", c', 'says "no"']
+    assert frame["row"][2] == f"{path}, row 4"
+    path.write_text('a\tb\n1\t"x\ty"\n')
+    with pytest.raises(InputError, match="row 2: 3 values"):
+        read_csv(path)
+
+
+def test_parts_of_a_large_parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every row comes once and in order, in parts whose size follows from that of the rows."""
+    monkeypatch.setattr("fairser.core.table_files.PART", 1000)
+    frame = pl.DataFrame({"n": range(103), "content": [b"x" * 100] * 103})
+    path = tmp_path / "[1].parquet"
+    frame.write_parquet(path, row_group_size=10)
+    parts = list(read_parts(path))
+    assert pl.concat(parts).equals(frame)
+    assert parts[0].height == 16
+    assert {part.height for part in parts[1:-1]} <= {7, 8, 9, 10}
+    assert list(read_parts(_empty(tmp_path))) == []
+    (tmp_path / "no.parquet").write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"no.parquet: not readable as parquet"):
+        list(read_parts(tmp_path / "no.parquet"))
+
+
+def _empty(folder: Path) -> Path:
+    path = folder / "empty.parquet"
+    pl.DataFrame({"n": []}).write_parquet(path)
+    return path

@@ -69,9 +69,8 @@ def read_labels(
 def read_manifest(path: Path, **settings: Any) -> ClipTable:
     """The clip table of a manifest, with the default settings of ``corpus`` for all others."""
     defaults = dict.fromkeys(("demographics", "classes", "attributes", "speaker"))
-    return manifest.read(
-        {**defaults, "manifest": path, "folds": 5, "stratify": "gender", **settings}
-    )
+    own = {"manifest": path, "columns": {}, "folds": 5, "stratify": "gender"}
+    return manifest.read({**defaults, **own, **settings})
 
 
 def manifest_rows(speakers: int = 8, takes: int = 3) -> Rows:

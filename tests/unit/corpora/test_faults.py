@@ -118,6 +118,7 @@ def test_a_column_without_any_value(tmp_path: Path, column: str) -> None:
 def test_listed_files_of_a_spoilt_manifest(tmp_path: Path) -> None:
     rows = manifest_rows()[:4]
     rows[1]["file"], rows[2]["file"], rows[3]["emotion"] = "", "../x.wav", ""
-    assert listed_files(write_csv(tmp_path / "m.csv", rows)) == ["s0/0.wav", "s1/0.wav"]
-    assert listed_files(write_csv(tmp_path / "n.csv", [{"name": "a.wav"}])) == []
-    assert listed_files(tmp_path / "nowhere.csv") == []
+    assert listed_files(write_csv(tmp_path / "m.csv", rows), {}) == ["s0/0.wav", "s1/0.wav"]
+    assert listed_files(write_csv(tmp_path / "n.csv", [{"name": "a.wav"}]), {}) == []
+    assert listed_files(tmp_path / "n.csv", {"file": "name"}) == ["a.wav"]
+    assert listed_files(tmp_path / "nowhere.csv", {}) == []

@@ -96,7 +96,8 @@ def test_any_names(
     assert all(map(is_drawn, table.classes))
     assert set(table.classes) == {name if named else name.strip() for name in classes}
     known = {name.strip() for name in people}
-    assert {s for s in table.frame["speaker"] if not s.startswith("unknown ")} <= known
+    speakers = {name for name in table.frame["speaker"] if not name.startswith("unknown ")}
+    assert {name.strip() for name in speakers} <= known  # Python also strips such as \x1f
     assert table.frame.height == 3 * 36
     if table.frame[attribute].drop_nulls().n_unique():
         assert all("\n\n" not in text for text in results(table, attribute))

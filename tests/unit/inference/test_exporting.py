@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from fairser.core import escape
 from fairser.core.checksums import write_record
 from fairser.core.errors import InputError
 from fairser.core.files import LFS_POINTER, read_json, sha256, write_json
+from fairser.corpora.clips import ClipTable
 from fairser.corpora.names import SINGLE
 from fairser.extraction.store import open_store
 from fairser.inference.exporting import export, requirements
@@ -548,3 +550,16 @@ def test_a_name_is_no_markup_of_the_card(run: Path, tmp_path: Path, name: str) -
     plain = " ".join(escape.one_line(name).split())
     assert f"F1 of {plain}" in [" ".join(cell.split()) for cell in card.cells]
     assert f"{plain}, happy, sad" in card.text
+
+
+def test_the_card_names_the_licence_of_the_corpus(run: Path, tmp_path: Path) -> None:
+    """That of the split beside the run, which the corpus' files told, or of the configuration."""
+    copy = tmp_path / "results" / run.relative_to(run.parents[5])
+    shutil.copytree(run, copy)
+    table = ClipTable.read(run.parents[5] / "splits/fold1.parquet")
+    for number, licence in enumerate((None, "CC-BY-4.0")):
+        replace(table, licence=licence).write(tmp_path / "results/splits/fold1.parquet")
+        export(copy, tmp_path / f"package{number}")
+        card = (tmp_path / f"package{number}/README.md").read_text()
+        assert ("Its licence: " in card) == (licence is not None)
+        assert licence is None or f"Its licence: {licence}." in card

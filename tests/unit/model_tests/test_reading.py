@@ -123,7 +123,8 @@ def test_a_manifest_says_the_same(tmp_path: Path) -> None:
     )
     corpus = corpus_of(tmp_path, text)
     names = ("classes", "attributes", "speaker", "demographics", "stratify")
-    settings = {**dict.fromkeys(names), "folds": 3, "manifest": str(tmp_path / "clips.csv")}
+    settings = {**dict.fromkeys(names), "folds": 3, "columns": {}}
+    settings["manifest"] = str(tmp_path / "clips.csv")
     table = manifest.read(settings)
     columns = ["clip", "file", "speaker", "fear", "joy", "gender"]
     assert corpus.clips.equals(table.clips().select(columns))

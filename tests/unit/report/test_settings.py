@@ -1,10 +1,17 @@
 """The configuration beside its defaults."""
 
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
 from fairser.config.configuration import resolve
 from fairser.config.folds import fill_folds
 from fairser.config.schema import load_schema
-from fairser.report.overview import configuration_page
+from fairser.report.overview import configuration_page, overview_page
+from fairser.report.records import Runs
 from fairser.report.settings import keys, said
+from unit.builders import clip_table
 
 
 def changed(config: dict) -> dict:
@@ -67,3 +74,14 @@ def test_values_are_said_as_they_are_read() -> None:
     values = ["a", 0.0001, None, True, [1, 2], ["a", "b"], [["eng", "deu"]], {"a": 1}]
     words = ["a", "0.0001", "null", "true", "1, 2", "a, b", '[["eng", "deu"]]', '{"a": 1}']
     assert [said(value) for value in values] == words
+
+
+def test_the_overview_tells_the_licence_of_the_corpus(tmp_path: Path) -> None:
+    """What the corpus itself says, or the configuration."""
+    table = clip_table(np.eye(3), ["train", "development", "test"])
+    for given, own, told in ((None, None, []), (None, "ODbL", ["ODbL"]), ("MIT", "ODbL", ["MIT"])):
+        replace(table, licence=own).write(tmp_path / "clips.parquet")
+        config = resolve({"corpus": {"licence": given}})
+        page = overview_page(config, Runs([]), str(tmp_path / "clips.parquet"), [], "today")
+        cells = [row.cells for row in page.rows]
+        assert [c["value"].text for c in cells if c["what"].text.startswith("Licence")] == told

@@ -7,7 +7,13 @@ import polars as pl
 
 from fairser.check import clips, plan, sounds
 from fairser.check.report import Report
-from fairser.config.configuration import check_inputs, made_folder, reader_settings
+from fairser.config.configuration import (
+    MANIFEST,
+    check_inputs,
+    list_key,
+    made_folder,
+    reader_settings,
+)
 from fairser.config.folds import fill_folds
 from fairser.config.llm import DEMO
 from fairser.core.words import counted, joined, shortened
@@ -48,7 +54,7 @@ def check_corpus(config: Config, files: list[str], decode: bool = False) -> Repo
 def _describe(config: Config, decode: bool, report: Report) -> str | None:
     """Describe the corpus; returns the target that makes it, if it is not there yet."""
     corpus = config["corpus"]
-    path = corpus["manifest"] if corpus["kind"] == "manifest" else corpus["labels"]
+    path = corpus[list_key(corpus)]
     made = made_folder(corpus)
     if made and not Path(path).is_dir():
         report.add("corpus", f"{corpus['kind']}: not there yet, the workflow makes it")
@@ -67,6 +73,8 @@ def _describe(config: Config, decode: bool, report: Report) -> str | None:
         config = {**config, "grid": {**config["grid"], "folds": folds}}
         if note := _speaker_note(corpus, table):
             report.add("speakers", note)
+        if licence := corpus["licence"] or table.licence:
+            report.add("licence", licence)
         clips.describe(table, folds, report)
         plan.describe(config, table, decode, report)
     _describe_audio(config, table, decode, report)
@@ -88,7 +96,9 @@ def _describe_audio(config: Config, table: ClipTable | None, decode: bool, repor
         return
     if corpus["audio"] is None or not Path(corpus["audio"]).is_dir():
         return  # which is among the faults
-    files = listed_files(corpus["manifest"]) if corpus["kind"] == "manifest" else []
+    files = []
+    if corpus["kind"] == MANIFEST:
+        files = listed_files(corpus["manifest"], corpus["columns"])
     if table is not None:
         files = table.clips()["file"].to_list()
     if files:

@@ -23,17 +23,18 @@ import torch
 
 from fairser.commands.base import FOUND, command, new_parser, progress_on_stderr
 from fairser.core.errors import InputError
-from fairser.core.files import complete
-from fairser.core.jobs import Progress
+from fairser.core.files import complete, write_text
+from fairser.core.jobs import Progress, logger
+from fairser.inference import audformat_table
 from fairser.inference.classifier import Classifier
 from fairser.inference.predicting import Prediction, audio_files, load, predictions
-from fairser.inference.saved_model import read_saved_model
+from fairser.inference.saved_model import SavedModel, read_saved_model
 
 # Exported packages have this module only for models of precomputed features.
 STORE = "fairser.extraction.store"
 CHUNK = 1024  # rows of given features that are read together
 
-Predictions = tuple[Iterator[Prediction], int, tuple[str, ...]]  # with their number and the classes
+Predictions = tuple[Iterator[Prediction], int, SavedModel]  # with their number and the model
 
 
 def parser(package: Path | None = None) -> argparse.ArgumentParser:
@@ -48,6 +49,8 @@ def parser(package: Path | None = None) -> argparse.ArgumentParser:
         add("--run", required=True, type=Path, help=text)
     add("audio", nargs="*", metavar="AUDIO", help="audio files, and folders of them")
     add("--out", default="-", metavar="CSV", help="file to write; - (the default) prints")
+    text = "write a database in audformat instead: db.yaml and db.predictions.csv"
+    add("--audformat", type=Path, metavar="FOLDER", help=text)
     text = "for the encoder (default: auto)"
     add("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help=text)
     text = "folder of the pre-trained encoder, if it is not found (offline)"
@@ -78,24 +81,35 @@ def _run(given: argparse.Namespace) -> int:
     features = getattr(given, "features", None)
     if bool(given.audio) == bool(features):
         raise InputError("Name either audio files or folders, or --features.")
-    clips, total, classes = _from_features(given) if features else _from_audio(given)
+    folder = given.audformat
+    if folder and given.out != "-":
+        raise InputError("Name either --out or --audformat.")
+    clips, total, saved = _from_features(given) if features else _from_audio(given)
+    out = str(folder / audformat_table.TABLE) if folder else given.out
     faults = []
     try:
-        with progress_on_stderr(), _output(given.out) as file:
+        with progress_on_stderr(), _output(out) as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["clip", *classes, "prediction"])
+            writer.writerow(["file" if folder else "clip", *saved.classes, "prediction"])
             # On a terminal, the rows show the progress.
             with nullcontext() if file.isatty() else Progress(total, "clips") as progress:
                 for one in clips:
                     if one.fault is None:
+                        name = one.clip
+                        if folder and not features:
+                            name = audformat_table.place(name, folder)
                         values = map(str, one.probabilities.values())
-                        writer.writerow([one.clip, *values, ";".join(one.predicted)])
+                        writer.writerow([name, *values, ";".join(one.predicted)])
                     else:
                         faults.append(one.fault)
                     if progress:
                         progress.add(1)
             if len(faults) == total:  # an error, so that no file is written
                 raise InputError(_listed(faults, total))
+        if folder:
+            about = f"Emotions by {saved.method}, trained with fair-ser"
+            text = audformat_table.header(saved.classes, saved.threshold is None, about)
+            write_text(folder / audformat_table.HEADER, text)
     except BrokenPipeError:
         # What reads the rows, such as `head`, has ended; the interpreter must not flush again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -118,7 +132,7 @@ def _from_audio(given: argparse.Namespace) -> Predictions:
     predictor = load(given.run, given.device, given.model)
     if predictor.saved.pretrained is None:
         torch.set_num_threads(1)  # as in the extraction: more threads only wait for each other
-    return predictor.predict(audio_files(given.audio)), total, predictor.saved.classes
+    return predictor.predict(audio_files(given.audio)), total, predictor.saved
 
 
 def _from_features(given: argparse.Namespace) -> Predictions:
@@ -138,7 +152,7 @@ def _from_features(given: argparse.Namespace) -> Predictions:
             part = slice(start, start + CHUNK)
             yield from predictions(saved, classifier, names[part], store.read(part))
 
-    return rows(), len(names), saved.classes
+    return rows(), len(names), saved
 
 
 @contextmanager

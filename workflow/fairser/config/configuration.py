@@ -14,6 +14,7 @@ from fairser.core.errors import InputError, is_there, not_there
 # Corpora that the workflow fetches or makes, each in a folder of its own below this one.
 MADE = "resources"
 MADE_FOLDS = range(1, 6)
+MANIFEST = "manifest"  # the kind of a corpus whose columns the user may name
 MANIFEST_FOLDS = 5  # that are made for a manifest without folds, unless `corpus.folds` is set
 
 # Files that each section names where its kind is precomputed.
@@ -66,11 +67,12 @@ def list_key(corpus: Config) -> str:
 def reader_settings(config: Config) -> Config:
     """What a reader gets: the section ``corpus`` of a resolved configuration, and more.
 
-    Links are a matter of what opens the audio, so a table does not depend on ``follow_links``.
+    A table does not depend on what opens the audio (``follow_links``), nor on the ``licence``.
     ``settings`` are the reader's own, ``stratify`` is the attribute that folds made for a manifest
     are balanced in.
     """
-    corpus = {name: value for name, value in config["corpus"].items() if name != "follow_links"}
+    free = ("follow_links", "licence")
+    corpus = {name: value for name, value in config["corpus"].items() if name not in free}
     own = config["corpora"].get(corpus["kind"], {})
     return {**corpus, "settings": own, "stratify": config["bias"]["attribute"]}
 
@@ -193,6 +195,12 @@ def _contradictions(config: Config) -> list[str]:
     ]
     if config["encoder"]["finetune"]:
         lines += _finetuning(config)
+    corpus = config["corpus"]
+    if corpus["columns"] and corpus["kind"] != MANIFEST:
+        lines.append(
+            f"'corpus.columns' is set, but corpus kind '{corpus['kind']}' knows its columns; leave "
+            f"it out, or set 'corpus.kind' to {MANIFEST}."
+        )
     lines += _lost_clusters(config) + grid.faults(config) + llm.faults(config)
     return lines + model_tests.faults(config)
 

@@ -45,8 +45,9 @@ ENCODER = {"sections": ["encoder"], "files": None, "standardise": True, "finetun
 ENCODER |= {"licence": None, "packages": []}
 # `pattern` matches the files in the folder `corpus.labels`; with `folds` the file defines
 # `folds(corpus)`, which tells the folds of a corpus before it is read, or None if they are made.
+# `licence` is that of a reader's one corpus.
 CORPUS = {"lists": "manifest", "made": False, "over": None, "folds": False}
-CORPUS |= {"pattern": "labels_consensus_*.csv"}
+CORPUS |= {"pattern": "labels_consensus_*.csv", "licence": None}
 METRIC = {"kind": "performance", "better": "higher", "task": "any"}
 KINDS = {
     "METHOD": Kind("method", "methods", METHOD),

@@ -51,7 +51,7 @@ def corpus_folds(config: Config) -> list[int] | None:
     if reader["folds"]:
         found = reader.function("folds")(corpus)
     elif list_key(corpus) == "manifest":
-        found = _manifest_folds(path)
+        found = _manifest_folds(path, corpus["columns"])
     else:
         found, why = _label_folds(corpus), "each label file is a fold"
         if not found and not reader.own:
@@ -73,15 +73,18 @@ def _label_folds(corpus: Config) -> list[int]:
     return sorted(int(number) for number in numbers if number.isdecimal())
 
 
-def _manifest_folds(path: str) -> list[int] | None:
-    """The folds that a manifest has; None if it has none.
+def _manifest_folds(path: str, columns: Config) -> list[int] | None:
+    """The folds that a manifest has; None if it has none. ``columns`` are ``corpus.columns``.
 
     What is wrong with a manifest is left to its reader, which names the rows.
     """
     # Not by polars: the Snakefile asks for the folds in each of its processes.
     with Path(path).open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        rows = csv.reader(file)
-        header = next(rows, [])
+        tabs = Path(path).suffix.lower() == ".tsv"
+        tsv = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        rows = tsv if tabs else csv.reader(file)
+        given = {column: name for name, column in columns.items()}  # of `manifest.read_rows`
+        header = [given.get(one, "" if one in columns else one) for one in next(rows, [])]
         if "fold" not in header:
             return [1] if "split" in header else None
         column = header.index("fold")

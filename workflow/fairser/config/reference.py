@@ -39,7 +39,7 @@ at most {largest:,} where nothing else is said.
 EXTENSIONS = {"methods": "METHOD", "sources": "SOURCE", "encoders": "ENCODER", "corpora": "CORPUS"}
 GROUPS = {"grid": "`grid.k`", "attributes": "values of the attributes"}
 NAMES = {"string": "text", "integer": "whole number", "boolean": "true or false"}
-NAMES |= {"object": "lists of values by method and setting"}  # the one group without a table
+NAMES |= {"object": "a group of keys"}  # that is one value, without a table of its own
 NUMERIC = ("integer", "number")
 BOUNDS = {
     "minimum": "at least",

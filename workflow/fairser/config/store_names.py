@@ -18,12 +18,13 @@ from fairser.core.provenance import fingerprint
 POOLING = "mean over frames"
 # What a reader gets that changes no clip and no audio file: two results folders may differ in it.
 FREE = (
-    *("attributes", "classes", "demographics", "distinct_speakers", "folds", "speaker"),
-    *("stratify", "task"),
+    *("attributes", "classes", "columns", "demographics", "distinct_speakers", "folds"),
+    *("speaker", "stratify", "task"),
 )
 # Folds as for any results folder, where the reader makes some: three are the fewest.
 FIXED = {"folds": 3, "stratify": None}
 CORPUS_PATHS = ("labels", "manifest", "audio")
+NAMING = ("file", "clip")  # of `corpus.columns`, those that say which clips and files there are
 SECTIONS = ("encoder", "embedding", "pseudo", "pitch")
 
 
@@ -70,8 +71,10 @@ def clip_list_name(config: Config) -> str:
 
 def corpus_settings(config: Config) -> dict[str, Any]:
     """What a reader gets to list the clips, without what changes none (:data:`FREE`)."""
-    given = reader_settings(config).items()
-    return {name: value for name, value in given if name not in FREE} | FIXED
+    given = reader_settings(config)
+    naming = {name: given["columns"][name] for name in NAMING if name in given["columns"]}
+    kept = {name: value for name, value in given.items() if name not in FREE} | FIXED
+    return kept | ({"naming": naming} if naming else {})
 
 
 def section_of(config: Config, name: str) -> str:

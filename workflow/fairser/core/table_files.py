@@ -6,8 +6,9 @@ here, and no other module calls its readers.
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +16,9 @@ import polars as pl
 from fairser.core.errors import InputError, damaged, nearest
 from fairser.core.files import read_utf8
 
+WRAPPED = r'^"(?:[^"]|"")*"$'  # in quotes, as csv writes a value with a quote
+PART = 16_000_000  # bytes of rows that are held together
+FIRST_PART = 16  # rows, whose sizes are not known yet
 NAMES = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -25,8 +29,8 @@ def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pl.D
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
-    """The metadata of a parquet file."""
-    with Path(path).open("rb") as file:
+    """The metadata of a parquet file; InputError if it is none."""
+    with Path(path).open("rb") as file, _as_parquet(path):
         return pl.read_parquet_metadata(file)
 
 
@@ -68,23 +72,42 @@ def _unquoted(name: str) -> str:
     return name.replace('""', '"')
 
 
-def read_csv(path: str | Path, separators: str = ",") -> pl.DataFrame:
+def read_csv(path: str | Path, separators: str = "") -> pl.DataFrame:
     """The rows of a csv as text columns, and ``row``, the place of each (``file, row n``).
 
     Rows are counted as a text editor does: the header is row 1. An empty cell is empty text. Of
-    several ``separators`` the first is the default; others count if the header has one.
+    several ``separators`` the first is the default; others count if the header has one. By default
+    a file ``.tsv`` has tabs, others have commas. Between tabs a quote is a letter, unless quotes
+    enclose the whole value.
     """
     text = _text(path)
     first = text.partition("\n")[0]
-    separator = next((s for s in separators[1:] if s in first), separators[0])
+    given = separators or ("\t" if Path(path).suffix.lower() == ".tsv" else ",")
+    separator = next((s for s in given[1:] if s in first), given[0])
     _check_header(path, text, separator)
+    quote = None if separator == "\t" else '"'
     try:
-        frame = pl.read_csv(text.encode(), separator=separator, infer_schema=False).fill_null("")
+        frame = pl.read_csv(
+            text.encode(), separator=separator, quote_char=quote, infer_schema=False
+        ).fill_null("")
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _unreadable(path, text, separator, str(error).splitlines()[0]) from error
     if frame.height == 0:
         raise InputError(f"{path}: the file has no rows below its header.")
-    return with_places(frame, path, 2)
+    return with_places(frame if quote else _unwrapped(frame), path, 2)
+
+
+def _unwrapped(frame: pl.DataFrame) -> pl.DataFrame:
+    """Values and names without the quotes that enclose them; quotes within are doubled there."""
+    inside = (
+        pl.all().str.slice(1, pl.all().str.len_chars() - 2).str.replace_all('""', '"', literal=True)
+    )
+    frame = frame.with_columns(
+        pl.when(pl.all().str.contains(WRAPPED)).then(inside).otherwise(pl.all())
+    )
+    return frame.rename(
+        lambda name: name[1:-1].replace('""', '"') if re.fullmatch(WRAPPED, name) else name
+    )
 
 
 def read_user_parquet(path: str | Path) -> pl.DataFrame:
@@ -96,20 +119,52 @@ def read_user_parquet(path: str | Path) -> pl.DataFrame:
     Raises:
         InputError: the file is no parquet, or has no rows.
     """
-    try:
+    with _as_parquet(path):
         frame = read_parquet(path)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not readable as parquet: {reason}. Write it again.") from error
     if not frame.height:
         raise InputError(f"{path}: the file has no rows.")
+    return with_places(frame.select(plain(frame)), path, 1)
+
+
+def plain(frame: pl.DataFrame) -> list[pl.Expr]:
+    """The columns of text, numbers and truth values, and those of dates as text."""
     kept = []
     for name, kind in frame.schema.items():
         if kind.is_numeric() or kind in (pl.String, pl.Boolean, pl.Categorical, pl.Enum):
             kept.append(pl.col(name))
         elif kind.is_temporal() and kind != pl.Duration:
             kept.append(pl.col(name).cast(pl.String))
-    return with_places(frame.select(kept), path, 1)
+    return kept
+
+
+def read_parts(path: str | Path) -> Iterator[pl.DataFrame]:
+    """The rows of a parquet file that may not fit into memory, in parts of about :data:`PART`.
+
+    A group of rows of the file is read whole, so it must fit.
+
+    Raises:
+        InputError: the file is no parquet.
+    """
+    with _as_parquet(path):
+        rows = pl.scan_parquet(path, glob=False)
+        total = rows.select(pl.len()).collect().item()
+    start, number = 0, FIRST_PART
+    while start < total:
+        with _as_parquet(path):
+            part = rows.slice(start, number).collect()
+        yield part
+        start += part.height
+        number = max(1, int(PART * part.height / max(1, part.estimated_size())))
+
+
+@contextmanager
+def _as_parquet(path: str | Path) -> Iterator[None]:
+    """Says which file is meant where polars can't read it."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not readable as parquet: {reason}. Write it again.") from error
 
 
 def rename_columns(
@@ -158,7 +213,10 @@ def _text(path: str | Path) -> str:
 
 
 def _records(text: str, separator: str) -> Iterator[list[str]]:
-    return csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    lines = io.StringIO(text, newline="")
+    if separator == "\t":
+        return csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE)
+    return csv.reader(lines, delimiter=separator)
 
 
 def _check_header(path: str | Path, text: str, separator: str) -> None:
@@ -167,9 +225,10 @@ def _check_header(path: str | Path, text: str, separator: str) -> None:
         names = next(filter(None, _records(text, separator)))
     except csv.Error as error:
         raise InputError(f"{path}, row 1: not readable as a header ({error}).") from error
-    other = next((s for s in NAMES if s in text.partition("\n")[0]), None)
+    other = next((s for s in NAMES if s != separator and s in text.partition("\n")[0]), None)
     if len(names) == 1 and other:
-        raise InputError(f"{path}, row 1: separated by {NAMES[other]}; save it with commas.")
+        wanted = "tabs" if separator == "\t" else "commas"
+        raise InputError(f"{path}, row 1: separated by {NAMES[other]}; save it with {wanted}.")
     for name in names:
         # A spreadsheet leaves columns without a name; none is read.
         if name and names.count(name) > 1:

@@ -1,5 +1,6 @@
 """The one reader of YAML files: it refuses what YAML would drop or never end to read."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,18 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
         InputError: names the file and the row of a key that is there twice, an anchor that holds
             itself, a character that is not UTF-8, or what else is no YAML.
     """
+    return _mapping(path, _read_text(Path(path)))
+
+
+def read_front_matter(path: str | Path) -> dict[str, Any]:
+    """The mapping between the lines ``---`` at the start of a Markdown file; empty without them."""
     text = _read_text(Path(path))
+    parts = re.split(r"^---[^\S\n]*$", text, maxsplit=2, flags=re.MULTILINE)
+    return _mapping(path, parts[1]) if len(parts) == 3 and not parts[0].strip() else {}
+
+
+def _mapping(path: str | Path, text: str) -> dict[str, Any]:
+    """The mapping in the YAML text of a file."""
     loader = _Loader(text)
     try:
         _check_depth(text)

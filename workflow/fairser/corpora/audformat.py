@@ -8,10 +8,11 @@ Read are filewise tables, stored as csv or parquet (``db.files.csv``):
   ``speaker``, in ``db.yaml`` or in a misc table;
 - the splits of the tables of labels, if there are train, dev and test; else folds are made.
 
-Clips without an emotion are left out. Segmented tables are not read. The format is that of
-https://audeering.github.io/audformat.
+Clips without an emotion, or whose raters did not agree on one (``no_agreement``), are left out.
+Segmented tables are not read. The format is that of https://audeering.github.io/audformat.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ CORPUS = {
     },
 }
 EMOTION, SPEAKER = "emotion", "speaker"
+NONE = ("", "no_agreement")  # values of a clip without an emotion
 TYPES = {"train", "dev", "test"}  # of splits
 Header = dict[str, Any]
 
@@ -82,7 +84,9 @@ def read(corpus: dict[str, Any]) -> ClipTable:
         .otherwise(SPEAKER)
         .alias(SPEAKER)
     )
-    return manifest.table_of(frame.with_columns(unknown), _header_path(corpus["labels"]), corpus)
+    path = _header_path(corpus["labels"])
+    table = manifest.table_of(frame.with_columns(unknown), path, corpus)
+    return replace(table, licence=header["license"])
 
 
 def read_header(folder: str | Path) -> Header:
@@ -97,6 +101,7 @@ def read_header(folder: str | Path) -> Header:
     try:
         content = read_mapping(path)
         found = {name: content.get(name) or {} for name in ("schemes", "splits", "misc_tables")}
+        found["license"] = content.get("license") and str(content["license"])
         tables = content["tables"].items()
         found["tables"] = {n: {**one, "columns": one.get("columns") or {}} for n, one in tables}
         return found
@@ -111,16 +116,24 @@ def _header_path(folder: str | Path) -> Path:
 def _label_tables(header: Header, corpus: dict[str, Any]) -> dict[str, str]:
     """The tables with emotions, and the column of each that holds them."""
     path, wanted = _header_path(corpus["labels"]), corpus["settings"]["tables"]
-    found = {}
+    found, segmented = {}, []
     for name, table in header["tables"].items():
         columns = [c for c, one in table["columns"].items() if one.get("scheme_id") == EMOTION]
-        if table["type"] == "filewise" and columns:
+        if table["type"] != "filewise":
+            segmented += [name] if columns else []
+        elif columns:
             found[name] = EMOTION if EMOTION in columns else columns[0]
+    cut = (
+        f"Segmented tables are not read ({', '.join(segmented)}): "
+        "audformat.utils.to_filewise_index cuts their segments into files."
+    )
     if not found:
         raise InputError(
-            f"{path}: no filewise table has a column of the scheme '{EMOTION}'. Write a manifest "
-            "for this corpus (corpus.kind: manifest)."
+            f"{path}: no filewise table has a column of the scheme '{EMOTION}'. "
+            f"{f'{cut} Or write' if segmented else 'Write'} a manifest (corpus.kind: manifest)."
         )
+    if segmented:
+        logger.info("%s", cut)
     for name in wanted or ():
         if name not in found:
             raise InputError(
@@ -160,7 +173,7 @@ def _read_labels(
         part = _read_table(folder, name).select("file", pl.col(column).alias(EMOTION), "row")
         parts.append(part.with_columns(pl.lit(splits[name]).alias("split")) if splits else part)
     frame = pl.concat(parts)
-    labelled = frame.filter(pl.col(EMOTION) != "")
+    labelled = frame.filter(~pl.col(EMOTION).is_in(NONE))
     if without := frame.height - labelled.height:
         logger.info("%d clips without an emotion are left out", without)
     frame = labelled.unique(labelled.columns[:2] + labelled.columns[3:], maintain_order=True)

@@ -16,7 +16,8 @@ one per attribute         demographic group of the clip as text (``gender``, ``r
 ========================  =======================================================================
 
 The file's metadata hold the task: ``single_label`` where each clip has one class, so that the most
-probable class is predicted, or ``multi_label``, where every class above 1 / C is.
+probable class is predicted, or ``multi_label``, where every class above 1 / C is. They also hold
+the licence, where the corpus' own files tell it.
 
 A reader ends with :func:`build`. The helpers for readers, here and in
 :mod:`fairser.corpora.demographics`, raise the first fault of a file; with one :class:`Faults`
@@ -52,7 +53,7 @@ class ClipTable:
     """A clip table (``frame``), the names of its class and demographic columns, and its task.
 
     ``alike`` says which names of speakers look like one person's; a table that is read from a file
-    has none.
+    has none. ``licence`` is what the corpus' own files say.
     """
 
     frame: pl.DataFrame
@@ -60,6 +61,7 @@ class ClipTable:
     attributes: tuple[str, ...]
     task: str = MULTI
     alike: tuple[str, ...] = ()
+    licence: str | None = None
 
     @property
     def folds(self) -> list[int]:
@@ -107,7 +109,8 @@ class ClipTable:
 
     def write(self, path: str | Path) -> None:
         with complete(path) as temporary:
-            self.frame.write_parquet(temporary, metadata={"task": self.task})
+            metadata = {"task": self.task} | ({"licence": self.licence} if self.licence else {})
+            self.frame.write_parquet(temporary, metadata=metadata)
 
     @classmethod
     def read(cls, path: str | Path) -> "ClipTable":
@@ -116,8 +119,9 @@ class ClipTable:
         columns = frame.columns
         end = columns.index("majority")
         attributes = [name for name in columns[end + 1 :] if name not in OPTIONAL]
-        task = read_metadata(path)["task"]
-        return cls(frame, tuple(columns[len(KEYS) : end]), tuple(attributes), task)
+        facts = read_metadata(path)
+        classes = tuple(columns[len(KEYS) : end])
+        return cls(frame, classes, tuple(attributes), facts["task"], licence=facts.get("licence"))
 
 
 def build(

@@ -6,7 +6,14 @@ from fairser.corpora import emosuperb
 from fairser.corpora.clips import ClipTable
 
 # Means over folds are the paper's, although some folds lack a group of race.
-CORPUS = {"title": "CREMA-D", "lists": "labels", "made": True, "over": "folds", "order": 1}
+CORPUS = {
+    "title": "CREMA-D",
+    "lists": "labels",
+    "made": True,
+    "over": "folds",
+    "licence": "Open Database License (ODbL) 1.0",
+    "order": 1,
+}
 
 # Recordings with faulty audio or without a full set of ratings.
 FAULTY = ("1064_IEO_DIS_MD", "1064_TIE_SAD_XX", "1076_MTI_NEU_XX", "1076_MTI_SAD_XX")

@@ -21,7 +21,7 @@ from fairser.corpora.people import UNKNOWN_SPEAKER, is_known, is_nobody
 KNOWN = ("gender", "race", "age", "ethnicity")
 SPEAKER_COLUMNS = ("speaker", "SpkrID", "ActorID")
 COLUMN_ALIASES = {"sex": "gender"}
-MEN, WOMEN = ("m", "man", "men"), ("f", "woman", "women")
+MEN, WOMEN = ("m", "man", "men", "male_masculine"), ("f", "woman", "women", "female_feminine")
 VALUE_ALIASES = {"gender": dict.fromkeys(MEN, "male") | dict.fromkeys(WOMEN, "female")}
 AGE_STARTS = {"young": 20, "middle": 36, "elderly": 50}
 PAPER_ORDER = {

@@ -34,7 +34,23 @@ SPLIT_WORDS = {"dev": "development", "valid": "development", "validation": "deve
 
 def read(corpus: dict[str, Any]) -> ClipTable:
     """The clip table of ``corpus.manifest``."""
-    return table_of(read_csv(corpus["manifest"]), corpus["manifest"], corpus)
+    frame = read_rows(corpus["manifest"], corpus["columns"])
+    return table_of(frame, corpus["manifest"], corpus)
+
+
+def read_rows(path: str | Path, columns: dict[str, str]) -> pl.DataFrame:
+    """The rows of a csv or tsv with the names that a manifest has (``corpus.columns``).
+
+    A named column takes the place of one that has the name already. Its own name is free then.
+
+    Raises:
+        InputError: there is no such column.
+    """
+    frame = read_csv(path)
+    require_columns(path, frame.columns, [*columns.values()], "which 'corpus.columns' names")
+    gone = {*columns, *columns.values()}
+    named = [pl.col(column).alias(name) for name, column in columns.items()]
+    return frame.select(pl.exclude(gone), *named) if named else frame
 
 
 def table_of(frame: pl.DataFrame, path: str | Path, corpus: dict[str, Any]) -> ClipTable:
@@ -154,10 +170,10 @@ def _attributes(
     return demographics.tidy(frame.select(kept), own, faults), own
 
 
-def listed_files(path: str | Path) -> list[str]:
+def listed_files(path: str | Path, columns: dict[str, str]) -> list[str]:
     """The audio files of a manifest that may have faults, without those outside the folder."""
     try:
-        files = read_csv(path)["file"].unique(maintain_order=True)
+        files = read_rows(path, columns)["file"].unique(maintain_order=True)
     except (InputError, pl.exceptions.ColumnNotFoundError):
         return []
     return [file for file in files if file.strip() and not leads_out(file)]

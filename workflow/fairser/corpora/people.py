@@ -8,7 +8,10 @@ import polars as pl
 
 from fairser.corpora.faults import Faults
 
-UNKNOWN = ("", "unknown", "na", "n/a", "nan", "none", "null", "?", "-")
+UNKNOWN = (
+    *("", "unknown", "na", "n/a", "nan", "none", "null", "?", "-"),
+    "do_not_wish_to_say",  # of Common Voice
+)
 # Start of the names of clips whose speaker nobody knows: each is a speaker of its own.
 UNKNOWN_SPEAKER = "unknown "
 # Attributes of which a person has one value; others may be those of a clip, as age is.

@@ -1,5 +1,6 @@
 """Picks the reader of a corpus by its kind."""
 
+from dataclasses import replace
 from typing import Any
 
 from fairser.config.configuration import list_key
@@ -18,4 +19,6 @@ def read_corpus(corpus: dict[str, Any]) -> ClipTable:
     table: ClipTable = extension("CORPUS", corpus["kind"]).function("read")(corpus)
     if table.alike and not corpus["distinct_speakers"]:
         raise InputError(*table.alike)
+    licence = table.licence or extension("CORPUS", corpus["kind"])["licence"]
+    table = replace(table, licence=licence)
     return table.with_task(corpus["task"], corpus[list_key(corpus)] or corpus["kind"])

@@ -25,6 +25,8 @@ CORPORA = {
     "demo": "The demo corpus of fair-ser (synthetic speech, which says nothing about people)",
     "manifest": "A corpus in a manifest of the trainer's own",
     "emosuperb": "A corpus with label files of EMO-SUPERB",
+    "msp_podcast": "A podcast corpus with label files as those of MSP-Podcast",
+    "audformat": "A database in audformat",
 }
 # Metrics of the hub's metadata: type and name.
 HUB = {
@@ -56,7 +58,10 @@ def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: fl
     own = saved.encoder["kind"] == "precomputed"
     kind, method = config["corpus"]["kind"], method_name(saved.method)
     split = run.parents[min(5, len(run.parents) - 1)] / f"splits/fold{metrics['fold']}.parquet"
-    splits, known = _splits(split, config["bias"]["attribute"]) if split.is_file() else ("", 0)
+    splits, known, licence = "", 0, None
+    if split.is_file():
+        table = ClipTable.read(split)
+        licence, (splits, known) = table.licence, _splits(table, config["bias"]["attribute"])
     uncertainty = _uncertainty(metrics, run)
     measured = [name for name in metric_names("performance", saved.task) if name in metrics]
     # Markdown, not HTML: nothing is escaped.
@@ -76,6 +81,7 @@ def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: fl
         licence=None if own else extension("ENCODER", saved.encoder["kind"])["licence"],
         origin=metrics["source"],
         corpus=CORPORA.get(kind, kind.capitalize()),
+        licence=config["corpus"].get("licence") or licence,
         bias=config["bias"],
         statistics=config["statistics"],
         gap_of=config["metrics"],
@@ -116,9 +122,9 @@ def _front(saved: SavedModel, metrics: Metrics, measured: Sequence[str]) -> str:
     return yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
 
 
-def _splits(path: Path, attribute: str) -> tuple[str, int]:
+def _splits(table: ClipTable, attribute: str) -> tuple[str, int]:
     """Speakers and clips by split and group, and how many speakers of test are in train."""
-    frame = ClipTable.read(path).frame
+    frame = table.frame
     known = attribute in frame.columns
     groups = frame[attribute].drop_nulls().unique().sort().to_list() if known else []
     parts = {split: frame.filter(pl.col("split") == split) for split in SPLITS}

@@ -7,7 +7,7 @@ from fairser.config.configuration import list_key
 from fairser.config.extensions import extension
 from fairser.config.grid import has_k_axis
 from fairser.config.schema import Config
-from fairser.core.table_files import read_made
+from fairser.core.table_files import read_made, read_metadata
 from fairser.core.words import counted
 from fairser.report.pages import Column, Mark, Page, PageCell, PageRow, cells
 from fairser.report.records import Run, Runs
@@ -19,6 +19,7 @@ CORPORA = {
     "cremad": "CREMA-D",
     "demo": "demo, synthetic speech",
     "emosuperb": "EMO-SUPERB",
+    "msp_podcast": "MSP-Podcast",
     "meldst": "MELD-ST",
 }
 
@@ -36,6 +37,7 @@ def overview_page(config: Config, runs: Runs, clips: str, files: Sequence[str], 
     lines = {
         "Corpus": "",
         "Clips": f"{clip_count:,} of {counted(speaker_count, 'speaker')}",
+        "Licence of the corpus": config["corpus"]["licence"] or read_metadata(clips).get("licence"),
         **study(config, found),
         "Runs": str(len(found)),
         "Time of the runs": f"{sum(sum(r['seconds'].values()) for r in found) / 60:.1f} minutes, "
