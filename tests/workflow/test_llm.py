@@ -152,7 +152,7 @@ def test_one_more_axis_trains_only_what_is_new(done: Workflow) -> None:
     )
     jobs = more.jobs()
     assert (jobs["llm_train"], jobs["llm_evaluate"]) == (1, 1)
-    assert "meldst_table" not in jobs and "llm_zero_shot" not in jobs
+    assert "llm_clips" not in jobs and "llm_zero_shot" not in jobs
 
 
 def test_the_demo_and_the_paper_have_every_cell(tmp_path: Path) -> None:

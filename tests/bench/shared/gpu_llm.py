@@ -19,7 +19,8 @@ from fairser.corpora.genders import GENDERS
 from fairser.corpora.meldst import EMOTIONS, LANGUAGES
 from fairser.llm.adapters import LoraOptions, add_adapters
 from fairser.llm.clips import Clips
-from fairser.llm.model import SpeechLLM, load_model, load_processor
+from fairser.llm.loading import load_model, load_processor
+from fairser.llm.model import SpeechLLM
 from fairser.llm.prompts import Prompts
 from fairser.llm.tiny import AUDIO, byte_tokenizer, write_tiny_model
 from fairser.llm.training import Plan, Trainer, TrainingOptions
@@ -104,7 +105,8 @@ def _model(options: Namespace, device: torch.device, checkpointing: bool) -> Spe
     token = tokenizer.convert_tokens_to_ids(AUDIO[0])
     where = options.layers, options.rank, checkpointing, device.type
     model = build(*where, narrow=options.smallest, audio_token_index=token)
-    words = {language: [name[: ANSWER - 1] for name in EMOTIONS] for language in LANGUAGES}
+    names = {name: name[: ANSWER - 1] for name in EMOTIONS}
+    words = dict.fromkeys(LANGUAGES, names)
     prompts = Prompts(dict.fromkeys(LANGUAGES, ""), words)
     return SpeechLLM(model, processor, prompts, list(LANGUAGES))
 
@@ -165,6 +167,7 @@ def llm_agrees(_options: Namespace, device: torch.device, place: Path) -> list[R
 def _tiny(folder: Path, device: str, checkpointing: bool) -> Any:
     model = load_model(folder, "float32", device=device)
     add_adapters(model, LoraOptions(dropout=0.0), 0, checkpointing)
-    words = {language: list(EMOTIONS) for language in LANGUAGES}
+    names = dict(zip(EMOTIONS, EMOTIONS, strict=True))
+    words = dict.fromkeys(LANGUAGES, names)
     prompts = Prompts(dict.fromkeys(LANGUAGES, "Which emotion? {labels}"), words)
     return SpeechLLM(model, load_processor(folder), prompts, list(LANGUAGES))

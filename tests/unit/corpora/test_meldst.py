@@ -6,10 +6,10 @@ import polars as pl
 import pytest
 
 from fairser.core.errors import InputError
-from fairser.corpora import meldst
 from fairser.corpora.demo_meldst import make_demo_meldst
 from fairser.corpora.genders import unknown_speakers
-from fairser.corpora.meldst import read_meldst, statistics
+from fairser.corpora.llm_clips import COLUMNS, statistics
+from fairser.corpora.meldst import read_meldst
 from unit.llm.builders import Row, both_pairs, write_meldst
 
 ALL = ["eng", "deu", "jpn"]
@@ -27,7 +27,7 @@ def paths(tmp_path: Path) -> dict[str, Path]:
 
 def test_languages_splits_transcripts_and_genders(paths: dict[str, Path]) -> None:
     table = read_meldst(**paths, languages=ALL)
-    assert table.columns == [*meldst.COLUMNS, "listed"]
+    assert table.columns == [*COLUMNS, "listed"]
     counts = table.group_by("language", "split").len()["len"].to_list()
     assert counts == [3] * 9  # the same English lines of both pairs once
     row = table.row(by_predicate=pl.col("clip") == "ENG_JPN/jpn/development/1", named=True)

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from fairser.config.configuration import check_inputs, resolve
-from fairser.config.llm import DEMO_PATHS
+from fairser.config.llm import DEMO_PATHS, LANGUAGES
 from fairser.core.errors import InputError
-from fairser.llm.grid import LANGUAGES, llm_cells
+from fairser.llm.grid import llm_cells
 from fairser.methods.loss_gap import Options
 
 OWN = {"metadata": "a", "audio": "b", "genders": "c"}

@@ -18,6 +18,8 @@ from fairser.llm.measures import COLUMNS, evaluate, speaker_counts
 from fairser.llm.tables import Resamples, ablation, gains, performance, read_runs, readable
 from workflow.runner import ROOT
 
+CLASSES = pl.col("emotion", "predicted").cast(pl.Enum(EMOTIONS))
+
 
 def predictions(seed: int, right: float = 0.4, count: int = 300) -> pl.DataFrame:
     random = np.random.default_rng(seed)
@@ -32,7 +34,7 @@ def predictions(seed: int, right: float = 0.4, count: int = 300) -> pl.DataFrame
             "emotion": [EMOTIONS[i] for i in truth],
             "predicted": [EMOTIONS[i] for i in called],
         }
-    )
+    ).with_columns(CLASSES)
 
 
 FEW = [f"{gender}{number}" for gender in ("female", "male") for number in range(2)]
@@ -65,7 +67,7 @@ def test_rate_gaps_by_hand() -> None:
     rows += [("male", "anger", "anger"), ("male", "joy", "anger"), ("male", "joy", "anger")]
     rows += [(None, "fear", "joy")]
     frame = pl.DataFrame(rows, ["gender", "emotion", "predicted"], orient="row")
-    frame = frame.with_columns(language=pl.lit("eng"), speaker=pl.col("gender"))
+    frame = frame.with_columns(CLASSES, language=pl.lit("eng"), speaker=pl.col("gender"))
     found = evaluate(frame, ["eng"])["all"]
     # TPR gaps 1/2 and 1; FPR: anger 0 of 1 and 2 of 2, joy 1 of 2 and 0 of 1, others 0.
     assert found["tpr_gap"] == pytest.approx(100 * np.sqrt((0.25 + 1) / 2))

@@ -1,10 +1,11 @@
-"""Pages about the data of the runs: biased splits, groups, and the clips of MELD-ST."""
+"""Pages about the data of the runs: biased splits, groups, and the clips of the second study."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
 
+from fairser.config.llm import OWN
 from fairser.config.schema import Config
 from fairser.core.files import read_json
 from fairser.core.table_files import read_made
@@ -138,7 +139,9 @@ def _rows(
 
 def _clip_table(clips: str, config: Config) -> Records:
     records = Records()
-    records.add("clip table", clips, {"Corpus": facts(config["llm"]["corpus"])})
+    own = config["llm"]["corpus"]
+    corpus = config["corpus"] if own["kind"] == OWN else own
+    records.add("clip table", clips, {"Corpus": facts(corpus)})
     return records
 
 
