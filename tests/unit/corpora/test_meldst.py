@@ -112,6 +112,31 @@ def test_faults_name_file_row_and_value(
         read_meldst(**paths, languages=ALL)
 
 
+def test_all_faults_are_told_together(paths: dict[str, Path]) -> None:
+    """Of rows, of a file that is missing, of a column and of the list of genders."""
+    deu, jpn = (paths["metadata"] / pair for pair in ("ENG_DEU", "ENG_JPN"))
+    for path, old, new in (
+        (deu / "deu_train.csv", "anger", "angre"),
+        (deu / "deu_test.csv", "\n1,", "\n0,"),
+        (jpn / "jpn_train.csv", "Japanese,", "Japan,"),
+        (paths["genders"], "female", "feamle"),
+    ):
+        path.write_text(path.read_text().replace(old, new))
+    (jpn / "jpn_test.csv").unlink()
+    with pytest.raises(InputError) as error:
+        read_meldst(**paths, languages=ALL)
+    found = "\n".join(error.value.faults)
+    assert len(error.value.faults) == 5
+    for text in (
+        "'angre'",
+        "deu_test.csv, row 2: id '0'",
+        "'japanese'",
+        "jpn_test.csv",
+        "'feamle'",
+    ):
+        assert text in found
+
+
 def test_missing_files(paths: dict[str, Path]) -> None:
     wav = paths["audio"] / "ENG_DEU/DEU/dev/dev_2.wav"
     wav.write_bytes(b"")

@@ -139,6 +139,36 @@ def test_performance_table(runs: tables.Runs) -> None:
     assert "[" in shown["w_f1"][0] and " to " in shown["avg_gap by chance"][0]
 
 
+def test_one_language_is_one_row_and_one_test(runs: tables.Runs) -> None:
+    """All clips are those of the language: a second row would be tested twice."""
+    one = {replace(cell, languages="eng"): run for cell, run in runs.items()}
+    table = performance(one, Resamples(200, 0), 2, "adaptive")
+    assert table["language"].to_list() == ["all"] * 3
+    assert table["languages"].to_list() == ["eng"] * 3
+    several = performance(runs, Resamples(200, 0), 2, "adaptive")
+    for name in COLUMNS:
+        assert table[name].to_list() == several.filter(language="all")[name].to_list()
+    # Holm: nothing else is tested beside the only row of the regulariser.
+    assert table["acc_p"][2] <= several["acc_p"][6]
+
+
+def test_classes_are_those_of_the_predictions() -> None:
+    classes = pl.Enum(["yes", "no"])
+    rows = [("female", "yes", "yes"), ("female", "no", "yes"), ("male", "no", None)]
+    frame = pl.DataFrame(rows, ["gender", "emotion", "predicted"], orient="row").with_columns(
+        pl.col("emotion", "predicted").cast(classes),
+        language=pl.lit("fra"),
+        speaker=pl.col("gender"),
+    )
+    found = evaluate(frame, ["fra"])
+    assert found["all"] == found["fra"]
+    assert found["all"]["acc"] == pytest.approx(100 / 3)
+    assert list(found["all"]["f1_by_class"]) == ["yes", "no"]
+    # F1 of yes is 2/3, of one clip; of no 0, of two.
+    assert found["all"]["w_f1"] == pytest.approx(100 * (2 / 3) / 3)
+    assert found["all"]["acc_gap"] == pytest.approx(50)
+
+
 def test_speakers_alone_decide_with_one_seed(runs: tables.Runs) -> None:
     one = {cell: run for cell, run in runs.items() if cell.seed == 0 or cell.objective != "erm"}
     table = performance(one, Resamples(200, 0), 2, "adaptive")

@@ -19,7 +19,7 @@ from fairser.llm.adapters import LoraOptions, add_adapters, trainable, write_ada
 from fairser.llm.clips import Clips
 from fairser.llm.loading import load_model, load_processor
 from fairser.llm.model import SpeechLLM
-from fairser.llm.prompts import Prompts, answers
+from fairser.llm.prompts import Prompts, answers, label_words
 from fairser.llm.scoring import generated, parse, score
 
 JAPANESE = ("怒り", "嫌悪", "恐怖", "喜び", "中立", "悲しみ", "驚き")
@@ -192,6 +192,30 @@ def test_prompts_are_filled_in_without_special_tokens_of_a_transcript() -> None:
     settings |= {"modality": "speech_text", "languages": ["eng"]}
     with pytest.raises(InputError, match=r"llm\.prompts\.speech_text\.eng' has no {transcript}"):
         Prompts.read(settings, EMOTIONS)
+
+
+def test_words_for_the_classes_of_a_corpus() -> None:
+    english, german = (
+        {"anger": word, "joy": other} for word, other in (("anger", "joy"), ("Wut", "Freude"))
+    )
+    classes = ["joy", "boredom", "anger"]
+    assert list(label_words("eng", english, classes).values()) == classes
+    assert label_words("fra", {}, classes) == dict(zip(classes, classes, strict=True))
+    full = german | {"boredom": "Langeweile"}
+    assert list(label_words("deu", full, classes).values()) == ["Freude", "Langeweile", "Wut"]
+    # The words of one language are never mixed with names of another.
+    with pytest.raises(InputError, match=r"llm\.labels\.deu' has no word for boredom"):
+        label_words("deu", german, classes)
+    with pytest.raises(InputError, match=r"llm\.labels\.deu\.boredon'.*mean 'boredom'"):
+        label_words("deu", full | {"boredon": "x"}, classes)
+
+
+def test_a_language_without_a_prompt_has_the_english_one() -> None:
+    settings = {"prompts": {"speech": {"eng": "What? {labels}", "deu": "Was?"}}, "labels": {}}
+    settings |= {"modality": "speech", "languages": ["fra", "deu"]}
+    found = Prompts.read(settings, ["oui", "non"])
+    assert found.text("fra", "") == "What? oui, non"
+    assert found.text("deu", "") == "Was?"
 
 
 def test_folders_that_are_no_such_model(folder: Path, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def check_genders(clips: pl.DataFrame) -> None:
         raise InputError(
             f"No language has clips of both genders in train and in development "
             f"({'; '.join(texts)} lack one), so there is no gap to measure or to train on. Fix the "
-            "genders of the speakers or take more languages ('llm.grid.languages')."
+            "genders or the splits of the speakers, or take more languages ('llm.grid.languages')."
         )
     if texts:
         logger.info("without a gender gap: %s", "; ".join(texts))

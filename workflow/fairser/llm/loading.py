@@ -113,12 +113,13 @@ def _merge_adapters(model: Any) -> bool:
     changes anything; one whose weights were not found does not.
     """
     changes = False
-    layers: list[tuple[str, Any]] = list(model.named_modules())
-    for name, layer in layers:
-        if isinstance(layer, LoraLayer):
-            changes |= any(bool(part.weight.any()) for part in layer.lora_B.values())
-            layer.merge()
-            model.set_submodule(name, layer.get_base_layer())
+    adapted: dict[str, Any] = {
+        name: layer for name, layer in model.named_modules() if isinstance(layer, LoraLayer)
+    }
+    for name, layer in adapted.items():
+        changes |= any(bool(part.weight.any()) for part in layer.lora_B.values())
+        layer.merge()
+        model.set_submodule(name, layer.get_base_layer())
     if hasattr(model, "peft_config"):
         del model.peft_config
         model._hf_peft_config_loaded = False

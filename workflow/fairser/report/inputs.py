@@ -111,7 +111,8 @@ def statistics_page(path: str, clips: str, config: Config) -> Page:
 def unknown_speakers_page(path: str, clips: str, config: Config) -> Page:
     """Speakers of unknown gender (``unknown_speakers.csv``)."""
     table = read_made(path, text=["speaker"])
-    listed = pl.when("listed").then(pl.lit("yes")).otherwise(pl.lit("no")).alias("listed")
+    # A table without rows has no truth values.
+    listed = pl.col("listed").cast(pl.String).replace({"true": "yes", "false": "no"})
     return Page(
         name="unknown_speakers",
         lede="Their clips count for performance, but not for gaps.",
