@@ -42,7 +42,7 @@ def llm(options: Namespace, device: torch.device, place: Path) -> list[Row]:
     """Seconds and memory of a step, beside the calculated ones."""
     columns = {"clip": "", "tokens": "", "checkpointing": "", "in all, GB": ".1f"}
     columns |= {"calculated, GB": ".1f", "a step, s": ".2f", "calculated, s": ".2f"}
-    table = Table(columns | {"of it preparing audio, s": ".2f", "loss": ".3f"})
+    table = Table(columns | {"preparing audio beside it, s": ".2f", "loss": ".3f"})
     calculation = Calculation(options.layers, options.rank, options.smallest)
     for name, again in (("with", True), ("without", False)):
         release(device)
@@ -70,7 +70,7 @@ def llm(options: Namespace, device: torch.device, place: Path) -> list[Row]:
 
 
 def _measure(trainer: Trainer, clips: Clips, options: Namespace) -> tuple[float, float, float]:
-    """Seconds of a step, of it those of the audio's preparation, and the mean loss."""
+    """Seconds of a step, those of the audio's preparation alone, and the mean loss."""
     losses: list[float] = []
     rows = list(range(options.batch))
 
@@ -86,6 +86,9 @@ def _measure(trainer: Trainer, clips: Clips, options: Namespace) -> tuple[float,
             trainer.llm.inputs(clips, rows[start : start + options.micro])
         synchronise()
 
+    # As in a training, the next clips are prepared while the device computes.
+    parts = trainer.objective.parts(rows, GAP.lambda_0)
+    trainer.llm.expect(clips, parts * (1 + options.repeats))
     step()  # warm up
     seconds = statistics.median(seconds_of(step) for _ in range(options.repeats))
     assert np.isfinite(losses).all(), losses

@@ -91,6 +91,7 @@ def qwen2_5_omni(folder: Path) -> None:
     model.save_pretrained(folder)
     weights = load_file(folder / "model.safetensors")
     named = {f"thinker.{name}": value for name, value in weights.items()}
+    named |= {"talker.codec_head.weight": torch.zeros(2, 2)}  # of parts that are not loaded
     save_file(named, folder / "model.safetensors", {"format": "pt"})
     whole.save_pretrained(folder)
     extractor = WhisperFeatureExtractor(MELS, chunk_length=1, return_attention_mask=True)
