@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from fairser.core.errors import InputError
 from fairser.corpora.meldst import EMOTIONS
 from fairser.llm.adapters import LoraOptions, add_adapters, trainable
+from fairser.llm.ahead import Ahead
 from fairser.llm.clips import Clips
 from fairser.llm.families import FAMILIES
 from fairser.llm.loading import load_model, load_processor, read_family
@@ -104,6 +105,20 @@ def test_adapters_are_in_the_language_model_alone(
     llm.model.train()
     llm.losses(clips, [0, 1]).sum().backward()
     assert {n for n, p in llm.model.named_parameters() if p.grad is not None} == set(names)
+
+
+@pytest.mark.parametrize("name", ["qwen2_audio", "granite_speech"])
+def test_parts_are_prepared_as_they_are_taken(
+    name: str, folders: dict[str, Path], clips: Clips
+) -> None:
+    """One by one, where clips pass through the model alone; none is prepared in vain."""
+    llm, calls = made(folders[name]), []
+    llm.ahead = Ahead(lambda c, rows: calls.append(list(rows)) or llm.prepare(c, rows))
+    llm.expect(clips, [[0, 1], [2]])
+    found = torch.cat([llm.losses(clips, rows) for rows in ([0, 1], [2])])
+    assert calls == ([[0], [1], [2]] if name == "granite_speech" else [[0, 1], [2]])
+    llm.ahead = Ahead(llm.prepare, threaded=False)
+    assert torch.equal(found[2], llm.losses(clips, [2])[0])
 
 
 def test_an_adapter_of_the_published_model_becomes_part_of_it(

@@ -70,7 +70,10 @@ def _read_own(settings: Config) -> pl.DataFrame:
     if without := table.frame.height - frame.height:
         logger.info("%d clips without a majority class are left out", without)
     faults = Faults()
-    frame = frame.with_columns((pl.lit(f"{origin}, clip ") + pl.col("clip")).alias("row"))
+    frame = frame.select(
+        *("clip", "file", "speaker", "split", "gender", "majority"),
+        (pl.lit(f"{origin}, clip ") + pl.col("clip")).alias("row"),
+    )
     frame = _with_texts(known_genders(frame, faults), reader, settings["transcripts"])
     frame = _with_language(frame, origin, settings["languages"], faults)
     faults.raise_all()

@@ -40,7 +40,8 @@ class SpeechLLM:
 
         Their inputs are then prepared while the device computes; results are the same.
         """
-        self.ahead.expect(clips, parts)
+        alone = ([row] for part in parts for row in part)
+        self.ahead.expect(clips, alone if self.family.alone else parts)
 
     def losses(self, clips: Clips, rows: Sequence[int]) -> torch.Tensor:
         """Mean negative log-likelihood of the tokens of each clip's answer [B], with gradients.
