@@ -2,7 +2,7 @@
 
 from fairser.core.jobs import job
 from fairser.core.table_files import read_made
-from fairser.corpora.meldst import statistics
+from fairser.corpora.llm_clips import statistics
 from fairser.results.writing import write_table
 
 with job(snakemake.log[0]):

@@ -58,7 +58,7 @@ NEEDED = grid.sections(config)
 
 # Pre-trained models by section, the files that record where they are, and those of this study.
 MODELS = models_of(config, SECTIONS)
-MODELS["llm"] = (config["llm"]["model"], config["llm"]["revision"], "transformers")
+MODELS["llm"] = (config["llm"]["model"], config["llm"]["revision"], "speech_llm")
 RECORDS = {name: records.record_path(*model[:2]) for name, model in MODELS.items()}
 LOADED = (
     ["llm"] if config["study"] == "minmaxgap" else [s for s in NEEDED if s in MODELS]
@@ -74,7 +74,7 @@ wildcard_constraints:
     key="[0-9a-f]{12}",
     shard=r"\d+",
     shards=r"\d+",
-    languages="(eng|deu|jpn)(-(deu|jpn))*",
+    languages="[a-z0-9_]+(-[a-z0-9_]+)*",
     modality="speech|speech_text",
     objective="zero_shot|erm|minmaxgap",
     p="[012]",

@@ -21,8 +21,8 @@ def say_changed_audio():
     """Warn of audio that has changed since results were made of it."""
     runs = [Path(RESULTS, cell.folder, "run.json") for cell in STUDY_CELLS]
     if config["study"] == "minmaxgap":
-        audio, first = LLM["corpus"]["audio"], "meldst_table"
-        clips = Path(RESULTS, "meldst.parquet")
+        audio, first = LLM["corpus"]["audio"], "llm_clips"
+        clips = Path(LLM_CLIPS)
         said = [changed_audio.of_runs(runs, clips, audio)]
     else:
         audio, first = CORPUS["audio"], "clip_list"

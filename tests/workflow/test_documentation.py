@@ -69,6 +69,9 @@ ELSEWHERE = {
         "make demo-llm",
         "snakemake --configfile config.yaml workflow/grids/minmaxgap.yaml",
     ],
+    "workflow/test_llm.py::test_a_corpus_of_ones_own": [
+        "snakemake --configfile config.yaml speech.yaml",
+    ],
     "workflow/test_llm.py::test_the_model_is_downloaded_for_this_study": [
         "snakemake --configfile config.yaml workflow/grids/minmaxgap.yaml download_models",
     ],

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from fairser.corpora.demo_meldst import make_demo_meldst
 from unit.hub_server import HubServer, Repository
+from unit.llm.tiny_families import granite_speech
 from workflow.browser import opened
 from workflow.runner import ROOT, Workflow
 
@@ -152,7 +153,7 @@ def test_one_more_axis_trains_only_what_is_new(done: Workflow) -> None:
     )
     jobs = more.jobs()
     assert (jobs["llm_train"], jobs["llm_evaluate"]) == (1, 1)
-    assert "meldst_table" not in jobs and "llm_zero_shot" not in jobs
+    assert "llm_clips" not in jobs and "llm_zero_shot" not in jobs
 
 
 def test_the_demo_and_the_paper_have_every_cell(tmp_path: Path) -> None:
@@ -171,6 +172,40 @@ def test_the_demo_and_the_paper_have_every_cell(tmp_path: Path) -> None:
         "fetch_model": 1,
         "total": 2,
     }
+
+
+def test_a_corpus_of_ones_own(tmp_path: Path, corpus: Path) -> None:
+    """French by name, with classes and splits of its own and another family of models."""
+    granite_speech(tmp_path / "model")
+    rows = ["file,speaker,gender,emotion,split,language"]
+    audio = corpus / "audio/ENG_DEU/DEU"
+    for name, split in (("train", "train"), ("dev", "dev"), ("test", "test")):
+        for number, file in enumerate(sorted((audio / name).iterdir())[:4]):
+            gender, emotion = ("female", "male")[number % 2], ("gai", "triste")[number // 2]
+            person = f"{split}{number % 2}"
+            rows.append(f"{file.relative_to(audio)},{person},{gender},{emotion},{split},fra")
+    (tmp_path / "clips.csv").write_text("\n".join(rows) + "\n")
+    own = {"kind": "manifest", "manifest": str(tmp_path / "clips.csv"), "audio": str(audio)}
+    grid = {"languages": [["fra"]], "modalities": ["speech"], "objectives": ["zero_shot"]}
+    llm = {"corpus": {"kind": "manifest"}, "model": str(tmp_path / "model"), "grid": grid}
+    llm |= {"precision": "float32", "seconds": 1, "threads": 1}
+    workflow = Workflow(
+        tmp_path,
+        {"study": "minmaxgap", "corpus": own, "llm": llm, "device": "cpu"}
+        | {"results": "results", "statistics": {"resamples": 100}},
+    )
+    workflow.run()
+    record = json.loads(
+        (workflow.results / "runs/fra/speech/zero_shot/p0/none/seed0/metrics.json").read_text()
+    )
+    assert record["test"]["all"]["clips"] == record["test"]["fra"]["clips"] == 4
+    assert list(record["test"]["fra"]["f1_by_class"]) == ["gai", "triste"]
+    assert pl.read_csv(workflow.results / "performance.csv")["language"].to_list() == ["all"]
+    counts = pl.read_csv(workflow.results / "statistics.csv").filter(emotion="all")
+    assert counts.select("language", "split", "female", "male", "unknown").rows() == [
+        ("fra", split, 2, 2, 0) for split in ("train", "development", "test")
+    ]
+    assert not (workflow.results / "gains_vs_paper.csv").exists()
 
 
 def test_bad_label_words_are_reported_by_the_job(

@@ -1,4 +1,4 @@
-# The study minmaxgap: a speech LLM on MELD-ST, from the corpus to the metrics of each run.
+# The study minmaxgap: a speech LLM, from the corpus to the metrics of each run.
 LLM_RUN = f"{RESULTS}/runs/{LLM_CELL}"
 LLM_LOG = f"{RESULTS}/logs/runs/{LLM_CELL}"
 
@@ -7,7 +7,7 @@ localrules:
     demo_meldst,
     tiny_model,
     record_tiny_model,
-    meldst_table,
+    llm_clips,
     llm_evaluate,
 
 
@@ -63,7 +63,7 @@ use rule fetch_model as record_tiny_model with:
     log:
         f"{llm.DEMO}/logs/record.log",
     params:
-        model=(llm.DEMO_MODEL, LLM["revision"], "transformers"),
+        model=(llm.DEMO_MODEL, LLM["revision"], "speech_llm"),
     message:
         "record of the tiny model"
 
@@ -72,27 +72,26 @@ use rule fetch_model as record_tiny_model with:
 ruleorder: record_tiny_model > fetch_model
 
 
-rule meldst_table:
+rule llm_clips:
     input:
-        unpack(meldst_inputs),
+        unpack(llm_clip_inputs),
     output:
-        clips=f"{RESULTS}/meldst.parquet",
+        clips=LLM_CLIPS,
         unknown=f"{RESULTS}/unknown_speakers.csv",
     log:
-        f"{RESULTS}/logs/meldst.log",
+        f"{RESULTS}/logs/llm_clips.log",
     conda:
         "../../envs/corpora.yaml"
     params:
-        corpus=LLM["corpus"],
-        languages=LLM_LANGUAGES,
-        code=code_of("meldst_table"),
+        settings=clip_settings(config),
+        code=code_of("llm_clips", llm_clip_code),
     script:
-        "../../scripts/meldst_table.py"
+        "../../scripts/llm_clips.py"
 
 
 rule llm_zero_shot:
     input:
-        clips=f"{RESULTS}/meldst.parquet",
+        clips=LLM_CLIPS,
         model=RECORDS["llm"],
     output:
         predictions=f"{LLM_RUN}/predictions.parquet",
@@ -118,7 +117,7 @@ rule llm_zero_shot:
 
 rule llm_train:
     input:
-        clips=f"{RESULTS}/meldst.parquet",
+        clips=LLM_CLIPS,
         model=RECORDS["llm"],
     output:
         predictions=f"{LLM_RUN}/predictions.parquet",

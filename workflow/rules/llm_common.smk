@@ -1,22 +1,31 @@
 # The study minmaxgap: its runs, its model, and what they are made from.
 from fairser.config import llm
-from fairser.llm.grid import LANGUAGES, llm_cells
+from fairser.config.llm_corpus import clip_settings
+from fairser.llm.grid import llm_cells
 
 LLM = config["llm"]
 LLM_CELL = "{languages}/{modality}/{objective}/p{p}/{weighting}/seed{seed}"
 LLM_CELLS = llm_cells(LLM["grid"])
 LLM_TRAINED = [c for c in LLM_CELLS if c.objective != "zero_shot"]
 TINY_RECORD = records.record_path(llm.DEMO_MODEL, LLM["revision"])
-LLM_LANGUAGES = [x for x in LANGUAGES if any(x in s for s in LLM["grid"]["languages"])]
+LLM_CLIPS = f"{RESULTS}/llm_clips.parquet"
 
 
-def meldst_inputs(_):
+def llm_clip_inputs(_):
     """Metadata and genders; what says that the audio is there, where the workflow makes it."""
     corpus = LLM["corpus"]
+    if corpus["kind"] == llm.OWN:
+        own = {"labels": label_files(_), "audio": audio_files(_)}
+        return own | {"demographics": CORPUS["demographics"] or []}
     if corpus["metadata"] == llm.DEMO:
         made = rules.demo_meldst.output
         return {"tables": made.tables, "audio": made.listing}
     return {"genders": corpus["genders"]}
+
+
+def llm_clip_code(_):
+    """The file that the reader of the section `corpus` is found in, where it is used."""
+    return reader_code(_) if LLM["corpus"]["kind"] == llm.OWN else []
 
 
 def llm_settings(wildcards):
@@ -39,5 +48,5 @@ def llm_settings(wildcards):
 def llm_origin(cell):
     """A hash of all settings and code that a run depends on, from the corpus on."""
     script = "llm_zero_shot" if cell.objective == "zero_shot" else "llm_train"
-    codes = [code_of(name)(cell) for name in (script, "meldst_table")]
-    return fingerprint(llm_settings(cell), LLM["corpus"], LLM_LANGUAGES, codes)
+    codes = [code_of(script)(cell), code_of("llm_clips", llm_clip_code)(cell)]
+    return fingerprint(llm_settings(cell), clip_settings(config), codes)

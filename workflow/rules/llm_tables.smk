@@ -1,5 +1,5 @@
 # Tables and figure of the study minmaxgap.
-# The corpus has one split, so there are no folds to pool (`statistics.over`).
+# The study has one fold, so there are no folds to pool (`statistics.over`).
 RESAMPLING = {name: config["statistics"][name] for name in ("resamples", "seed")}
 LLM_TABLES = [f"{RESULTS}/{n}.csv" for n in ("statistics", "unknown_speakers")]
 LLM_TABLES += [f"{RESULTS}/performance.csv"]
@@ -21,7 +21,7 @@ localrules:
 
 rule corpus_statistics:
     input:
-        f"{RESULTS}/meldst.parquet",
+        LLM_CLIPS,
     output:
         multiext(f"{RESULTS}/statistics", ".csv", ".md", ".tex"),
     log:

@@ -19,7 +19,8 @@ from fairser.corpora.genders import GENDERS
 from fairser.corpora.meldst import EMOTIONS, LANGUAGES
 from fairser.llm.adapters import LoraOptions, add_adapters
 from fairser.llm.clips import Clips
-from fairser.llm.model import SpeechLLM, load_model, load_processor
+from fairser.llm.loading import load_model, load_processor
+from fairser.llm.model import SpeechLLM
 from fairser.llm.prompts import Prompts
 from fairser.llm.tiny import AUDIO, byte_tokenizer, write_tiny_model
 from fairser.llm.training import Plan, Trainer, TrainingOptions
@@ -41,7 +42,7 @@ def llm(options: Namespace, device: torch.device, place: Path) -> list[Row]:
     """Seconds and memory of a step, beside the calculated ones."""
     columns = {"clip": "", "tokens": "", "checkpointing": "", "in all, GB": ".1f"}
     columns |= {"calculated, GB": ".1f", "a step, s": ".2f", "calculated, s": ".2f"}
-    table = Table(columns | {"of it preparing audio, s": ".2f", "loss": ".3f"})
+    table = Table(columns | {"preparing audio beside it, s": ".2f", "loss": ".3f"})
     calculation = Calculation(options.layers, options.rank, options.smallest)
     for name, again in (("with", True), ("without", False)):
         release(device)
@@ -69,7 +70,7 @@ def llm(options: Namespace, device: torch.device, place: Path) -> list[Row]:
 
 
 def _measure(trainer: Trainer, clips: Clips, options: Namespace) -> tuple[float, float, float]:
-    """Seconds of a step, of it those of the audio's preparation, and the mean loss."""
+    """Seconds of a step, those of the audio's preparation alone, and the mean loss."""
     losses: list[float] = []
     rows = list(range(options.batch))
 
@@ -85,6 +86,9 @@ def _measure(trainer: Trainer, clips: Clips, options: Namespace) -> tuple[float,
             trainer.llm.inputs(clips, rows[start : start + options.micro])
         synchronise()
 
+    # As in a training, the next clips are prepared while the device computes.
+    parts = trainer.objective.parts(rows, GAP.lambda_0)
+    trainer.llm.expect(clips, parts * (1 + options.repeats))
     step()  # warm up
     seconds = statistics.median(seconds_of(step) for _ in range(options.repeats))
     assert np.isfinite(losses).all(), losses
@@ -104,7 +108,8 @@ def _model(options: Namespace, device: torch.device, checkpointing: bool) -> Spe
     token = tokenizer.convert_tokens_to_ids(AUDIO[0])
     where = options.layers, options.rank, checkpointing, device.type
     model = build(*where, narrow=options.smallest, audio_token_index=token)
-    words = {language: [name[: ANSWER - 1] for name in EMOTIONS] for language in LANGUAGES}
+    names = {name: name[: ANSWER - 1] for name in EMOTIONS}
+    words = dict.fromkeys(LANGUAGES, names)
     prompts = Prompts(dict.fromkeys(LANGUAGES, ""), words)
     return SpeechLLM(model, processor, prompts, list(LANGUAGES))
 
@@ -165,6 +170,7 @@ def llm_agrees(_options: Namespace, device: torch.device, place: Path) -> list[R
 def _tiny(folder: Path, device: str, checkpointing: bool) -> Any:
     model = load_model(folder, "float32", device=device)
     add_adapters(model, LoraOptions(dropout=0.0), 0, checkpointing)
-    words = {language: list(EMOTIONS) for language in LANGUAGES}
+    names = dict(zip(EMOTIONS, EMOTIONS, strict=True))
+    words = dict.fromkeys(LANGUAGES, names)
     prompts = Prompts(dict.fromkeys(LANGUAGES, "Which emotion? {labels}"), words)
     return SpeechLLM(model, load_processor(folder), prompts, list(LANGUAGES))

@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 
 from fairser.core.errors import InputError
-from fairser.corpora.genders import join_genders, unknown_speakers
+from fairser.corpora.genders import join_genders, read_genders, unknown_speakers
 
 
 def test_a_list_that_is_not_there() -> None:
     with pytest.raises(InputError, match=r"nowhere\.tsv: "):
-        join_genders(pl.DataFrame({"speaker": ["Ross"]}), "nowhere.tsv")
+        read_genders("nowhere.tsv")
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,8 @@ def test_the_real_speakers_of_meld(
     with (folder / "speaker_gender.tsv").open(encoding="utf-8") as file:
         genders = {r["speaker"]: r["gender"] for r in csv.DictReader(file, delimiter="\t")}
     expected = sum(genders.get(name) in ("male", "female") for name in speakers)
-    table = join_genders(pl.DataFrame({"speaker": speakers}), folder / "speaker_gender.tsv")
+    path = folder / "speaker_gender.tsv"
+    table = join_genders(pl.DataFrame({"speaker": speakers}), read_genders(path), path)
     assert table.height == rows
     assert table["gender"].count() == expected
     assert expected / rows > 0.95

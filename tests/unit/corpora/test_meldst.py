@@ -6,10 +6,10 @@ import polars as pl
 import pytest
 
 from fairser.core.errors import InputError
-from fairser.corpora import meldst
 from fairser.corpora.demo_meldst import make_demo_meldst
 from fairser.corpora.genders import unknown_speakers
-from fairser.corpora.meldst import read_meldst, statistics
+from fairser.corpora.llm_clips import COLUMNS, statistics
+from fairser.corpora.meldst import read_meldst
 from unit.llm.builders import Row, both_pairs, write_meldst
 
 ALL = ["eng", "deu", "jpn"]
@@ -27,7 +27,7 @@ def paths(tmp_path: Path) -> dict[str, Path]:
 
 def test_languages_splits_transcripts_and_genders(paths: dict[str, Path]) -> None:
     table = read_meldst(**paths, languages=ALL)
-    assert table.columns == [*meldst.COLUMNS, "listed"]
+    assert table.columns == [*COLUMNS, "listed"]
     counts = table.group_by("language", "split").len()["len"].to_list()
     assert counts == [3] * 9  # the same English lines of both pairs once
     row = table.row(by_predicate=pl.col("clip") == "ENG_JPN/jpn/development/1", named=True)
@@ -110,6 +110,31 @@ def test_faults_name_file_row_and_value(
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(InputError, match=rf"(?s){message}"):
         read_meldst(**paths, languages=ALL)
+
+
+def test_all_faults_are_told_together(paths: dict[str, Path]) -> None:
+    """Of rows, of a file that is missing, of a column and of the list of genders."""
+    deu, jpn = (paths["metadata"] / pair for pair in ("ENG_DEU", "ENG_JPN"))
+    for path, old, new in (
+        (deu / "deu_train.csv", "anger", "angre"),
+        (deu / "deu_test.csv", "\n1,", "\n0,"),
+        (jpn / "jpn_train.csv", "Japanese,", "Japan,"),
+        (paths["genders"], "female", "feamle"),
+    ):
+        path.write_text(path.read_text().replace(old, new))
+    (jpn / "jpn_test.csv").unlink()
+    with pytest.raises(InputError) as error:
+        read_meldst(**paths, languages=ALL)
+    found = "\n".join(error.value.faults)
+    assert len(error.value.faults) == 5
+    for text in (
+        "'angre'",
+        "deu_test.csv, row 2: id '0'",
+        "'japanese'",
+        "jpn_test.csv",
+        "'feamle'",
+    ):
+        assert text in found
 
 
 def test_missing_files(paths: dict[str, Path]) -> None:

@@ -73,7 +73,7 @@ def clip_frame(rows: Sequence[tuple[str, str, str, str | None]]) -> pl.DataFrame
             *("transcript", "speaker", "gender", "listed"),
         ],
         orient="row",
-    )
+    ).with_columns(pl.col("emotion").cast(pl.Enum(EMOTIONS)))
 
 
 CELLS = [("eng", "female"), ("eng", "male"), ("deu", "female"), ("deu", "male"), ("eng", None)]
@@ -109,6 +109,9 @@ class LookupLLM:
         self.model = Lookup(clips)
         self.prompts = Prompts({}, {})
         self.calls: list[int] = []
+
+    def expect(self, clips: Clips, parts: object) -> None:
+        """Nothing is prepared."""
 
     def losses(self, clips: Clips, rows: Sequence[int]) -> torch.Tensor:
         self.calls.append(len(rows))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fairser.llm.clips import Clips
-from fairser.llm.model import load_model, load_processor
+from fairser.llm.loading import load_model, load_processor
 from fairser.llm.tiny import write_tiny_model
 from unit.builders import write_noise
 from unit.llm.builders import clip_frame

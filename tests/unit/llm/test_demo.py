@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from fairser.corpora.demo_meldst import make_demo_meldst
-from fairser.corpora.meldst import read_meldst
+from fairser.corpora.meldst import EMOTIONS, read_meldst
 from fairser.llm.adapters import LoraOptions, add_adapters
 from fairser.llm.clips import Clips
-from fairser.llm.model import SpeechLLM, load_model, load_processor
+from fairser.llm.loading import load_model, load_processor
+from fairser.llm.model import SpeechLLM
 from fairser.llm.prompts import Prompts
 from fairser.llm.tiny import write_tiny_model
 from fairser.llm.training import ERM, Plan, Trainer, TrainingOptions
@@ -17,7 +18,7 @@ from fairser.training.checkpoints import Checkpoint
 
 LANGUAGES = ["eng", "deu"]
 LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-LETTERS = ["A", "D", "F", "J", "N", "S", "U"]
+LETTERS = dict(zip(EMOTIONS, "ADFJNSU", strict=True))
 PROMPTS = Prompts({"eng": "?", "deu": "?"}, {"eng": LETTERS, "deu": LETTERS})
 
 

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from fairser.config.configuration import check_inputs, resolve
-from fairser.config.llm import DEMO_PATHS
+from fairser.config.llm import DEMO_PATHS, LANGUAGES
 from fairser.core.errors import InputError
-from fairser.llm.grid import LANGUAGES, llm_cells
+from fairser.llm.grid import llm_cells
 from fairser.methods.loss_gap import Options
+from fairser.report.settings import keys
 
 OWN = {"metadata": "a", "audio": "b", "genders": "c"}
 
@@ -60,6 +61,65 @@ def test_bad_settings_are_named(change: dict[str, Any], named: list[str]) -> Non
     with pytest.raises(InputError) as error:
         resolve({"study": "minmaxgap", "device": "cpu", "llm": llm})
     assert all(text in str(error.value) for text in named)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"labels": {"eng": {"angr": "x"}}}, ["'llm.labels.eng.angr'", "mean 'anger'"]),
+        ({"labels": {"fra": {"joy": "joie"}}}, ["'llm.labels.fra'", "eng, deu, jpn"]),
+        ({"prompts": {"speech": {"en": "What?"}}}, ["'llm.prompts.speech.en'", "'eng'"]),
+    ],
+)
+def test_meld_st_has_its_languages_and_emotions(change: dict[str, Any], named: list[str]) -> None:
+    with pytest.raises(InputError) as error:
+        config(**change)
+    assert all(text in str(error.value) for text in named)
+
+
+def own(section: dict[str, Any] | None = None, **llm: Any) -> dict[str, Any]:
+    """The configuration of a manifest."""
+    given = {"kind": "manifest", "manifest": "m/clips.csv", **(section or {})}
+    llm = {"corpus": {"kind": "manifest"}, **llm}
+    return resolve({"study": "minmaxgap", "corpus": given, "llm": llm})
+
+
+def test_a_corpus_of_ones_own_has_its_languages_words_and_audio() -> None:
+    words = {"happy": "content"}
+    found = own(
+        grid={"languages": [["fra", "deu"], ["zh_tw"]], "objectives": ["erm"]},
+        labels={"fra": words, "eng": {"happy": "glad"}},
+        prompts={"speech": {"fra": "Quelle émotion ? {labels}"}},
+    )
+    assert found["llm"]["corpus"]["audio"] == found["corpus"]["audio"] == "m"
+    assert {cell.languages for cell in llm_cells(found["llm"]["grid"])} == {"deu-fra", "zh_tw"}
+    assert found["llm"]["labels"]["fra"] == words
+    assert found["llm"]["labels"]["eng"]["anger"] == "anger"
+    shown = {key.name: key for key in keys(found)}
+    assert shown["llm.labels.fra"].value == words and shown["llm.labels.fra"].changed
+    assert shown["llm.labels.eng.happy"].value == "glad"
+    assert not shown["llm.labels.eng.anger"].changed
+
+
+@pytest.mark.parametrize(
+    ("llm", "named"),
+    [
+        ({"grid": {"languages": [["zh-tw"]]}}, ["'llm.grid.languages'", "'zh-tw'"]),
+        ({"grid": {"languages": [["all"]]}}, ["'llm.grid.languages'", "'all'"]),
+        ({"corpus": {"kind": "manifest", "genders": "g.tsv"}}, ["'llm.corpus.genders'", "g.tsv"]),
+        ({"corpus": {"kind": "manifest", "audio": "x"}}, ["'llm.corpus.audio'", "'corpus'"]),
+        ({"labels": {"fra": {"joy": 1}}}, ["'llm.labels.fra.joy'", "text"]),
+    ],
+)
+def test_what_does_not_go_with_a_manifest(llm: dict[str, Any], named: list[str]) -> None:
+    with pytest.raises(InputError) as error:
+        own(**llm)
+    assert all(text in str(error.value) for text in named)
+
+
+def test_a_corpus_without_audio() -> None:
+    with pytest.raises(InputError, match=r"'corpus\.audio' is null"):
+        own({"kind": "emosuperb", "manifest": None, "labels": "folder"})
 
 
 def test_bad_settings_of_the_method_are_named() -> None:

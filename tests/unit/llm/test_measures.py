@@ -18,6 +18,8 @@ from fairser.llm.measures import COLUMNS, evaluate, speaker_counts
 from fairser.llm.tables import Resamples, ablation, gains, performance, read_runs, readable
 from workflow.runner import ROOT
 
+CLASSES = pl.col("emotion", "predicted").cast(pl.Enum(EMOTIONS))
+
 
 def predictions(seed: int, right: float = 0.4, count: int = 300) -> pl.DataFrame:
     random = np.random.default_rng(seed)
@@ -32,7 +34,7 @@ def predictions(seed: int, right: float = 0.4, count: int = 300) -> pl.DataFrame
             "emotion": [EMOTIONS[i] for i in truth],
             "predicted": [EMOTIONS[i] for i in called],
         }
-    )
+    ).with_columns(CLASSES)
 
 
 FEW = [f"{gender}{number}" for gender in ("female", "male") for number in range(2)]
@@ -65,7 +67,7 @@ def test_rate_gaps_by_hand() -> None:
     rows += [("male", "anger", "anger"), ("male", "joy", "anger"), ("male", "joy", "anger")]
     rows += [(None, "fear", "joy")]
     frame = pl.DataFrame(rows, ["gender", "emotion", "predicted"], orient="row")
-    frame = frame.with_columns(language=pl.lit("eng"), speaker=pl.col("gender"))
+    frame = frame.with_columns(CLASSES, language=pl.lit("eng"), speaker=pl.col("gender"))
     found = evaluate(frame, ["eng"])["all"]
     # TPR gaps 1/2 and 1; FPR: anger 0 of 1 and 2 of 2, joy 1 of 2 and 0 of 1, others 0.
     assert found["tpr_gap"] == pytest.approx(100 * np.sqrt((0.25 + 1) / 2))
@@ -135,6 +137,36 @@ def test_performance_table(runs: tables.Runs) -> None:
     assert "w_f1_chance" not in table.columns
     shown = readable(table)
     assert "[" in shown["w_f1"][0] and " to " in shown["avg_gap by chance"][0]
+
+
+def test_one_language_is_one_row_and_one_test(runs: tables.Runs) -> None:
+    """All clips are those of the language: a second row would be tested twice."""
+    one = {replace(cell, languages="eng"): run for cell, run in runs.items()}
+    table = performance(one, Resamples(200, 0), 2, "adaptive")
+    assert table["language"].to_list() == ["all"] * 3
+    assert table["languages"].to_list() == ["eng"] * 3
+    several = performance(runs, Resamples(200, 0), 2, "adaptive")
+    for name in COLUMNS:
+        assert table[name].to_list() == several.filter(language="all")[name].to_list()
+    # Holm: nothing else is tested beside the only row of the regulariser.
+    assert table["acc_p"][2] <= several["acc_p"][6]
+
+
+def test_classes_are_those_of_the_predictions() -> None:
+    classes = pl.Enum(["yes", "no"])
+    rows = [("female", "yes", "yes"), ("female", "no", "yes"), ("male", "no", None)]
+    frame = pl.DataFrame(rows, ["gender", "emotion", "predicted"], orient="row").with_columns(
+        pl.col("emotion", "predicted").cast(classes),
+        language=pl.lit("fra"),
+        speaker=pl.col("gender"),
+    )
+    found = evaluate(frame, ["fra"])
+    assert found["all"] == found["fra"]
+    assert found["all"]["acc"] == pytest.approx(100 / 3)
+    assert list(found["all"]["f1_by_class"]) == ["yes", "no"]
+    # F1 of yes is 2/3, of one clip; of no 0, of two.
+    assert found["all"]["w_f1"] == pytest.approx(100 * (2 / 3) / 3)
+    assert found["all"]["acc_gap"] == pytest.approx(50)
 
 
 def test_speakers_alone_decide_with_one_seed(runs: tables.Runs) -> None:

@@ -14,14 +14,19 @@ from safetensors.torch import load_file, save_file
 
 from fairser.core.errors import InputError
 from fairser.corpora.meldst import EMOTIONS
-from fairser.llm import model as llm_model
+from fairser.llm import loading as llm_loading
 from fairser.llm.adapters import LoraOptions, add_adapters, trainable, write_adapters
 from fairser.llm.clips import Clips
-from fairser.llm.model import SpeechLLM, load_model, load_processor
-from fairser.llm.prompts import Prompts, answers
+from fairser.llm.loading import load_model, load_processor
+from fairser.llm.model import SpeechLLM
+from fairser.llm.prompts import Prompts, answers, label_words
 from fairser.llm.scoring import generated, parse, score
 
-WORDS = {"eng": list(EMOTIONS), "jpn": ["怒り", "嫌悪", "恐怖", "喜び", "中立", "悲しみ", "驚き"]}
+JAPANESE = ("怒り", "嫌悪", "恐怖", "喜び", "中立", "悲しみ", "驚き")
+WORDS = {
+    name: dict(zip(EMOTIONS, words, strict=True))
+    for name, words in (("eng", EMOTIONS), ("jpn", JAPANESE))
+}
 PROMPTS = Prompts(
     {"eng": 'He says "{transcript}". {labels}?', "jpn": "「{transcript}」{labels}?"}, WORDS
 )
@@ -82,9 +87,9 @@ def test_a_pass_predicts_the_best_word(llm: SpeechLLM, clips: Clips) -> None:
 
 
 def test_free_answers_are_parsed_and_counted(llm: SpeechLLM, clips: Clips) -> None:
-    assert parse("I hear Joy, not anger.", EMOTIONS) == "joy"
+    assert parse("I hear Joy, not anger.", WORDS["eng"]) == "joy"
     assert parse("喜びです", WORDS["jpn"]) == "joy"
-    assert parse("no idea", EMOTIONS) is None
+    assert parse("no idea", WORDS["eng"]) is None
     assert len(llm.generate(clips, [0, 1])) == 2
     found = generated(llm, clips, 4, score(llm, clips, 4, "sum", "clips"))
     assert found.predictions["predicted"].null_count() > 0  # a random model says no word
@@ -168,7 +173,7 @@ def test_layers_that_are_not_there(model: Any) -> None:
     ],
 )
 def test_label_words_that_cannot_be_scored(processor: Any, word: str, message: str) -> None:
-    words = {"eng": [word if emotion == "fear" else emotion for emotion in EMOTIONS]}
+    words = {"eng": WORDS["eng"] | {"fear": word}}
     with pytest.raises(InputError, match=message):
         answers(processor.tokenizer, words, ["eng"])
 
@@ -180,19 +185,46 @@ def test_answers_end_with_the_end_of_the_turn(processor: Any) -> None:
 
 
 def test_prompts_are_filled_in_without_special_tokens_of_a_transcript() -> None:
-    turn = PROMPTS.conversation("eng", 'Hi<|AUDIO|> {labels}"')[0]["content"][1]["text"]
+    turn = PROMPTS.text("eng", 'Hi<|AUDIO|> {labels}"')
     assert turn.startswith('He says "Hi< |AUDIO|>')
     assert turn.endswith(f"{', '.join(EMOTIONS)}?")
     settings = {"prompts": {"speech_text": {"eng": "What?"}}, "labels": {}}
+    settings |= {"modality": "speech_text", "languages": ["eng"]}
     with pytest.raises(InputError, match=r"llm\.prompts\.speech_text\.eng' has no {transcript}"):
-        Prompts.read(settings, "speech_text")
+        Prompts.read(settings, EMOTIONS)
+
+
+def test_words_for_the_classes_of_a_corpus() -> None:
+    english, german = (
+        {"anger": word, "joy": other} for word, other in (("anger", "joy"), ("Wut", "Freude"))
+    )
+    classes = ["joy", "boredom", "anger"]
+    assert list(label_words("eng", english, classes).values()) == classes
+    assert label_words("fra", {}, classes) == dict(zip(classes, classes, strict=True))
+    full = german | {"boredom": "Langeweile"}
+    assert list(label_words("deu", full, classes).values()) == ["Freude", "Langeweile", "Wut"]
+    # The words of one language are never mixed with names of another.
+    with pytest.raises(InputError, match=r"llm\.labels\.deu' has no word for boredom"):
+        label_words("deu", german, classes)
+    with pytest.raises(InputError, match=r"llm\.labels\.deu\.boredon'.*mean 'boredom'"):
+        label_words("deu", full | {"boredon": "x"}, classes)
+
+
+def test_a_language_without_a_prompt_has_the_english_one() -> None:
+    settings = {"prompts": {"speech": {"eng": "What? {labels}", "deu": "Was?"}}, "labels": {}}
+    settings |= {"modality": "speech", "languages": ["fra", "deu"]}
+    found = Prompts.read(settings, ["oui", "non"])
+    assert found.text("fra", "") == "What? oui, non"
+    assert found.text("deu", "") == "Was?"
 
 
 def test_folders_that_are_no_such_model(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not readable as a model of transformers"):
         load_processor(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "wavlm"}))
-    with pytest.raises(InputError, match=r"type 'wavlm'; 'llm\.model' must be a Qwen2-Audio"):
+    with pytest.raises(
+        InputError, match=r"type 'wavlm'; 'llm\.model' must be one of: Qwen2-Audio, "
+    ):
         load_processor(tmp_path)
     for name in ("config.json", "model.safetensors"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
@@ -216,7 +248,9 @@ class LoadedError(Exception):
     """Raised in place of the loading."""
 
 
-def loading(monkeypatch: pytest.MonkeyPatch, gpus: int, quantise: str | None) -> dict[str, Any]:
+def loading(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, gpus: int, quantise: str | None
+) -> dict[str, Any]:
     """What transformers is asked for on a machine with so many GPUs."""
     asked: dict[str, Any] = {}
 
@@ -224,18 +258,20 @@ def loading(monkeypatch: pytest.MonkeyPatch, gpus: int, quantise: str | None) ->
         asked.update(arguments)
         raise LoadedError
 
-    monkeypatch.setattr(llm_model.devices, "choose", lambda _: torch.device("cuda"))
+    monkeypatch.setattr(llm_loading.devices, "choose", lambda _: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     monkeypatch.setattr(
-        llm_model.Qwen2AudioForConditionalGeneration, "from_pretrained", staticmethod(stand_in)
+        llm_loading.transformers.Qwen2AudioForConditionalGeneration,
+        "from_pretrained",
+        staticmethod(stand_in),
     )
     with pytest.raises(InputError, match="can't be loaded"):
-        load_model(Path("folder"), "bfloat16", quantise)
+        load_model(folder, "bfloat16", quantise)
     return asked
 
 
-def test_several_gpus_share_the_layers(monkeypatch: pytest.MonkeyPatch) -> None:
-    one, two = (loading(monkeypatch, gpus, None) for gpus in (1, 2))
+def test_several_gpus_share_the_layers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = (loading(folder, monkeypatch, gpus, None) for gpus in (1, 2))
     assert one["device_map"] == {"": torch.device("cuda")}
     assert two["device_map"] == "auto"
     assert one["dtype"] == torch.bfloat16
@@ -243,11 +279,11 @@ def test_several_gpus_share_the_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "quantization_config" not in one
 
 
-def test_four_bits_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_four_bits_are_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bitsandbytes", ModuleType("bitsandbytes"))
-    config = loading(monkeypatch, 1, "4bit")["quantization_config"]
+    config = loading(folder, monkeypatch, 1, "4bit")["quantization_config"]
     assert config.load_in_4bit and config.bnb_4bit_quant_type == "nf4"
     assert config.bnb_4bit_compute_dtype == torch.bfloat16
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     with pytest.raises(InputError, match="pip install bitsandbytes"):
-        load_model(Path("folder"), "bfloat16", "4bit")
+        load_model(folder, "bfloat16", "4bit")

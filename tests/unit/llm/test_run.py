@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from fairser.core.errors import InputError
 from fairser.corpora.meldst import EMOTIONS
 from fairser.llm import run
+from fairser.llm.measures import evaluate
 from fairser.llm.run import Setup, train, zero_shot
 from fairser.pretrained.records import Record, write_record
 from fairser.training.checkpoints import make_checkpoint
@@ -92,6 +93,25 @@ def test_prompts_are_checked_before_weights_are_read(
     settings = setup.settings | {"prompts": prompts} | change
     with pytest.raises(InputError, match=named):
         replace(setup, settings=settings).model()
+
+
+def test_one_language_with_classes_of_its_own(tmp_path: Path, setup: Setup) -> None:
+    """The gap of one language is its gap; measures and adapters follow the classes."""
+    classes = pl.Enum(["joy", "anger", "boredom"])
+    frame = setup.table.with_columns(
+        pl.lit("fra").alias("language"), pl.col("emotion").cast(classes)
+    )
+    settings = setup.settings | {"languages": ["fra"], "labels": {}}
+    own = replace(setup, table=frame, settings=settings)
+    train(own, make_checkpoint(tmp_path / "run", [own.record], []), 1)
+    found = pl.read_parquet(own.paths["predictions"])
+    shares = found.select("joy", "anger", "boredom").sum_horizontal()
+    assert shares.to_list() == pytest.approx([1, 1])
+    (history,) = pl.read_csv(own.paths["history"]).to_dicts()
+    assert history["development_gap"] == history["gap_fra"]
+    measures = evaluate(found, ["fra"])
+    assert measures["all"] == measures["fra"]
+    assert list(measures["all"]["f1_by_class"]) == ["joy", "anger", "boredom"]
 
 
 def test_a_training_records_the_model_that_it_began_with(

@@ -7,6 +7,7 @@ import pytest
 
 from fairser.config.configuration import resolve
 from fairser.core.checksums import write_record
+from fairser.report.inputs import unknown_speakers_page
 from fairser.report.minmaxgap import MEASURES, MinMaxGap
 from fairser.report.records import Runs
 from unit.builders import sealed
@@ -82,3 +83,21 @@ def test_runs_and_rates_are_by_variant(grid: MinMaxGap) -> None:
     assert [row.cells["p"].value for row in runs] == [None, SHOWN["p"], SHOWN["p"] + 1]
     assert [row.cells["tpr"].text for row in rates[::2]] == ["0.100", "0.200", "0.300"]
     assert [row.cells["language"].value for row in rates[:2]] == ["all", "deu"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "cells"), [((), []), (("Bo,true,2", "Al,false,1"), [("Bo", "yes"), ("Al", "no")])]
+)
+def test_speakers_without_a_gender_or_none_of_them(
+    tmp_path: Path, lines: tuple[str, ...], cells: list[tuple[str, str]]
+) -> None:
+    """A csv without rows says nothing of the types of its columns."""
+    path, clips = tmp_path / "unknown_speakers.csv", tmp_path / "llm_clips.parquet"
+    path.write_text("\n".join(("speaker,listed,clips", *lines)) + "\n")
+    clips.touch()
+    own = {"kind": "manifest", "manifest": "my_clips.csv"}
+    config = {"study": "minmaxgap", "corpus": own, "llm": {"corpus": {"kind": "manifest"}}}
+    page = unknown_speakers_page(str(path), str(clips), resolve(config))
+    found = [tuple(row.cells[name].text for name in ("speaker", "listed")) for row in page.rows]
+    assert found == cells
+    assert any("my_clips.csv" in str(record) for record in vars(page.records).values())

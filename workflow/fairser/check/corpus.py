@@ -15,15 +15,17 @@ from fairser.config.configuration import (
     reader_settings,
 )
 from fairser.config.folds import fill_folds
-from fairser.config.llm import DEMO
+from fairser.config.llm import DEMO, OWN
+from fairser.config.llm_corpus import clip_settings
 from fairser.core.words import counted, joined, shortened
 from fairser.corpora.clips import ClipTable
 from fairser.corpora.emosuperb import speaker_note
 from fairser.corpora.genders import GENDERS, unknown_speakers
+from fairser.corpora.llm_clips import statistics
 from fairser.corpora.manifest import listed_files
-from fairser.corpora.meldst import read_meldst, statistics
+from fairser.corpora.own_clips import read_llm_clips
 from fairser.corpora.readers import read_corpus
-from fairser.llm.grid import LANGUAGES, llm_cells
+from fairser.llm.grid import llm_cells
 
 SHOWN = 5  # speakers in a message
 
@@ -39,7 +41,7 @@ def check_corpus(config: Config, files: list[str], decode: bool = False) -> Repo
     if files != ["config.yaml"]:
         command += f" --configfile {' '.join(files)}"
     report = Report()
-    describe = _describe_meldst if config["study"] == "minmaxgap" else _describe
+    describe = _describe_llm if config["study"] == "minmaxgap" else _describe
     lacking = describe(config, decode, report)
     if lacking:
         report.there = False
@@ -54,12 +56,9 @@ def check_corpus(config: Config, files: list[str], decode: bool = False) -> Repo
 def _describe(config: Config, decode: bool, report: Report) -> str | None:
     """Describe the corpus; returns the target that makes it, if it is not there yet."""
     corpus = config["corpus"]
-    path = corpus[list_key(corpus)]
-    made = made_folder(corpus)
-    if made and not Path(path).is_dir():
-        report.add("corpus", f"{corpus['kind']}: not there yet, the workflow makes it")
-        return "download_cremad" if corpus["kind"] == "cremad" else f"{made}/AudioWAV.tsv"
-    report.add("corpus", f"{corpus['kind']}: {path}")
+    if target := _introduce(corpus, report):
+        return target
+    path = _path(corpus)
     with report.faults.gather():
         check_inputs(config)
         fill_folds(config)
@@ -78,6 +77,20 @@ def _describe(config: Config, decode: bool, report: Report) -> str | None:
         clips.describe(table, folds, report)
         plan.describe(config, table, decode, report)
     _describe_audio(config, table, decode, report)
+    return None
+
+
+def _path(corpus: Config) -> str:
+    return str(corpus[list_key(corpus)])
+
+
+def _introduce(corpus: Config, report: Report) -> str | None:
+    """Say which corpus it is; returns the target that makes it, if it is not there yet."""
+    made = made_folder(corpus)
+    if made and not Path(_path(corpus)).is_dir():
+        report.add("corpus", f"{corpus['kind']}: not there yet, the workflow makes it")
+        return "download_cremad" if corpus["kind"] == "cremad" else f"{made}/AudioWAV.tsv"
+    report.add("corpus", f"{corpus['kind']}: {_path(corpus)}")
     return None
 
 
@@ -107,18 +120,23 @@ def _describe_audio(config: Config, table: ClipTable | None, decode: bool, repor
         sounds.describe(found, corpus["audio"], seconds, "encoder.seconds", report)
 
 
-def _describe_meldst(config: Config, decode: bool, report: Report) -> str | None:
-    """Describe MELD-ST; returns the target that makes the demo corpus, if it is not there yet."""
+def _describe_llm(config: Config, decode: bool, report: Report) -> str | None:
+    """Describe the clips of the second study; returns the target that makes missing ones."""
     llm = config["llm"]
-    corpus = {name: value for name, value in llm["corpus"].items() if name != "kind"}
-    report.add("corpus", f"MELD-ST: {corpus['metadata']}")
-    if corpus["metadata"] == DEMO and not Path(DEMO).is_dir():
-        report.add("", "not there yet, the workflow makes it")
-        return f"{DEMO}/audio.tsv"
-    languages = [x for x in LANGUAGES if any(x in names for names in llm["grid"]["languages"])]
+    corpus = llm["corpus"]
+    if corpus["kind"] == OWN:
+        if target := _introduce(config["corpus"], report):
+            return target
+    else:
+        report.add("corpus", f"MELD-ST: {corpus['metadata']}")
+        if corpus["metadata"] == DEMO and not Path(DEMO).is_dir():
+            report.add("", "not there yet, the workflow makes it")
+            return f"{DEMO}/audio.tsv"
     with report.faults.gather():
         check_inputs(config)
-        table = read_meldst(**corpus, languages=languages)
+        if corpus["kind"] == OWN:
+            fill_folds(config)
+        table = read_llm_clips(clip_settings(config))
         _describe_speakers(table, report)
         report.add("runs", f"{len(llm_cells(llm['grid'])):,}")
         links = config["corpus"]["follow_links"]

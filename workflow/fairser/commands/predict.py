@@ -24,7 +24,7 @@ import torch
 from fairser.commands.base import FOUND, command, new_parser, progress_on_stderr
 from fairser.core.errors import InputError
 from fairser.core.files import complete, write_text
-from fairser.core.jobs import Progress, logger
+from fairser.core.jobs import Progress
 from fairser.inference import audformat_table
 from fairser.inference.classifier import Classifier
 from fairser.inference.predicting import Prediction, audio_files, load, predictions

@@ -1,4 +1,4 @@
-"""Genders of a corpus' speakers, from a list that the user names (``llm.corpus.genders``)."""
+"""Genders of the speakers of the second study: women, men, and those of unknown gender."""
 
 import unicodedata
 from pathlib import Path
@@ -17,10 +17,13 @@ UNKNOWN = ("u", "other", "mixed")  # besides those of all demographics
 SHOWN = 3  # examples in a message
 
 
-def join_genders(clips: pl.DataFrame, path: str | Path) -> pl.DataFrame:
-    """Clips with ``gender`` and ``listed``; names are compared without case and extra spaces."""
+def join_genders(clips: pl.DataFrame, genders: pl.DataFrame, path: str | Path) -> pl.DataFrame:
+    """Clips with ``gender`` and ``listed``; names are compared without case and extra spaces.
+
+    ``genders`` are those of :func:`read_genders`, from ``path``.
+    """
     clips = clips.with_columns(_plain("speaker").alias("name"))
-    clips = clips.join(_read_genders(path), on="name", how="left", maintain_order="left")
+    clips = clips.join(genders, on="name", how="left", maintain_order="left")
     clips = clips.with_columns(pl.col("listed").fill_null(False)).drop("name")
     if not clips["gender"].count():
         names = ", ".join(shortened(clips["speaker"].unique().sort(), SHOWN))
@@ -37,6 +40,18 @@ def unknown_speakers(clips: pl.DataFrame) -> pl.DataFrame:
     return unknown.agg(pl.len().alias("clips")).sort("clips", "speaker", descending=[True, False])
 
 
+def known_genders(frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:
+    """Rows with ``gender`` female, male or null, and ``listed``: whether it had any value."""
+    faults.note(
+        frame.filter(~pl.col("gender").is_in([*GENDERS, *UNKNOWN])),
+        "gender '{gender}' of speaker '{speaker}' is none of female, male and ? (unknown).",
+        "gender",
+        GENDERS,
+    )
+    known = pl.when(pl.col("gender").is_in(GENDERS)).then("gender")
+    return frame.with_columns(known.alias("gender"), listed=pl.col("gender").is_not_null())
+
+
 def check_genders(clips: pl.DataFrame) -> None:
     """Raise an InputError if no language has both genders in train and in development."""
     known = set(clips.drop_nulls("gender").select("language", "split", "gender").iter_rows())
@@ -51,26 +66,20 @@ def check_genders(clips: pl.DataFrame) -> None:
         raise InputError(
             f"No language has clips of both genders in train and in development "
             f"({'; '.join(texts)} lack one), so there is no gap to measure or to train on. Fix the "
-            "list of genders ('llm.corpus.genders') or take more languages ('llm.grid.languages')."
+            "genders or the splits of the speakers, or take more languages ('llm.grid.languages')."
         )
     if texts:
         logger.info("without a gender gap: %s", "; ".join(texts))
 
 
-def _read_genders(path: str | Path) -> pl.DataFrame:
-    """``name`` (plain), ``gender`` and ``listed``, a row per speaker."""
+def read_genders(path: str | Path) -> pl.DataFrame:
+    """A list of speakers (``llm.corpus.genders``): ``name``, ``gender`` and ``listed``."""
     frame = read_csv(path, ",\t")
     require_columns(path, frame.columns, ("speaker", "gender"))
     frame = demographics.tidy(frame, ["gender"]).with_columns(_plain("speaker").alias("name"))
     faults = Faults()
-    faults.note(
-        frame.filter(~pl.col("gender").is_in([*GENDERS, *UNKNOWN])),
-        "gender '{gender}' of speaker '{speaker}' is none of female, male and ? (unknown).",
-        "gender",
-        GENDERS,
-    )
-    known = pl.when(pl.col("gender").is_in(GENDERS)).then("gender")
-    frame = frame.select("name", known, pl.lit(True).alias("listed"), "row")
+    frame = known_genders(frame, faults)
+    frame = frame.select("name", "gender", pl.lit(True).alias("listed"), "row")
     frame = frame.unique(["name", "gender"], keep="first", maintain_order=True)
     faults.note(
         frame.filter(pl.col("name").is_duplicated()),

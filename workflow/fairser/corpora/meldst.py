@@ -4,20 +4,6 @@ Its metadata are csv files ``ENG_DEU/deu_{train,valid,test}.csv`` and ``ENG_JPN/
 ``{pair}/{language}/{train|dev|test}/{split}_{id}.wav``. Splits are those of the corpus; they share
 speakers. It has no genders: that of the character comes from a list of speakers and is used for
 the voice, although in German and Japanese another person speaks.
-
-The clip table of the second study has a row per clip:
-
-==============  ================================================================================
-``clip``        pair, language, split and id, such as ``ENG_DEU/deu/train/17``
-``file``        audio file, relative to the audio folder
-``language``    ``eng``, ``deu`` or ``jpn``
-``split``       ``train``, ``development`` or ``test``
-``emotion``     one of :data:`EMOTIONS`
-``transcript``  what is said, in the clip's language
-``speaker``     the character
-``gender``      ``female``, ``male`` or null
-``listed``      whether the speaker is in the list of genders
-==============  ================================================================================
 """
 
 from itertools import product
@@ -25,18 +11,16 @@ from pathlib import Path
 
 import polars as pl
 
-from fairser.core.errors import InputError
-from fairser.core.files import is_lfs_pointer
 from fairser.core.jobs import logger
 from fairser.core.table_files import read_csv, rename_columns, require_columns
 from fairser.corpora.faults import Faults
-from fairser.corpora.genders import GENDERS, check_genders, join_genders
+from fairser.corpora.genders import check_genders, join_genders, read_genders
+from fairser.corpora.llm_clips import COLUMNS, check_audio
 
 EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 LANGUAGES = {"eng": "English", "deu": "German", "jpn": "Japanese"}
 PAIRS = {"ENG_DEU": "deu", "ENG_JPN": "jpn"}
 SPLITS = {"train": "train", "valid": "development", "test": "test"}
-COLUMNS = ("clip", "file", "language", "split", "emotion", "transcript", "speaker", "gender")
 KEYS = ("season", "episode", "english")  # identify an English utterance in both pairs
 NEEDED = ("id", "emotion", "season", "episode", "speaker", "english")
 
@@ -48,7 +32,7 @@ def read_meldst(
     languages: list[str],
     english: str = "both",
 ) -> pl.DataFrame:
-    """The clips of some languages with the genders of their speakers (see the module's table).
+    """The clips of some languages with the genders of their speakers.
 
     Args:
         metadata: folder of ENG_DEU and ENG_JPN with the csv files.
@@ -57,61 +41,38 @@ def read_meldst(
         languages: of :data:`LANGUAGES`.
         english: pair whose English clips are used, or ``both``: an utterance of both pairs is then
             used once, in test rather than in development rather than in train.
+
+    Raises:
+        InputError: with all faults of the csv files; without any, those of audio and genders.
     """
-    parts = []
+    faults, parts, listed = Faults(), [], pl.DataFrame()
     for pair, split in product(PAIRS, SPLITS):
         spoken = {"eng", PAIRS[pair]} if english in ("both", pair) else {PAIRS[pair]}
         used = spoken & set(languages)
         if used:
-            frame = _read(Path(metadata), pair, split)
-            parts += [_clips(frame, pair, name, split, Path(audio)) for name in sorted(used)]
+            with faults.gather():
+                frame = _read(Path(metadata), pair, split, faults)
+                parts += [_clips(frame, pair, name, split, Path(audio)) for name in sorted(used)]
+    with faults.gather():
+        listed = read_genders(genders)
+    faults.raise_all()
     clips = _without_repeats(pl.concat(parts))
-    clips = join_genders(clips, genders).select(*COLUMNS, "listed").sort("clip")
-    check_audio(clips, audio)
-    check_genders(clips)
+    clips = join_genders(clips, listed, genders).select(*COLUMNS, "listed").sort("clip")
+    clips = clips.with_columns(pl.col("emotion").cast(pl.Enum(EMOTIONS)))
+    for check in (lambda: check_audio(clips, audio), lambda: check_genders(clips)):
+        with faults.gather():
+            check()
+    faults.raise_all()
     return clips
 
 
-def statistics(clips: pl.DataFrame) -> pl.DataFrame:
-    """Clips by language, split and emotion: ``female``, ``male``, ``unknown``, ``clips``.
-
-    With a row ``all`` of all emotions for each language and split.
-    """
-    gender = pl.col("gender")
-    total = clips.with_columns(pl.lit("all").alias("emotion"))
-    table = (
-        pl.concat([clips, total])
-        .group_by("language", "split", "emotion")
-        .agg(
-            *(gender.eq_missing(name).sum().alias(name) for name in GENDERS),
-            gender.null_count().alias("unknown"),
-            pl.len().alias("clips"),
-        )
-    )
-    orders = {"language": [*LANGUAGES], "split": [*SPLITS.values()], "emotion": [*EMOTIONS, "all"]}
-    return table.sort(pl.col(name).cast(pl.Enum(values)) for name, values in orders.items())
-
-
-def check_audio(clips: pl.DataFrame, folder: str | Path) -> None:
-    """Raise an InputError if files are missing, empty or Git LFS pointers; none is decoded."""
-    paths = [Path(folder, file) for file in clips["file"]]
-    bad = [p for p in paths if not p.is_file() or not p.stat().st_size or is_lfs_pointer(p)]
-    if bad:
-        raise InputError(
-            f"{bad[0]}: no audio there; {len(bad)} of {clips.height} clips have none. The authors "
-            "of the corpus give it on request; 'llm.corpus.audio' names the folder that holds "
-            "ENG_DEU and ENG_JPN."
-        )
-
-
-def _read(metadata: Path, pair: str, split: str) -> pl.DataFrame:
+def _read(metadata: Path, pair: str, split: str, faults: Faults) -> pl.DataFrame:
     """A csv file as text with the needed columns, named in lower case, and ``row``."""
     language = PAIRS[pair]
     path = metadata / pair / f"{language}_{split}.csv"
     frame = rename_columns(read_csv(path), path, lambda name: name.strip().lower())
     require_columns(path, frame.columns, (*NEEDED, LANGUAGES[language].lower()))
     frame = frame.with_columns(pl.col("emotion").str.strip_chars().str.to_lowercase())
-    faults = Faults()
     faults.note(
         frame.filter(~pl.col("emotion").is_in(EMOTIONS)),
         f"emotion '{{emotion}}'; it must be one of {', '.join(EMOTIONS)}.",
@@ -123,7 +84,6 @@ def _read(metadata: Path, pair: str, split: str) -> pl.DataFrame:
         "id '{id}'; it must be unique.",
         "id",
     )
-    faults.raise_all()
     return frame
 
 

@@ -78,7 +78,7 @@ def model_card(saved: SavedModel, metrics: Metrics, run: Path, pretrained_mb: fl
         method=method,
         encoder=model["model"] if model else saved.encoder["kind"],
         own=own,
-        licence=None if own else extension("ENCODER", saved.encoder["kind"])["licence"],
+        terms=None if own else extension("ENCODER", saved.encoder["kind"])["licence"],
         origin=metrics["source"],
         corpus=CORPORA.get(kind, kind.capitalize()),
         licence=config["corpus"].get("licence") or licence,

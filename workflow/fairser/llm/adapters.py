@@ -60,7 +60,9 @@ def add_adapters(model: Any, options: LoraOptions, seed: int, checkpointing: boo
     for parameter in trainable(model).values():
         parameter.data = parameter.data.float()  # 16 bits would lose small steps
     if checkpointing:
-        model.activation_checkpointing_enable({"use_reentrant": False})
+        whole = model.supports_gradient_checkpointing  # Granite Speech only has it in its parts
+        part = model if whole else model.model.language_model
+        part.activation_checkpointing_enable({"use_reentrant": False})
 
 
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:

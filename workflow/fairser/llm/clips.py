@@ -17,7 +17,7 @@ import torch
 from fairser.audio.reading import Audio
 from fairser.core.errors import InputError
 from fairser.corpora.genders import GENDERS
-from fairser.corpora.meldst import EMOTIONS
+from fairser.corpora.llm_clips import classes_of
 
 SHORTEST = 1_600  # samples; the model needs some frames, so a shorter clip is padded
 Stratum = tuple[int, int]
@@ -28,6 +28,7 @@ class Clips:
 
     Attributes:
         frame: rows of the clips.
+        classes: the emotions that an answer can be, those of the table.
         labels: number of the emotion of each clip [N].
         strata: numbers of language and gender of each clip, gender -1 where unknown.
         places: the same as one number [N], int64, -1 where the gender is unknown.
@@ -55,7 +56,8 @@ class Clips:
                 f"'llm.grid.languages' names {', '.join(missing)}, but the corpus has no such clip "
                 f"in {split}; remove the language, or use a corpus that has it."
             )
-        self.labels = torch.tensor([EMOTIONS.index(name) for name in self.frame["emotion"]])
+        self.classes = classes_of(self.frame)
+        self.labels = torch.tensor(self.frame["emotion"].to_physical().to_list())
         self.strata: list[Stratum] = [
             (self.languages.index(language), GENDERS.index(gender) if gender else -1)
             for language, gender in self.frame.select("language", "gender").iter_rows()

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-LANGUAGES = ("eng", "deu", "jpn")  # their order in the name of a set
+from fairser.config.llm import in_order
+
 OBJECTIVES = ("zero_shot", "erm", "minmaxgap")
 NONE = (0, "none")  # p and weighting of the objectives that have none
 
@@ -44,4 +45,4 @@ def llm_cells(grid: dict[str, Any]) -> list[LLMCell]:
 
 def language_set(languages: list[str]) -> str:
     """Name of a set of languages, such as ``eng-deu-jpn``."""
-    return "-".join(name for name in LANGUAGES if name in languages)
+    return "-".join(in_order(languages))

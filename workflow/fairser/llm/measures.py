@@ -13,13 +13,12 @@ import numpy as np
 import polars as pl
 
 from fairser.corpora.genders import GENDERS
-from fairser.corpora.meldst import EMOTIONS
+from fairser.corpora.llm_clips import ALL, classes_of
 from fairser.evaluation.metrics import COUNTS, Floats, class_gaps, fairness, or_none, rates, rms
 
 PERFORMANCE = ("w_f1", "acc")
 GAPS = ("tpr_gap", "fpr_gap", "w_f1_gap", "acc_gap")
 COLUMNS = (*PERFORMANCE, *GAPS, "avg_gap")
-ALL = "all"
 
 
 def measures(counts: Floats) -> dict[str, Floats]:
@@ -58,12 +57,13 @@ def speaker_counts(predictions: pl.DataFrame) -> pl.DataFrame:
     ``predicted`` is null for an answer without a label word, which counts as wrong.
     """
     keys = ["language", "speaker", "gender", "class"]
+    classes = pl.DataFrame({"class": classes_of(predictions)})
+    predictions = predictions.with_columns(pl.col("emotion", "predicted").cast(pl.String))
     true, called = pl.col("emotion") == pl.col("class"), pl.col("predicted") == pl.col("class")
     called = called.fill_null(value=False)
     sums = [pl.len(), true.sum(), called.sum(), (true & called).sum()]
     return (
-        pl.DataFrame({"class": EMOTIONS})
-        .join(predictions, how="cross")
+        classes.join(predictions, how="cross")
         .group_by(keys, maintain_order=True)
         .agg(total.cast(pl.Int64).alias(n) for total, n in zip(sums, COUNTS, strict=True))
     )
@@ -72,13 +72,13 @@ def speaker_counts(predictions: pl.DataFrame) -> pl.DataFrame:
 def count_array(counts: pl.DataFrame, scope: str, speakers: Sequence[str]) -> Floats:
     """Counts [S, 3, C, 4] of a language or of :data:`ALL`, by speaker and gender."""
     part = counts if scope == ALL else counts.filter(language=scope)
-    genders = [*GENDERS, None]
+    genders, classes = [*GENDERS, None], counts["class"].unique(maintain_order=True).to_list()
     index = {name: i for i, name in enumerate(speakers)}
-    table = np.zeros((len(index), len(genders), len(EMOTIONS), len(COUNTS)))
+    table = np.zeros((len(index), len(genders), len(classes), len(COUNTS)))
     place = (
         [index[name] for name in part["speaker"]],
         [genders.index(name) for name in part["gender"]],
-        [EMOTIONS.index(name) for name in part["class"]],
+        [classes.index(name) for name in part["class"]],
     )
     np.add.at(table, place, part.select(COUNTS).to_numpy().astype(np.float64))
     return table
@@ -90,7 +90,7 @@ def evaluate(predictions: pl.DataFrame, languages: Sequence[str]) -> dict[str, A
     Each has ``clips``, ``unknown`` (gender), ``unparsed`` (answers), the measures,
     ``f1_by_class``, and ``gender`` (see :func:`fairser.evaluation.metrics.fairness`).
     """
-    counts = speaker_counts(predictions)
+    counts, classes = speaker_counts(predictions), classes_of(predictions)
     speakers = counts["speaker"].unique().sort().to_list()
     found = {}
     for scope in (ALL, *languages):
@@ -98,7 +98,7 @@ def evaluate(predictions: pl.DataFrame, languages: Sequence[str]) -> dict[str, A
         table = count_array(counts, scope, speakers).sum(axis=0)
         f1 = rates(table.sum(axis=0))["f1"]
         truth, called = (
-            np.stack([(part[name] == emotion).fill_null(False) for emotion in EMOTIONS], axis=1)
+            np.stack([(part[name] == emotion).fill_null(False) for emotion in classes], axis=1)
             for name in ("emotion", "predicted")
         )
         found[scope] = {
@@ -106,7 +106,7 @@ def evaluate(predictions: pl.DataFrame, languages: Sequence[str]) -> dict[str, A
             "unknown": part["gender"].null_count(),
             "unparsed": part["predicted"].null_count(),
             **{name: or_none(value) for name, value in measures(table).items()},
-            "f1_by_class": dict(zip(EMOTIONS, map(or_none, f1), strict=True)),
-            "gender": fairness(truth, called, part["gender"].to_list(), EMOTIONS),
+            "f1_by_class": dict(zip(classes, map(or_none, f1), strict=True)),
+            "gender": fairness(truth, called, part["gender"].to_list(), classes),
         }
     return found

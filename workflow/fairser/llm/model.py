@@ -1,111 +1,17 @@
-"""Qwen2-Audio: losses of the right answers and scores of all label words."""
+"""A speech LLM: losses of the right answers and scores of all label words."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 
-from fairser.audio import torchaudio_cpu  # noqa: F401  before transformers and peft
 from fairser.audio.waveforms import SAMPLE_RATE
-from fairser.core.errors import InputError
-from fairser.core.words import shortened
-from fairser.corpora.meldst import EMOTIONS
+from fairser.llm.ahead import Ahead
 from fairser.llm.clips import Clips
+from fairser.llm.families import family_of
 from fairser.llm.prompts import Prompts, answers
-from fairser.pretrained import devices
-
-from transformers import AutoConfig, AutoProcessor, BitsAndBytesConfig  # isort: skip
-from transformers import Qwen2AudioForConditionalGeneration  # isort: skip
-from transformers.utils import logging  # isort: skip
 
 NEW_TOKENS = 12  # of a generated answer
-REASON = 300  # characters of an error of transformers
-
-
-def load_processor(folder: Path) -> Any:
-    """Tokenizer, feature extractor and chat template of a model, with left padding.
-
-    Raises:
-        InputError: the folder holds no Qwen2-Audio.
-    """
-    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        kind = AutoConfig.from_pretrained(folder, **local).model_type
-        known = kind == "qwen2_audio"
-        processor = AutoProcessor.from_pretrained(folder, **local) if known else None
-    except Exception as error:  # transformers raises many kinds for a faulty file
-        raise InputError(
-            f"{folder}: not readable as a model of transformers ({_reason(error)}); fetch it again."
-        ) from error
-    if processor is None:
-        raise InputError(f"{folder}: a model of type '{kind}'; 'llm.model' must be a Qwen2-Audio.")
-    processor.tokenizer.padding_side = "left"
-    return processor
-
-
-def load_model(
-    folder: Path, precision: str = "bfloat16", quantise: str | None = None, device: str = "auto"
-) -> Any:
-    """The frozen model on its device, or spread by accelerate over several GPUs.
-
-    ``4bit`` holds the linear layers in NF4 (bitsandbytes). The other settings are those of
-    :mod:`fairser.pretrained.devices`.
-
-    Raises:
-        InputError: weights are missing or of other shapes; 4 bits without a GPU or bitsandbytes.
-    """
-    chosen, dtype = devices.choose(device), devices.PRECISIONS[precision]
-    several = chosen.type == "cuda" and torch.cuda.device_count() > 1
-    extra: dict[str, Any] = {"device_map": "auto"} if several else {"device_map": {"": chosen}}
-    if quantise:
-        extra["quantization_config"] = _four_bits(dtype, chosen)
-    try:
-        loaded: Any = Qwen2AudioForConditionalGeneration.from_pretrained(
-            folder,
-            dtype=dtype,
-            use_safetensors=any(folder.glob("model*.safetensors")),
-            weights_only=True,  # else the pickle of a .bin file could run code
-            local_files_only=True,
-            output_loading_info=True,
-            **extra,
-        )
-    except Exception as error:
-        raise InputError(
-            f"{folder}: the weights can't be loaded ({_reason(error)}); fetch the model again, or, "
-            "if memory ran out, set 'llm.quantise' to 4bit."
-        ) from error
-    model, info = loaded
-    lost = sorted([*info["missing_keys"], *(entry[0] for entry in info["mismatched_keys"])])
-    if lost:
-        raise InputError(
-            f"{folder}: lacks weights or has them in other shapes ({', '.join(shortened(lost, 3))})"
-            "; config.json and weights don't belong together. Fetch the model again."
-        )
-    return model.eval().requires_grad_(False)
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:REASON]
-
-
-def _four_bits(dtype: torch.dtype, device: torch.device) -> BitsAndBytesConfig:
-    if device.type != "cuda":
-        raise InputError("'llm.quantise' is 4bit, which needs a GPU (cuda); set it to null here.")
-    try:
-        import bitsandbytes  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            "'llm.quantise' is 4bit, but the package bitsandbytes is missing: "
-            "`pip install bitsandbytes`."
-        ) from error
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_compute_dtype=dtype,
-    )
 
 
 class SpeechLLM:
@@ -119,6 +25,9 @@ class SpeechLLM:
         self, model: Any, processor: Any, prompts: Prompts, languages: Sequence[str]
     ) -> None:
         self.model, self.processor, self.prompts = model, processor, prompts
+        self.family = family_of(model)
+        # On a CPU a second thread takes from the computation what it gives.
+        self.ahead = Ahead(self.prepare, self.device.type != "cpu")
         self.answers = answers(processor.tokenizer, prompts.words, languages)
 
     @property
@@ -126,11 +35,21 @@ class SpeechLLM:
         """Where inputs go."""
         return self.model.get_input_embeddings().weight.device
 
+    def expect(self, clips: Clips, parts: Iterable[Sequence[int]]) -> None:
+        """Say which rows :meth:`losses` or :meth:`scores` will be called with, in order.
+
+        Their inputs are then prepared while the device computes; results are the same.
+        """
+        alone = ([row] for part in parts for row in part)
+        self.ahead.expect(clips, alone if self.family.alone else parts)
+
     def losses(self, clips: Clips, rows: Sequence[int]) -> torch.Tensor:
         """Mean negative log-likelihood of the tokens of each clip's answer [B], with gradients.
 
         The end of the answer is one of its tokens; prompt and audio have no loss.
         """
+        if self.family.alone and len(rows) > 1:
+            return torch.cat([self.losses(clips, [row]) for row in rows])
         inputs = self.inputs(clips, rows)
         start = inputs["input_ids"].shape[1] - 1
         wanted = [self._tokens(clips, row)[int(clips.labels[row])] for row in rows]
@@ -147,27 +66,34 @@ class SpeechLLM:
 
         The prompt with its audio is computed once; the words are computed from its cached keys.
         """
+        if self.family.alone and len(rows) > 1:
+            found = [self.scores(clips, [row]) for row in rows]
+            return torch.cat([one for one, _ in found]), torch.cat([n for _, n in found])
         inputs = self.inputs(clips, rows)
         output = self.model.model(**inputs, use_cache=True)
         last, cache = output.last_hidden_state[:, -1:], output.past_key_values
-        found, lengths = [], []
-        for label in range(len(EMOTIONS)):
+        totals, lengths = [], []
+        for label in range(len(clips.classes)):
             tokens, mask = self._padded([self._tokens(clips, row)[label] for row in rows])
+            seen = torch.cat([inputs["attention_mask"], mask[:, :-1]], dim=1)
             hidden = self.model.model(
                 input_ids=tokens[:, :-1],
-                attention_mask=torch.cat([inputs["attention_mask"], mask[:, :-1]], dim=1),
+                attention_mask=seen,
                 past_key_values=cache,
                 use_cache=True,
+                **self._positions(seen, tokens.shape[1] - 1),
             ).last_hidden_state
             cache.crop(1 - tokens.shape[1])  # removes the tokens of this word
             states = torch.cat([last.to(hidden.device), hidden], dim=1)
-            found.append(self._log_likelihood(states, tokens, mask))
+            totals.append(self._log_likelihood(states, tokens, mask))
             lengths.append(mask.sum(dim=1))
-        return torch.stack(found, dim=1).cpu(), torch.stack(lengths, dim=1).cpu()
+        return torch.stack(totals, dim=1).cpu(), torch.stack(lengths, dim=1).cpu()
 
     @torch.no_grad()
     def generate(self, clips: Clips, rows: Sequence[int]) -> list[str]:
         """Greedy free answers of the model."""
+        if self.family.alone and len(rows) > 1:
+            return [text for row in rows for text in self.generate(clips, [row])]
         inputs = self.inputs(clips, rows)
         made = self.model.generate(
             **inputs,
@@ -180,23 +106,41 @@ class SpeechLLM:
         return self.processor.tokenizer.batch_decode(new, skip_special_tokens=True)
 
     def inputs(self, clips: Clips, rows: Sequence[int]) -> dict[str, torch.Tensor]:
-        """Prompt and audio of the clips, padded on the left."""
-        template = self.processor.apply_chat_template
+        """Prompt and audio of the clips, padded on the left, where the model is."""
+        made = self.ahead.take(clips, rows)
+        inputs = {name: value.to(self.device) for name, value in made.items()}
+        kind = self.model.dtype
+        return {n: v.to(kind) if v.is_floating_point() else v for n, v in inputs.items()}
+
+    def prepare(self, clips: Clips, rows: Sequence[int]) -> dict[str, torch.Tensor]:
+        """The same on the CPU, with audio in float32."""
         texts = []
         for row in rows:
             language, said = clips.frame["language"][row], clips.frame["transcript"][row]
-            turn = self.prompts.conversation(language, said)
-            texts.append(template(turn, add_generation_prompt=True, tokenize=False))
-        made = self.processor(
-            text=texts,
-            audio=[clips.waveform(row).numpy() for row in rows],
-            sampling_rate=SAMPLE_RATE,
-            return_tensors="pt",
-            padding=True,
+            turn = self.family.turn(self.prompts.text(language, said), self.processor.audio_token)
+            texts.append(
+                self.processor.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
+            )
+        return dict(
+            self.processor(
+                text=texts,
+                audio=[clips.waveform(row).numpy() for row in rows],
+                sampling_rate=SAMPLE_RATE,
+                return_tensors="pt",
+                text_kwargs={"padding": True},  # audio as the model needs it
+            )
         )
-        inputs = {name: value.to(self.device) for name, value in made.items()}
-        inputs["input_features"] = inputs["input_features"].to(self.model.dtype)
-        return inputs
+
+    def _positions(self, seen: torch.Tensor, count: int) -> dict[str, torch.Tensor]:
+        """Positions [3, B, count] of the last tokens, where a model counts in three dimensions.
+
+        Qwen2.5-Omni of transformers 5.23 computes wrong ones for several tokens after cached ones.
+        """
+        deltas = getattr(self.model.model, "rope_deltas", None)
+        if deltas is None:
+            return {}
+        positions = seen.cumsum(dim=1) - 1 + deltas.to(seen.device)
+        return {"position_ids": positions[:, -count:].expand(3, -1, -1)}
 
     def _tokens(self, clips: Clips, row: int) -> list[list[int]]:
         return self.answers[clips.frame["language"][row]]
@@ -213,6 +157,8 @@ class SpeechLLM:
         self, hidden: torch.Tensor, tokens: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
         """Sum over each answer's tokens [B], float32, of states that come before them [B, A, D]."""
-        logits = self.model.lm_head(hidden).float()
+        # Granite divides its logits; Granite Speech of transformers 5.23 has left this out.
+        scale = getattr(self.model.config.get_text_config(), "logits_scaling", 1.0)
+        logits = self.model.lm_head(hidden).float() / scale
         chosen = logits.log_softmax(dim=-1).gather(2, tokens.to(logits.device)[:, :, None])
         return (chosen[:, :, 0] * mask.to(logits.device)).sum(dim=1)

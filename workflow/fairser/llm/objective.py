@@ -31,6 +31,14 @@ class Objective:
     micro_batch: int
     gaps: GapTracker
 
+    def parts(self, rows: Sequence[int], weight: float) -> list[list[int]]:
+        """Rows that pass through the model together in :meth:`gradient`, in its order."""
+        if len(rows) <= self.micro_batch:
+            return [list(rows)]
+        groups = [range(len(rows))] if weight == 0 else self._strata(rows).values()
+        places = [part for group in groups for part in self._split(group)]
+        return [[rows[i] for i in part] for part in places]
+
     def gradient(self, rows: Sequence[int], weight: float) -> Step:
         """Take a step's batch; leaves the gradient for this lambda in the parameters."""
         if len(rows) <= self.micro_batch:
@@ -45,11 +53,9 @@ class Objective:
 
     def _by_strata(self, rows: Sequence[int], weight: float) -> Step:
         """The same from one sum of gradients for each stratum."""
-        members: dict[Stratum, list[int]] = {}
-        for place, row in enumerate(rows):
-            members.setdefault(self.clips.strata[row], []).append(place)
+        members = self._strata(rows)
         losses, gradients = torch.zeros(len(rows)), {}
-        for stratum, places in sorted(members.items()):
+        for stratum, places in members.items():
             losses += self._in_parts(rows, places, 1)
             gradients[stratum] = [parameter.grad for parameter in self.parameters]
             for parameter in self.parameters:
@@ -66,8 +72,20 @@ class Objective:
     def _in_parts(self, rows: Sequence[int], places: Sequence[int], divisor: int) -> torch.Tensor:
         """Losses [B] of the clips at some places, 0 elsewhere; adds the gradient of their sum."""
         found = torch.zeros(len(rows))
-        for part in torch.tensor(list(places)).split(self.micro_batch):
-            losses = self.llm.losses(self.clips, [rows[i] for i in part.tolist()]).float()
+        for part in self._split(places):
+            losses = self.llm.losses(self.clips, [rows[i] for i in part]).float()
             (losses.sum() / divisor).backward()
             found[part] = losses.detach().cpu()
         return found
+
+    def _strata(self, rows: Sequence[int]) -> dict[Stratum, list[int]]:
+        """Places of the clips of each stratum in a batch, in the order of the strata."""
+        members: dict[Stratum, list[int]] = {}
+        for place, row in enumerate(rows):
+            members.setdefault(self.clips.strata[row], []).append(place)
+        return dict(sorted(members.items()))
+
+    def _split(self, places: Sequence[int]) -> list[list[int]]:
+        """Places in parts that pass through the model together."""
+        size = self.micro_batch
+        return [list(places[start : start + size]) for start in range(0, len(places), size)]

@@ -13,10 +13,12 @@ from fairser.audio.stamps import digest
 from fairser.core.checksums import write_record
 from fairser.core.files import complete
 from fairser.core.provenance import commit, versions
+from fairser.corpora.llm_clips import classes_of
 from fairser.extraction.changed_audio import AUDIO
 from fairser.llm.adapters import LoraOptions, add_adapters, trainable, write_adapters
 from fairser.llm.clips import Clips
-from fairser.llm.model import SpeechLLM, load_model, load_processor
+from fairser.llm.loading import load_model, load_processor
+from fairser.llm.model import SpeechLLM
 from fairser.llm.prompts import Prompts, answers
 from fairser.llm.scoring import Pass, generated, score
 from fairser.llm.training import ERM, Plan, Trainer, TrainingOptions
@@ -51,11 +53,11 @@ class Setup:
         """The frozen model.
 
         Raises:
-            InputError: see :mod:`fairser.llm.prompts` and :mod:`fairser.llm.model`.
+            InputError: see :mod:`fairser.llm.prompts` and :mod:`fairser.llm.loading`.
         """
         torch.set_num_threads(self.threads)
         settings, folder = self.settings, locate(self.record)
-        prompts = Prompts.read(settings, settings["modality"])
+        prompts = Prompts.read(settings, classes_of(self.table))
         processor = load_processor(folder)
         # Loading weights takes long, so faults of the words are reported first.
         answers(processor.tokenizer, prompts.words, settings["languages"])

@@ -1,6 +1,6 @@
 """A pass over clips without gradients: losses, predictions and gaps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,7 +8,6 @@ import polars as pl
 import torch
 
 from fairser.core.jobs import Progress
-from fairser.corpora.meldst import EMOTIONS
 from fairser.llm.clips import Clips
 from fairser.llm.gaps import split_gaps
 from fairser.llm.measures import ALL, evaluate
@@ -45,19 +44,22 @@ def score(llm: Any, clips: Clips, batch_size: int, rule: str, what: str) -> Pass
     ``what`` names the clips in the progress.
     """
     parts = []
+    batches = [rows.tolist() for rows in torch.arange(len(clips)).split(batch_size)]
+    llm.expect(clips, batches)
     with Progress(len(clips), what) as progress:
-        for rows in torch.arange(len(clips)).split(batch_size):
-            parts.append(llm.scores(clips, rows.tolist()))
+        for rows in batches:
+            parts.append(llm.scores(clips, rows))
             progress.add(len(rows))
     total, length = (torch.cat(found) for found in zip(*parts, strict=True))
     means = total / length
     losses = -means.gather(1, clips.labels[:, None])[:, 0]
     values = total if rule == "sum" else means
     shares = values.softmax(dim=1)
-    predicted = [EMOTIONS[i] for i in values.argmax(dim=1).tolist()]
+    names = clips.classes
+    predicted = [names[i] for i in values.argmax(dim=1).tolist()]
     frame = clips.frame.drop("file", "transcript", "listed", strict=False).with_columns(
-        pl.Series("predicted", predicted, pl.String),
-        *(pl.Series(name, shares[:, i].numpy()) for i, name in enumerate(EMOTIONS)),
+        pl.Series("predicted", predicted, pl.Enum(names)),
+        *(pl.Series(name, shares[:, i].numpy()) for i, name in enumerate(names)),
         pl.Series("loss", losses.numpy()),
     )
     return Pass(losses, frame, *split_gaps(clips, losses))
@@ -70,12 +72,12 @@ def generated(llm: Any, clips: Clips, batch_size: int, scored: Pass) -> Pass:
         texts = llm.generate(clips, rows.tolist())
         for row, text in zip(rows.tolist(), texts, strict=True):
             words.append(parse(text, llm.prompts.words[clips.frame["language"][row]]))
-    predicted = pl.Series("predicted", words, pl.String)
+    predicted = pl.Series("predicted", words, pl.Enum(clips.classes))
     return replace(scored, predictions=scored.predictions.with_columns(predicted))
 
 
-def parse(text: str, words: Sequence[str]) -> str | None:
+def parse(text: str, words: Mapping[str, str]) -> str | None:
     """The emotion whose label word comes first in an answer, in any case; None without one."""
-    places = [text.casefold().find(word.casefold()) for word in words]
-    found = [pair for pair in zip(places, EMOTIONS, strict=True) if pair[0] >= 0]
-    return min(found)[1] if found else None
+    places = {name: text.casefold().find(word.casefold()) for name, word in words.items()}
+    found = {name: place for name, place in places.items() if place >= 0}
+    return min(found, key=found.__getitem__) if found else None

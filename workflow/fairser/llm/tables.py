@@ -89,13 +89,14 @@ class Resamples:
 def performance(runs: Runs, resamples: Resamples, p: int, weighting: str) -> pl.DataFrame:
     """Performance and gaps by modality, objective and language, with all clips as ``all``.
 
-    Of minmaxgap, the variant with this p and weighting is shown.
+    One language alone is ``all`` clips, and a second row would be tested twice. Of minmaxgap, the
+    variant with this p and weighting is shown.
     """
     rows = [
         TableRow({**_head(variant), "language": scope}, variant, scope)
         for variant in _variants(runs)
         if variant.objective != "minmaxgap" or (variant.p, variant.weighting) == (p, weighting)
-        for scope in (ALL, *variant.languages.split("-"))
+        for scope in _scopes(variant)
     ]
     return _table(rows, runs, resamples)
 
@@ -152,6 +153,11 @@ def _variants(runs: Runs) -> dict[LLMCell, list[LLMCell]]:
     for cell in sorted(runs, key=order):
         found.setdefault(replace(cell, seed=0), []).append(cell)
     return found
+
+
+def _scopes(cell: LLMCell) -> list[str]:
+    languages = cell.languages.split("-")
+    return [ALL, *(languages if len(languages) > 1 else ())]
 
 
 def _head(cell: LLMCell) -> dict[str, str]:

@@ -4,6 +4,7 @@ It has the files of the published model and runs through the same code. Its weig
 its adapters learn the demo corpus through random projections.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,16 +67,18 @@ def write_tiny_model(folder: str | Path, seconds: int = 2, dim: int = 64) -> Pat
     return Path(folder)
 
 
-def byte_tokenizer() -> Any:
-    """A token for each byte of UTF-8, and the special tokens of Qwen2-Audio."""
+def byte_tokenizer(
+    pad: str = SPECIAL[0], end: str = SPECIAL[2], others: Sequence[str] = (SPECIAL[1], *AUDIO)
+) -> Any:
+    """A token for each byte of UTF-8, and special tokens, by default those of Qwen2-Audio."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     plain = Tokenizer(models.BPE(vocab={byte: i for i, byte in enumerate(alphabet)}, merges=[]))
     plain.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     plain.decoder = decoders.ByteLevel()
     return PreTrainedTokenizerFast(
         tokenizer_object=plain,
-        pad_token=SPECIAL[0],
-        eos_token=SPECIAL[2],
-        additional_special_tokens=[SPECIAL[1], *AUDIO],
+        pad_token=pad,
+        eos_token=end,
+        additional_special_tokens=list(others),
         padding_side="left",
     )

@@ -128,6 +128,8 @@ class Trainer:
         done = self.done
         parts = batches(self.train.strata, self.options.batch_size, self.plan.seed, done.round)
         self.llm.model.train()
+        coming = (self.objective.parts(rows, done.weight) for rows in parts[done.step :])
+        self.llm.expect(self.train, (part for step in coming for part in step))
         with Progress(len(parts), "steps") as bar:
             bar.add(done.step)
             for rows in parts[done.step :]:

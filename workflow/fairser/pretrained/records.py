@@ -38,21 +38,28 @@ class Family:
     optional: tuple[str, ...] = ()
 
 
+TRANSFORMERS = Family(
+    title="a transformers model",
+    required=("config.json",),
+    weights=(
+        ("model.safetensors",),
+        ("model.safetensors.index.json", "model-*-of-*.safetensors"),
+        ("pytorch_model.bin",),
+        ("pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin"),
+    ),
+    optional=(
+        *("generation_config.json", "*processor_config.json", "chat_template.*"),
+        *("tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
+        *("normalizer.json", "*.txt", "*.model"),
+    ),
+)
 PATTERNS = {
-    "transformers": Family(
+    "transformers": TRANSFORMERS,
+    "speech_llm": Family(  # perhaps with an adapter of its own
         title="a transformers model",
-        required=("config.json",),
-        weights=(
-            ("model.safetensors",),
-            ("model.safetensors.index.json", "model-*-of-*.safetensors"),
-            ("pytorch_model.bin",),
-            ("pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin"),
-        ),
-        optional=(
-            *("generation_config.json", "*processor_config.json", "chat_template.*"),
-            *("tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
-            *("normalizer.json", "*.txt", "*.model"),
-        ),
+        required=TRANSFORMERS.required,
+        weights=TRANSFORMERS.weights,
+        optional=(*TRANSFORMERS.optional, "adapter_config.json", "adapter_model.safetensors"),
     ),
     # Weights that are read without running code of others.
     "classifier": Family(

@@ -1,10 +1,11 @@
-"""Pages about the data of the runs: biased splits, groups, and the clips of MELD-ST."""
+"""Pages about the data of the runs: biased splits, groups, and the clips of the second study."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
 
+from fairser.config.llm import OWN
 from fairser.config.schema import Config
 from fairser.core.files import read_json
 from fairser.core.table_files import read_made
@@ -110,7 +111,8 @@ def statistics_page(path: str, clips: str, config: Config) -> Page:
 def unknown_speakers_page(path: str, clips: str, config: Config) -> Page:
     """Speakers of unknown gender (``unknown_speakers.csv``)."""
     table = read_made(path, text=["speaker"])
-    listed = pl.when("listed").then(pl.lit("yes")).otherwise(pl.lit("no")).alias("listed")
+    # A table without rows has no truth values.
+    listed = pl.col("listed").cast(pl.String).replace({"true": "yes", "false": "no"})
     return Page(
         name="unknown_speakers",
         lede="Their clips count for performance, but not for gaps.",
@@ -138,7 +140,9 @@ def _rows(
 
 def _clip_table(clips: str, config: Config) -> Records:
     records = Records()
-    records.add("clip table", clips, {"Corpus": facts(config["llm"]["corpus"])})
+    own = config["llm"]["corpus"]
+    corpus = config["corpus"] if own["kind"] == OWN else own
+    records.add("clip table", clips, {"Corpus": facts(corpus)})
     return records
 
 

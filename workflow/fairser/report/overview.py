@@ -6,6 +6,7 @@ from typing import Any
 from fairser.config.configuration import list_key
 from fairser.config.extensions import extension
 from fairser.config.grid import has_k_axis
+from fairser.config.llm import OWN
 from fairser.config.schema import Config
 from fairser.core.table_files import read_made, read_metadata
 from fairser.core.words import counted
@@ -87,7 +88,7 @@ def _subgroups(config: Config, runs: Sequence[Run]) -> dict[str, str]:
     biased = "none" if bias["ratio"] is None else f"{bias['ratio']:g} : 1 by {bias['attribute']}"
     sources = {run["source"] for run in runs}
     lines = {
-        "Corpus": f"{CORPORA.get(corpus['kind'], corpus['kind'])} ({corpus[list_key(corpus)]})",
+        "Corpus": _corpus(corpus),
         "Bias of train and development": biased,
         "Encoder": _model(config["encoder"], [run["features"] for run in runs]),
     }
@@ -112,8 +113,9 @@ def _subgroups(config: Config, runs: Sequence[Run]) -> dict[str, str]:
 
 def _minmaxgap(config: Config, runs: Sequence[Run]) -> dict[str, str]:
     llm, grid = config["llm"], config["llm"]["grid"]
+    own = llm["corpus"]["kind"] == OWN
     return {
-        "Corpus": CORPORA[llm["corpus"]["kind"]],
+        "Corpus": _corpus(config["corpus"]) if own else CORPORA[llm["corpus"]["kind"]],
         "Model": f"{llm['model']}, revision {llm['revision']}, {llm['precision']}",
         "Size": _distinct(run["size"] for run in runs),
         "Languages": "; ".join(said(languages) for languages in grid["languages"]),
@@ -124,6 +126,10 @@ def _minmaxgap(config: Config, runs: Sequence[Run]) -> dict[str, str]:
         "Seeds": said(grid["seeds"]),
         "Training": _training("rounds", llm["train"]),
     }
+
+
+def _corpus(corpus: Mapping[str, Any]) -> str:
+    return f"{CORPORA.get(corpus['kind'], corpus['kind'])} ({corpus[list_key(dict(corpus))]})"
 
 
 def _training(unit: str, train: Mapping[str, Any]) -> str:

@@ -41,15 +41,17 @@ def said(value: Any) -> str:
 
 
 def _keys(values: Config, derived: Config, schema: Config, prefix: str) -> Iterator[Key]:
-    for name, part in schema["properties"].items():
+    # Such as languages that only the user has.
+    own = {n: schema["additionalProperties"] for n in values if n not in schema["properties"]}
+    for name, part in (schema["properties"] | own).items():
         if name not in values:  # a run of an older version recorded this configuration
             continue
         value, key = values[name], f"{prefix}{name}"
         if "properties" in part:
             yield from _keys(value, derived[name], part, f"{key}.")
             continue
-        default = part["default"]
-        filled = derived[name] if default is None else default
+        default = part.get("default")
+        filled = derived.get(name) if default is None else default
         yield Key(key, value, default, part["description"], value not in (default, filled))
 
 

@@ -1,16 +1,16 @@
-"""Rule meldst_table: read MELD-ST and join the genders of its speakers."""
+"""Rule llm_clips: read the clips of the second study, with the genders of their speakers."""
 
 from fairser.audio.soundfiles import locate
 from fairser.core.files import complete
 from fairser.core.jobs import job, logger
 from fairser.corpora.genders import unknown_speakers
-from fairser.corpora.meldst import read_meldst
+from fairser.corpora.own_clips import read_llm_clips
 
 with job(snakemake.log[0]):
-    corpus = {k: v for k, v in snakemake.params.corpus.items() if k != "kind"}
-    clips = read_meldst(**corpus, languages=snakemake.params.languages)
+    settings = snakemake.params.settings
+    clips = read_llm_clips(settings)
     for file in clips["file"]:
-        locate(corpus["audio"], file, snakemake.config["corpus"]["follow_links"])
+        locate(settings["corpus"]["audio"], file, snakemake.config["corpus"]["follow_links"])
     unknown = unknown_speakers(clips)
     report = "%d clips; %d of %d speakers have no gender, with %d clips"
     speakers = clips["speaker"].n_unique()
