@@ -88,10 +88,7 @@ def read_csv(path: str | Path, separators: str = ",") -> pl.DataFrame:
 
 
 def read_user_parquet(path: str | Path) -> pl.DataFrame:
-    """The rows of a user's parquet file, and ``row``, their places; the first row is row 1.
-
-    Columns hold text, numbers or truth values. Dates become text; left out are columns of lists, of
-    bytes and of others that have no one text.
+    """The rows of a user's parquet file, and ``row``, their places (:func:`user_table`).
 
     Raises:
         InputError: the file is no parquet, or has no rows.
@@ -101,15 +98,27 @@ def read_user_parquet(path: str | Path) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: not readable as parquet: {reason}. Write it again.") from error
+    return user_table(frame, path)
+
+
+def user_table(frame: pl.DataFrame, name: str | Path) -> pl.DataFrame:
+    """The rows of a user's table with columns of types, and ``row``, their places from row 1 on.
+
+    Columns hold text, numbers or truth values. Dates become text; left out are columns of lists, of
+    bytes and of others that have no one text.
+
+    Raises:
+        InputError: it has no rows.
+    """
     if not frame.height:
-        raise InputError(f"{path}: the file has no rows.")
+        raise InputError(f"{name}: the table has no rows.")
     kept = []
-    for name, kind in frame.schema.items():
+    for column, kind in frame.schema.items():
         if kind.is_numeric() or kind in (pl.String, pl.Boolean, pl.Categorical, pl.Enum):
-            kept.append(pl.col(name))
+            kept.append(pl.col(column))
         elif kind.is_temporal() and kind != pl.Duration:
-            kept.append(pl.col(name).cast(pl.String))
-    return with_places(frame.select(kept), path, 1)
+            kept.append(pl.col(column).cast(pl.String))
+    return with_places(frame.select(kept), name, 1)
 
 
 def rename_columns(

@@ -6,10 +6,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from fairser.audit.decisions import Decisions, read_decisions
-from fairser.audit.grouping import read_groups
-from fairser.audit.inputs import AuditInput
-from fairser.audit.matching import with_names_of
+from fairser.auditing.decisions import Decisions, read_decisions
+from fairser.auditing.grouping import read_groups
+from fairser.auditing.inputs import AuditInput
+from fairser.auditing.matching import with_names_of
 from fairser.core.errors import InputError
 
 # Predictions of the kind that people share: full paths of one machine, columns of their own.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fairser.audit.estimates import chance_p, standard_error
+from fairser.auditing.estimates import chance_p, standard_error
 from fairser.evaluation.resampling import shuffle, t_test
 
 NAN = float("nan")

@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 from matplotlib.container import ErrorbarContainer
 
-from fairser.audit.figures import ROWS, differences_figure, rates_figure
-from fairser.audit.tables import Audit
+from fairser.auditing.figures import ROWS, differences_figure, rates_figure
+from fairser.auditing.tables import Audit
 from fairser.results import style
 from fairser.results.style import save
-from unit.audit.builders import audit_of, made_up
+from unit.auditing.builders import audit_of, made_up
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fairser.audit.report import document
-from fairser.audit.tables import Audit
-from fairser.audit.verdict import Finding, judge
+from fairser.auditing.report import document
+from fairser.auditing.tables import Audit
+from fairser.auditing.verdict import Finding, judge
 from fairser.core import escape
 from fairser.results.style import words
-from unit.audit.builders import CLASSES, audit_of, made_up, one
+from unit.auditing.builders import CLASSES, audit_of, made_up, one
 from unit.rendered import HOSTILE, rendered
 
 CLAIMS = ("Largest difference", "False alarms", "differs significantly")

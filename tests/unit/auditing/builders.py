@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fairser.audit.inputs import AuditInput
-from fairser.audit.tables import Audit, make_audit
+from fairser.auditing.inputs import AuditInput
+from fairser.auditing.tables import Audit, make_audit
 
 CLASSES = ("anger", "fear", "joy")
 

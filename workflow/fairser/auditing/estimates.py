@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fairser.audit.decisions import Decisions
-from fairser.audit.grouping import Attribute, Units
+from fairser.auditing.decisions import Decisions
+from fairser.auditing.grouping import Attribute, Units
 from fairser.core.text import SIGNIFICANT
 from fairser.evaluation.metrics import Floats, group_counts
 from fairser.evaluation.resampling import FEWEST, Support, resample, shuffle

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fairser.audit.decisions import Decisions, read_decisions
-from fairser.audit.inputs import AuditInput
+from fairser.auditing.decisions import Decisions, read_decisions
+from fairser.auditing.inputs import AuditInput
 from fairser.core.errors import InputError
 from fairser.corpora.clips import MULTI, SINGLE
 from fairser.evaluation.evaluate import evaluate
 from fairser.evaluation.metrics import class_counts, performance
-from unit.audit.builders import CLASSES, made_up, sources_of
+from unit.auditing.builders import CLASSES, made_up, sources_of
 from unit.builders import clip_table
 
 HEAD = "clip,speaker,label,prediction\n"

@@ -9,11 +9,11 @@ from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, 
 from scipy import stats
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
-from fairser.audit.estimates import ALL
-from fairser.audit.tables import Audit
+from fairser.auditing.estimates import ALL
+from fairser.auditing.tables import Audit
 from fairser.evaluation import resampling
 from fairser.evaluation.resampling import draw
-from unit.audit.builders import CLASSES, audit_of, made_up, one, rate_of
+from unit.auditing.builders import CLASSES, audit_of, made_up, one, rate_of
 
 RESAMPLES = 60
 FAIRLEARN = {"tpr": true_positive_rate, "ppr": selection_rate, "fpr": false_positive_rate}

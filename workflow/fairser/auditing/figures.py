@@ -8,18 +8,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fairser.audit.estimates import FEWEST
-from fairser.audit.grouping import Attribute
-from fairser.audit.tables import Audit
-from fairser.audit.wording import class_words, group_words, largest_first
+from fairser.auditing.estimates import FEWEST
+from fairser.auditing.grouping import Attribute
+from fairser.auditing.tables import Audit
+from fairser.auditing.wording import class_words, group_words, largest_first
 from fairser.evaluation.metrics import Floats
 from fairser.results import labels, style
 
 RATES = {"tpr": "Recall", "fpr": "False alarms"}
+FIGURES = {"tpr": "recall", "fpr": "false_alarms"}  # names of the files of their figures
 ROWS = {"tpr": 16, "fpr": 8}  # differences that are shown, of hundreds
 ROW = 0.17  # inches: height of a difference or of a line in a legend
 SURE: dict[str, Any] = {"markersize": 4, "marker": "o", "color": style.BLUE}
 UNSURE = SURE | {"color": style.GREY, "markerfacecolor": "white"}
+
+
+def all_figures(audit: Audit) -> dict[str, Figure]:
+    """The figures of an audit by name: ``recall``, ``false_alarms``, ``differences``."""
+    found = {name: rates_figure(audit, rate) for rate, name in FIGURES.items()}
+    return found | {"differences": differences_figure(audit)}
 
 
 @style.styled

@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from fairser.audit.decisions import Decisions, read_decisions
-from fairser.audit.inputs import AuditInput
-from fairser.audit.tables import Audit, make_audit
-from fairser.audit.verdict import judge
+from fairser.auditing.decisions import Decisions, read_decisions
+from fairser.auditing.inputs import AuditInput
+from fairser.auditing.tables import Audit, make_audit
+from fairser.auditing.verdict import judge
 from fairser.core.errors import InputError
 from fairser.corpora.clips import MULTI, SINGLE, ClipTable, build
 

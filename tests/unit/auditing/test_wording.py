@@ -2,7 +2,7 @@
 
 import pytest
 
-from fairser.audit import wording
+from fairser.auditing import wording
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from fairser.audit.inputs import ROUNDING, SUM_TOLERANCE, ClipValues
-from fairser.audit.reading import PREDICTION
+from fairser.auditing.inputs import ROUNDING, SUM_TOLERANCE, ClipValues
+from fairser.auditing.reading import PREDICTION
 from fairser.core.text import number
 from fairser.core.words import counted
 from fairser.corpora.clips import SINGLE

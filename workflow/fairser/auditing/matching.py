@@ -1,15 +1,14 @@
 """The same clips in two files that name them by different paths."""
 
-from pathlib import Path
-
 import polars as pl
 
+from fairser.auditing.reading import Source
 from fairser.core.errors import InputError
 from fairser.corpora.clips import clip_names
 
 
 def with_names_of(
-    clips: pl.Series, frame: pl.DataFrame, path: Path, notes: list[str]
+    clips: pl.Series, frame: pl.DataFrame, path: Source, notes: list[str]
 ) -> pl.DataFrame:
     """The rows of a file under the names that ``clips`` have, as far as they are the same clips.
 
@@ -54,7 +53,7 @@ def _pairs(ours: pl.Series, theirs: pl.Series, parts: int) -> pl.DataFrame:
     return ends[0].join(ends[1], on="end", maintain_order="left").select("ours", "theirs")
 
 
-def _check_pairs(pairs: pl.DataFrame, path: Path) -> None:
+def _check_pairs(pairs: pl.DataFrame, path: Source) -> None:
     for side, other in (("ours", "theirs"), ("theirs", "ours")):
         for name, same in pairs.group_by(other, maintain_order=True).agg(side).iter_rows():
             if len(same) > 1:

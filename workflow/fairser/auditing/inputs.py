@@ -8,13 +8,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from fairser.audit.matching import with_names_of
-from fairser.audit.reading import LABEL, NAMES, PREDICTION, listed, one_row_each, read_clips
+from fairser.auditing.matching import with_names_of
+from fairser.auditing.reading import (
+    LABEL,
+    NAMES,
+    PREDICTION,
+    Source,
+    listed,
+    one_row_each,
+    read_clips,
+)
 from fairser.core.errors import InputError, nearest
 from fairser.core.table_files import require_columns
 from fairser.corpora.demographics import AGE_YEARS, KNOWN, attribute_name
@@ -34,11 +41,11 @@ OTHER_FORMS = {
 
 @dataclass(frozen=True)
 class AuditInput:
-    """The files of an audit, and how to read them."""
+    """The tables of an audit, and how to read them."""
 
-    predictions: Sequence[Path]  # of different clips, such as those of the folds
-    labels: Sequence[Path] = ()  # by clip; without them the predictions hold the labels
-    groups: Path | None = None  # attributes by speaker or by clip
+    predictions: Sequence[Source]  # of different clips, such as those of the folds
+    labels: Sequence[Source] = ()  # by clip; without them the predictions hold the labels
+    groups: Source | None = None  # attributes by speaker or by clip
     columns: Mapping[str, str] = field(default_factory=dict)  # by clip, speaker, label, prediction
     classes: Sequence[str] = ()  # by default those of the files
     threshold: float | None = None  # a class is predicted above it; None is 1 / C
@@ -49,11 +56,11 @@ class AuditInput:
     smallest: int = 1  # speakers that a group needs; clips of smaller ones count as unknown
 
     @property
-    def files(self) -> list[Path]:
+    def files(self) -> list[Source]:
         return [*self.predictions, *self.labels, *([self.groups] if self.groups else [])]
 
     @property
-    def with_labels(self) -> Sequence[Path]:
+    def with_labels(self) -> Sequence[Source]:
         """The files that hold the labels."""
         return self.labels or self.predictions
 
@@ -77,7 +84,7 @@ class ClipValues:
     """
 
     role: str
-    path: Path
+    path: Source
     frame: pl.DataFrame
     named: bool
     by_class: dict[str, str]
@@ -201,13 +208,13 @@ def read_predictions(
     return replace(found, named=single and one_class).known()
 
 
-def _values(frame: pl.DataFrame, role: str, path: Path, bare: dict[str, str]) -> ClipValues:
+def _values(frame: pl.DataFrame, role: str, path: Source, bare: dict[str, str]) -> ClipValues:
     start = f"{role}_"
     columns = {n.removeprefix(start): n for n in frame.columns if n.startswith(start)} or bare
     if role in frame.columns:
         return ClipValues(role, path, frame, True, columns if role == PREDICTION else {})
     if not columns:
-        require_columns(path, frame.columns, [role], OTHER_FORMS[role])
+        require_columns(str(path), frame.columns, [role], OTHER_FORMS[role])
     return ClipValues(role, path, frame, False, columns)
 
 

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fairser.audit.decisions import Decisions, read_decisions
-from fairser.audit.estimates import (
+from fairser.auditing.decisions import Decisions, read_decisions
+from fairser.auditing.estimates import (
     GroupCounts,
     chance_p,
     count,
     standard_error,
     support,
 )
-from fairser.audit.grouping import Attribute, Units, read_groups
-from fairser.audit.inputs import AuditInput
+from fairser.auditing.grouping import Attribute, Units, read_groups
+from fairser.auditing.inputs import AuditInput
 from fairser.core.text import is_significant
 from fairser.evaluation.estimates import holm
 from fairser.evaluation.metrics import (
@@ -34,6 +34,7 @@ from fairser.evaluation.metrics import (
 from fairser.evaluation.resampling import LEVEL, interval, t_test
 
 Row = dict[str, Any]
+TABLES = ("performance", "rates", "gaps", "differences")
 SHOWN_RATES = (*RATES, "f1")
 
 

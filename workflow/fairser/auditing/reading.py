@@ -1,6 +1,7 @@
-"""The files of an audit as tables: csv, tsv or parquet, whatever their columns are called."""
+"""The tables of an audit, whatever their columns are called: csv, tsv or parquet, or in memory."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,7 @@ from fairser.core.table_files import (
     read_user_parquet,
     rename_columns,
     require_columns,
+    user_table,
 )
 from fairser.core.words import joined, shortened
 from fairser.corpora.clips import clip_names
@@ -27,7 +29,21 @@ ALIASES = {
 }  # used where the column is missing
 
 
-def read_tables(paths: Sequence[Path], columns: Mapping[str, str]) -> pl.DataFrame:
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table in memory, with the name that messages give it."""
+
+    name: str
+    frame: pl.DataFrame
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Source = Path | Table
+
+
+def read_tables(paths: Sequence[Source], columns: Mapping[str, str]) -> pl.DataFrame:
     """The rows of all files, such as those of the folds.
 
     ``columns`` has the user's names of some of :data:`NAMES`; a file without such a column is read
@@ -44,29 +60,31 @@ def read_tables(paths: Sequence[Path], columns: Mapping[str, str]) -> pl.DataFra
     return pl.concat([f.select(frames[0].columns) for f in frames], how="vertical_relaxed")
 
 
-def read_clips(paths: Sequence[Path], columns: Mapping[str, str]) -> pl.DataFrame:
+def read_clips(paths: Sequence[Source], columns: Mapping[str, str]) -> pl.DataFrame:
     """The rows of tables that have the column ``clip``."""
     frame = read_tables(paths, columns)
     why = "the name of each row's clip; --clip names another column"
-    require_columns(paths[0], frame.columns, ["clip"], why)
+    require_columns(str(paths[0]), frame.columns, ["clip"], why)
     return frame
 
 
-def check_columns(paths: Sequence[Path], role: str, name: str) -> None:
+def check_columns(paths: Sequence[Source], role: str, name: str) -> None:
     """Raise an InputError if no file has the column that the user named for a role."""
     headers = [_load(path).columns for path in paths]
     if not any(name in header for header in headers):
-        require_columns(paths[0], headers[0], [name], f"which --{role} names")
+        require_columns(str(paths[0]), headers[0], [name], f"which --{role} names")
 
 
-def recorded_task(paths: Sequence[Path]) -> str | None:
+def recorded_task(paths: Sequence[Source]) -> str | None:
     """The task in the metadata of clip tables; None for other files.
 
     Raises:
         InputError: they have different tasks.
     """
     tasks = [
-        read_metadata(path).get("task") if path.suffix.lower() == ".parquet" else None
+        read_metadata(path).get("task")
+        if isinstance(path, Path) and path.suffix.lower() == ".parquet"
+        else None
         for path in paths
     ]
     if len(set(tasks)) > 1:
@@ -99,7 +117,7 @@ def listed(names: Iterable[str], most: int = 40) -> str:
     return joined(shortened(names, most))
 
 
-def _read(path: Path, columns: Mapping[str, str]) -> pl.DataFrame:
+def _read(path: Source, columns: Mapping[str, str]) -> pl.DataFrame:
     frame = _load(path)
     found = {}
     for role in NAMES:
@@ -114,8 +132,10 @@ def _read(path: Path, columns: Mapping[str, str]) -> pl.DataFrame:
     return frame.with_columns(clip_names("clip")) if "clip" in frame.columns else frame
 
 
-def _load(path: Path) -> pl.DataFrame:
-    """The rows of a file, its columns without blanks around their names."""
+def _load(path: Source) -> pl.DataFrame:
+    """The rows of a table, its columns without blanks around their names."""
+    if isinstance(path, Table):
+        return rename_columns(user_table(path.frame, path.name), path.name, str.strip)
     kind = path.suffix.lower()
     if not path.is_file():
         hint = nearest(path.name, sorted(other.name for other in path.parent.glob("*")))

@@ -11,10 +11,10 @@ from typing import Any
 
 import polars as pl
 
-from fairser.audit.estimates import smallest_detected
-from fairser.audit.grouping import Attribute
-from fairser.audit.tables import Audit
-from fairser.audit.wording import (
+from fairser.auditing.estimates import smallest_detected
+from fairser.auditing.grouping import Attribute
+from fairser.auditing.tables import Audit
+from fairser.auditing.wording import (
     CROSS,
     class_words,
     group_words,

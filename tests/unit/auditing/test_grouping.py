@@ -6,11 +6,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from fairser.audit.decisions import read_decisions
-from fairser.audit.grouping import Attribute, Units, read_groups
-from fairser.audit.inputs import AuditInput
+from fairser.auditing.decisions import read_decisions
+from fairser.auditing.grouping import Attribute, Units, read_groups
+from fairser.auditing.inputs import AuditInput
 from fairser.core.errors import InputError
-from unit.audit.builders import audit_of, made_up, sources_of
+from unit.auditing.builders import audit_of, made_up, sources_of
 
 HEAD = "clip,speaker,label,prediction\n"
 ROWS = "a,1,x,x\nb,1,y,x\nc,2,y,y\nd,3,x,y\n"

@@ -1,17 +1,16 @@
 """Groups of speakers or clips: attributes, their crossings, and what is drawn in a resample."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fairser.audit.decisions import SHOWN, Decisions
-from fairser.audit.inputs import AuditInput, is_free
-from fairser.audit.matching import with_names_of
-from fairser.audit.reading import listed, one_row_each, read_tables
-from fairser.audit.wording import CROSS
+from fairser.auditing.decisions import SHOWN, Decisions
+from fairser.auditing.inputs import AuditInput, is_free
+from fairser.auditing.matching import with_names_of
+from fairser.auditing.reading import Source, listed, one_row_each, read_tables
+from fairser.auditing.wording import CROSS
 from fairser.core.errors import InputError, nearest
 from fairser.core.table_files import require_columns
 from fairser.core.words import counted
@@ -111,7 +110,7 @@ def read_groups(
 
 
 def _attributes(
-    frame: pl.DataFrame, columns: list[str], path: Path
+    frame: pl.DataFrame, columns: list[str], path: Source
 ) -> tuple[pl.DataFrame, list[str]]:
     """Columns under the names of attributes, their values in the form of the clip table."""
     names = {column: attribute_name(column) for column in columns}
@@ -127,12 +126,12 @@ def _attributes(
 
 
 def _join(
-    clips: pl.DataFrame, groups: pl.DataFrame, path: Path, decisions: Decisions, notes: list[str]
+    clips: pl.DataFrame, groups: pl.DataFrame, path: Source, decisions: Decisions, notes: list[str]
 ) -> tuple[pl.DataFrame, list[str]]:
     """Clips with the attributes of a groups file, and the names of these attributes."""
     key = "clip" if "clip" in groups.columns else "speaker"
     why = "which says whose attributes a row has (nor 'clip')"
-    require_columns(path, groups.columns, [key], why)
+    require_columns(str(path), groups.columns, [key], why)
     if key not in clips.columns:
         hint = nearest("speaker", [name for name in decisions.clips.columns if name != "row"])
         raise InputError(

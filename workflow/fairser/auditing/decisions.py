@@ -6,22 +6,22 @@ has a class, or is predicted to have it, above a threshold.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from fairser.audit.inputs import (
+from fairser.auditing.inputs import (
     AuditInput,
     ClipValues,
     one_label_each,
     read_labels,
     read_predictions,
 )
-from fairser.audit.predicted import predicted_classes
-from fairser.audit.reading import (
+from fairser.auditing.predicted import predicted_classes
+from fairser.auditing.reading import (
     LABEL,
     PREDICTION,
+    Source,
     check_columns,
     check_unique,
     listed,
@@ -90,10 +90,12 @@ def read_decisions(given: AuditInput) -> Decisions:
     return Decisions(clips, tuple(classes), task, truth, predicted, thresholds, notes)
 
 
-def _of_split(frame: pl.DataFrame, split: str | None, path: Path, notes: list[str]) -> pl.DataFrame:
+def _of_split(
+    frame: pl.DataFrame, split: str | None, path: Source, notes: list[str]
+) -> pl.DataFrame:
     """The rows of the split to audit."""
     if split is not None:
-        require_columns(path, frame.columns, ["split"], "which --split asks for")
+        require_columns(str(path), frame.columns, ["split"], "which --split asks for")
     elif "split" not in frame.columns:
         return frame
     there = frame["split"].unique().sort().to_list()
