@@ -16,7 +16,17 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("Snakefile", "config.yaml", "LICENSE", "workflow", "scripts", "envs", "profiles", "slurm")
+COPIED = (
+    "Snakefile",
+    "config.yaml",
+    "LICENSE",
+    "config",
+    "workflow",
+    "scripts",
+    "envs",
+    "profiles",
+    "slurm",
+)
 
 
 def copy_workflow(folder: Path) -> Path:
