@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -20,25 +21,12 @@ import yaml
 from fairser import __version__
 from unit.auditing.builders import made_up, written
 from unit.loopback import LoopbackServer
+from workflow.pages import BLOCKS
 from workflow.runner import COPIED, ROOT, copy_workflow
 
 NAMES = {"clip": "path", "label": "emotion", "prediction": "predicted_emotion"}
-# As in docs/running.md.
-MODULE = """
-configfile: "config.yaml"
-
-module fairser:
-    snakefile: "ADDRESS/workflow/Snakefile"
-    config: config["fairser"]
-
-use rule * from fairser as fairser_*
-
-rule summary:
-    default_target: True
-    input: "results/clips.parquet"
-    output: "size.txt"
-    shell: "wc -c < {input} > {output}"
-"""
+(NOTEBOOK,) = (block.text for block in BLOCKS if "fairser.audit(" in block.text)
+(MODULE,) = (block.text for block in BLOCKS if block.language == "snakemake")
 
 
 @pytest.fixture(scope="module")
@@ -114,12 +102,7 @@ def test_a_notebook_shows_an_audit(
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    cells = [
-        "import fairser, pandas",
-        "theirs, speakers = pandas.read_csv('theirs.csv'), pandas.read_csv('speakers.csv')",
-        f"fairser.audit(theirs, groups=speakers, resamples=100, **{NAMES})",
-    ]
-    notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells)))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(NOTEBOOK)])
     client = nbclient.NotebookClient(
         notebook,
         timeout=120,
@@ -148,7 +131,9 @@ def address() -> Iterator[str]:
 def test_another_workflow_uses_it_as_a_module(
     installed: Path, tmp_path: Path, tones: Path, address: str
 ) -> None:
-    (tmp_path / "Snakefile").write_text(MODULE.replace("ADDRESS", address))
+    remote, replaced = re.subn(r"github\(.*\)", f'"{address}/workflow/Snakefile"', MODULE)
+    assert replaced == 1
+    (tmp_path / "Snakefile").write_text(remote)
     settings = {"corpus": {"kind": "manifest", "manifest": str(tones), "folds": 3}}
     settings |= {"encoder": {"kind": "fbank"}, "grid": {"methods": ["erm"]}}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({"fairser": settings}))
