@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
+MADE = shutil.ignore_patterns("__pycache__", "*.egg-info")  # by Python and by pip
 COPIED = (
     "Snakefile",
     "config.yaml",
@@ -35,7 +36,7 @@ def copy_workflow(folder: Path) -> Path:
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, folder / name, ignore=MADE)
         else:
             shutil.copy(source, folder / name)
     return folder

@@ -155,7 +155,7 @@ def test_the_wheel_has_the_whole_workflow(installed: Path, tmp_path: Path) -> No
         for root, files in ((tmp_path / "demo", found), (ROOT, wanted)):
             part = root / name
             paths = [p for p in part.rglob("*") if p.is_file()] if part.is_dir() else [part]
-            paths = [p for p in paths if p.parent.name != "__pycache__"]
+            paths = [p for p in paths if not re.search(r"__pycache__|egg-info$", p.parent.name)]
             files |= {str(p.relative_to(root)): p.read_bytes() for p in paths}
         assert found.keys() == wanted.keys()
         assert found == wanted
