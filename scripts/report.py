@@ -14,7 +14,7 @@ from fairser.report.shell import finish
 
 with job(snakemake.log[0]), tempfile.TemporaryDirectory() as folder:
     given, made = snakemake.params, Path(folder, "report.html")
-    command = [sys.executable, "-m", "snakemake", "all", "report_pages", "--nolock"]
+    command = [sys.executable, "-m", "snakemake", *given.targets, "--nolock"]
     command += ["--snakefile", given.snakefile]
     command += ["--report", made, "--report-stylesheet", given.stylesheet]
     command += ["--configfile", *given.configfiles] if given.configfiles else []

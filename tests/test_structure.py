@@ -7,7 +7,7 @@ PACKAGE = Path(__file__).parents[1] / "workflow" / "fairser"
 # From the bottom to the top: a room imports from itself and from the rooms before it.
 ROOMS = (
     *("core", "config", "corpora", "audio", "pretrained", "encoders", "extraction", "methods"),
-    *("training", "groups", "evaluation", "results", "inference", "llm", "comparison", "audit"),
+    *("training", "groups", "evaluation", "results", "inference", "llm", "comparison", "auditing"),
     *("model_tests", "check", "cluster", "report", "commands"),
 )
 

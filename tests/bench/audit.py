@@ -18,9 +18,9 @@ import numpy as np
 import polars as pl
 from shared.measuring import ROOT, Parser, Row, Table, children_seconds, in_turn, seconds_of
 
-from fairser.audit.inputs import AuditInput
-from fairser.audit.report import write_audit
-from fairser.audit.tables import make_audit
+from fairser.auditing.inputs import AuditInput
+from fairser.auditing.report import write_audit
+from fairser.auditing.tables import make_audit
 
 CLASSES = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")
 SMALLEST = {"clips": 300, "speakers": 30, "resamples": 100, "rounds": 1}

@@ -17,7 +17,18 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 SOCKET = "FAIRSER_PRELOADED"  # environment variable: where the server of `preloaded` listens
-COPIED = ("Snakefile", "config.yaml", "LICENSE", "workflow", "scripts", "envs", "profiles", "slurm")
+MADE = shutil.ignore_patterns("*.egg-info")  # by pip
+COPIED = (
+    "Snakefile",
+    "config.yaml",
+    "LICENSE",
+    "config",
+    "workflow",
+    "scripts",
+    "envs",
+    "profiles",
+    "slurm",
+)
 
 
 def copy_workflow(folder: Path) -> Path:
@@ -26,7 +37,7 @@ def copy_workflow(folder: Path) -> Path:
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name)
+            shutil.copytree(source, folder / name, ignore=MADE)
         else:
             shutil.copy(source, folder / name)
     return folder

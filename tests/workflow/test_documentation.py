@@ -117,6 +117,22 @@ ELSEWHERE = {
     "unit/inference/test_exporting.py::test_it_predicts_elsewhere_without_the_workflow": [
         "python predict.py clip.wav folder/ --out predictions.csv",
     ],
+    "workflow/test_installed.py::test_foreign_columns_are_audited": [
+        "pip install .",
+        "fair-ser audit theirs.csv --clip path --label emotion --prediction predicted_emotion "
+        "--groups speakers.csv",
+        "fair-ser audit predictions.csv --groups speakers.csv",
+    ],
+    "workflow/test_packaging.py::test_the_containerfile_holds_the_workflow": [
+        "podman build --tag fair-ser .",
+        'podman run --rm --volume "$PWD:/work" --workdir /work fair-ser snakemake '
+        "--snakefile /opt/fair-ser/Snakefile --configfile /opt/fair-ser/config.yaml mine.yaml",
+    ],
+    "workflow/test_packaging.py::test_requirements_are_pinned_as_in_the_constraints": [
+        "python -m venv ../renewed",
+        "../renewed/bin/pip install -r requirements.txt -r requirements-dev.txt",
+        "../renewed/bin/pip freeze > constraints.txt",
+    ],
     "slurm/test_grid.py::test_the_demo_grid": [
         "snakemake --profile slurm",
         "snakemake --profile slurm --configfile config.yaml workflow/grids/minmaxgap.yaml",

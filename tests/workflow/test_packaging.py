@@ -2,17 +2,21 @@
 
 import argparse
 import importlib
+import json
 import re
 import runpy
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
+from fairser import __version__
+from fairser.commands import main
 from fairser.config.schema import load_schema
-from workflow.runner import ROOT
+from workflow.runner import COPIED, ROOT
 
 
 def pins(lines: list[str]) -> dict[str, str]:
@@ -44,7 +48,7 @@ def test_environments_are_pinned_as_in_the_constraints(path: Path) -> None:
 COMMANDS = sorted(
     path.stem
     for path in (ROOT / "workflow/fairser/commands").glob("*.py")
-    if path.stem not in ("__init__", "base")
+    if path.stem not in ("__init__", "base", "demo", "main")  # `fair-ser` has these alone
 )
 
 
@@ -145,3 +149,82 @@ def test_the_grid_is_listed_without_heavy_imports() -> None:
         "fairser.report.captions, fairser.report.shell, fairser.results.grid_state"
     )
     assert not found & {"torch", "polars", "numpy", "sklearn", "jinja2"}
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def lowest(requirements: list[str]) -> dict[str, str]:
+    found = [re.fullmatch(r"([\w.-]+)>=([\w.]+)", line) for line in requirements]
+    return {match[1].lower(): match[2] for match in found if match}
+
+
+def test_the_package_needs_what_the_workflow_needs() -> None:
+    """Each library from the pinned version on, in one extra or for all."""
+    extras = PROJECT["optional-dependencies"]
+    parts = [lowest(part) for part in (PROJECT["dependencies"], *extras.values())]
+    others = {line for part in extras.values() for line in part if ">=" not in line}
+    assert others <= {f"fair-ser[{name}]" for name in extras}
+    names = [name for part in parts for name in part]
+    assert len(names) == len(set(names))
+    wanted = pins((ROOT / "requirements.txt").read_text().splitlines())
+    assert {name: pin for part in parts for name, pin in part.items()} == wanted
+    assert {one.extra for one in main.COMMANDS.values()} <= {"", *extras}
+
+
+def test_the_package_has_every_room() -> None:
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    rooms = [path.parent.name for path in (ROOT / "workflow/fairser").glob("*/__init__.py")]
+    wanted = {"fairser", "fairser.share", *(f"fairser.{room}" for room in rooms)}
+    assert set(tool["packages"]) == wanted
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == __version__
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    zenodo = json.loads((ROOT / ".zenodo.json").read_text())
+    assert "version" not in zenodo  # Zenodo takes that of the release
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    papers = [one["identifiers"][0]["value"] for one in citation["references"]]
+    assert [one["identifier"] for one in zenodo["related_identifiers"]] == papers
+    assert zenodo["title"] == citation["title"]
+
+
+def test_the_containerfile_holds_the_workflow() -> None:
+    lines = (ROOT / "Containerfile").read_text().replace("\\\n", " ").splitlines()
+    steps = [line.split() for line in lines if line and not line.startswith("#")]
+    base = steps[0]
+    assert base[0] == "FROM" and re.fullmatch(r"python:3\.\d+-slim-\w+", base[1])
+    copied = [word for step in steps if step[0] == "COPY" for word in step[1:-1]]
+    assert {*copied} == {*COPIED, "requirements.txt", "constraints.txt"}
+    assert all((ROOT / name).exists() for name in copied)
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert {line[1:] for line in ignored if line.startswith("!")} == {*copied}
+    (install,) = [step for step in steps if step[:3] == ["RUN", "pip", "install"]]
+    assert install[-4:] == ["-r", "requirements.txt", "-c", "constraints.txt"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github/workflows").glob("*.yml")), ids=str)
+def test_continuous_integration_uses_what_is_there(path: Path) -> None:
+    jobs = yaml.safe_load(path.read_text())["jobs"].values()
+    steps = [step for job in jobs for step in job["steps"]]
+    assert all(re.fullmatch(r"[\w/-]+@(v\d+|release/v1)", s["uses"]) for s in steps if "uses" in s)
+    makefile = (ROOT / "Makefile").read_text()
+    made = re.findall(r"make ([\w-]+)", " ".join(step.get("run", "") for step in steps))
+    assert all(re.search(rf"^{target}: ", makefile, re.M) for target in made)
+    versions = [job["strategy"]["matrix"]["python"] for job in jobs if "strategy" in job]
+    supported = [line.split()[-1] for line in PROJECT["classifiers"] if "Python :: 3" in line]
+    assert all(matrix == supported for matrix in versions)
+
+
+def test_the_catalog_finds_what_it_asks_for() -> None:
+    assert (ROOT / "workflow/Snakefile").is_file() and (ROOT / "config/README.md").is_file()
+    usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
+    assert usage["software-stack-deployment"] == {"conda": True, "apptainer": True}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")), ids=str)
+def test_issue_forms_have_what_the_host_asks_for(path: Path) -> None:
+    form = yaml.safe_load(path.read_text())
+    assert {"name", "description", "body"} <= form.keys()
+    assert {part["type"] for part in form["body"]} <= {"textarea", "input", "markdown"}

@@ -16,10 +16,13 @@ from workflow.runner import ROOT
 from workflow.snakefiles import python_of
 
 # YAML blocks that are no configuration, by document and first line.
-NO_CONFIGURATION: set[tuple[str, str]] = set()
+NO_CONFIGURATION = {("docs/running.md", "# config.yaml of your workflow")}
 
 FILES = {".csv", ".json", ".py", ".smk", ".yaml"}  # endings of files that are named like a section
-LINKED = [*DOCUMENTS, *(ROOT / name for name in ("tests/bench/README.md", "results/README.md"))]
+LINKED = [
+    *DOCUMENTS,
+    *(ROOT / name for name in ("tests/bench/README.md", "results/README.md", "config/README.md")),
+]
 
 
 @pytest.fixture
@@ -56,7 +59,7 @@ def test_python_compiles(block: Block) -> None:
 
 
 def test_blocks_have_a_language_that_is_tested() -> None:
-    assert {block.language for block in BLOCKS} <= {"sh", "yaml", "python", "math"}
+    assert {block.language for block in BLOCKS} <= {"sh", "yaml", "python", "math", "snakemake"}
 
 
 def slugs(path: Path) -> set[str]:

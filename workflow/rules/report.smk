@@ -62,6 +62,8 @@ rule report:
         "../../envs/report.yaml"
     params:
         snakefile=workflow.main_snakefile,
+        # Their names in a workflow that uses this one as a module.
+        targets=[rules.all.rule.name, rules.report_pages.rule.name],
         configfiles=[str(file) for file in workflow.config_settings.configfiles],
         config=workflow.config_settings.config,
         stylesheet=os.path.join(WORKFLOW, "report/report.css"),

@@ -13,14 +13,14 @@ import polars as pl
 import pytest
 from matplotlib.figure import Figure
 
-from fairser.audit import report
+from fairser.auditing import report
 from fairser.commands.audit import main
 from fairser.commands.base import BAD_INPUT
 from fairser.core.files import sha256
 from fairser.corpora.clips import ClipTable
 from fairser.evaluation.metrics import fairness
 from fairser.results import style
-from unit.audit.builders import made_up, one, written
+from unit.auditing.builders import made_up, one, written
 from unit.builders import clip_table
 from workflow.runner import ROOT
 

@@ -13,7 +13,7 @@ import pytest
 
 from fairser.commands import audit, check_benchmark, compare, export, predict
 from fairser.commands.base import BAD_INPUT, Main
-from unit.audit.builders import made_up, written
+from unit.auditing.builders import made_up, written
 from unit.comparison.test_benchmark_rows import write as write_benchmark
 from unit.comparison.test_comparing import ERM
 from unit.result_folder import counts, write_run

@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fairser.audit.inputs import AuditInput
-from fairser.audit.tables import make_audit
+from fairser.auditing.inputs import AuditInput
+from fairser.auditing.tables import make_audit
 from fairser.commands import predict
 from fairser.commands.base import BAD_INPUT, FOUND
 from fairser.commands.predict import main

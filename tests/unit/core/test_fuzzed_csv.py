@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from fairser.audit.inputs import AuditInput
-from fairser.audit.tables import make_audit
+from fairser.auditing.inputs import AuditInput
+from fairser.auditing.tables import make_audit
 from fairser.core.errors import InputError
 from fairser.core.table_files import read_csv
 from fairser.corpora.demographics import read_speakers

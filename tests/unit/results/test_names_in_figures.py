@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 from matplotlib.figure import Figure
 
-from fairser.audit.figures import differences_figure, rates_figure
-from fairser.audit.inputs import AuditInput
-from fairser.audit.tables import make_audit
+from fairser.auditing.figures import differences_figure, rates_figure
+from fairser.auditing.inputs import AuditInput
+from fairser.auditing.tables import make_audit
 from fairser.results import figures, style
 from fairser.results.summaries import class_rates
 from fairser.results.tables import table_gaps
-from unit.audit.builders import made_up
+from unit.auditing.builders import made_up
 from unit.builders import clip_table
 from unit.results.test_figures import VARIANTS, runs, table
 

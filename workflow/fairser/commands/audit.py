@@ -78,9 +78,9 @@ def _share(text: str) -> float:
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
-    from fairser.audit.inputs import AuditInput
-    from fairser.audit.report import check_folder, write_audit
-    from fairser.audit.tables import make_audit
+    from fairser.auditing.inputs import AuditInput
+    from fairser.auditing.report import check_folder, write_audit
+    from fairser.auditing.tables import make_audit
     from fairser.corpora.demographics import attribute_name
 
     crossed = [name for name in given.attributes if "*" in name]

@@ -7,10 +7,13 @@ A command is a module with ``parser()`` and a ``main`` decorated by :func:`comma
 import argparse
 import logging
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
+from types import MappingProxyType
 from typing import Any
 
 from fairser.core.errors import InputError, system_error
@@ -22,6 +25,8 @@ FOUND = 1  # the command did its work and found something that must be fixed
 BAD_INPUT = 2  # it could not do its work; argparse exits with it, too
 INTERRUPTED = 130  # as a shell reports it
 RESAMPLES = (100, 100_000)  # fewer give no interval of 95 %; as in the schema
+# How commands are called where it is not by scripts/NAME.py, by NAME; ``fair-ser`` sets it.
+CALLS: ContextVar[Mapping[str, str]] = ContextVar("calls", default=MappingProxyType({}))
 LARGEST_SEED = 2**32 - 1  # as in the schema
 
 
@@ -75,10 +80,15 @@ def _drop_output() -> None:
 
 
 def new_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
-    """A parser of a script, without folder and ending, with its module's docstring as its help."""
+    """A parser of a script, without folder and ending, with its module's docstring as its help.
+
+    The help names every command as the user calls it (:data:`CALLS`).
+    """
+    calls = CALLS.get()
+    script = re.compile(r"(?:python )?scripts/(\w+)\.py")
     return argparse.ArgumentParser(
-        prog=f"scripts/{name}.py",
-        description=doc,
+        prog=calls.get(name, f"scripts/{name}.py"),
+        description=script.sub(lambda found: calls.get(found[1], found[0]), doc or ""),
         epilog="Exit status: 0 done, 1 something found that must be fixed, 2 bad input.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -35,8 +35,8 @@ from typing import Any
 from fairser.config.declarations import KINDS, SAMPLER, SELECTION, SELECTIONS, read_declarations
 from fairser.config.variants import meant, spelled, split_name
 from fairser.core.errors import InputError, nearest
+from fairser.core.places import PACKAGE
 
-PACKAGE = Path(__file__).parents[1]
 FOLDERS = "FAIRSER_PLUGINS"  # environment variable: jobs inherit the folders
 PREFIX = "fairser_plugins"  # of the names of modules that are loaded from these folders
 

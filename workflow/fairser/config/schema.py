@@ -19,16 +19,16 @@ import os
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from fairser.config.extensions import FOLDERS, Extension, extension, extensions
 from fairser.config.values import bounded, is_choice, is_integer, is_number, shown
 from fairser.config.variants import is_swept
 from fairser.core.errors import InputError, nearest
+from fairser.core.places import WORKFLOW
 from fairser.core.yaml_files import read_mapping
 
-SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
 
 Config = dict[str, Any]
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from fairser import __version__
+from fairser.core.places import PACKAGE, SCRIPTS
 
-PACKAGE = Path(__file__).parents[1]
-SCRIPTS = PACKAGE.parents[1] / "scripts"
 RECORDED = (
     *("torch", "numpy", "polars", "safetensors", "scikit-learn", "torchaudio", "soundfile"),
     *("transformers", "peft", "accelerate", "opensmile"),
@@ -22,7 +21,7 @@ RECORDED = (
 
 # Modules that log, explain or record decide no number: results outlive their changes.
 NEUTRAL = (
-    *(f"fairser.core.{name}" for name in ("errors", "jobs", "provenance", "words")),
+    *(f"fairser.core.{name}" for name in ("errors", "jobs", "places", "provenance", "words")),
     "fairser.config.declarations",
     "fairser.config.extensions",
     "fairser.pretrained.records",
@@ -106,11 +105,15 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """Commit of the workflow's repository, with ``-dirty`` for changes; None outside of one."""
-    command = ["git", "-C", str(PACKAGE), "describe", "--always", "--abbrev=40", "--dirty"]
-    command += ["--exclude=*"]
+    """Commit of the workflow's repository, with ``-dirty`` for changes; None outside of one.
+
+    A repository that only has an environment or a copy of the workflow in it is not the workflow's.
+    """
+    git = ["git", "-C", str(PACKAGE)]
+    describe = ["describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=True)
+        for command in (["ls-files", "--error-unmatch", "."], describe):
+            answer = subprocess.run([*git, *command], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return answer.stdout.strip()

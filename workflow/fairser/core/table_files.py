@@ -111,29 +111,38 @@ def _unwrapped(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def read_user_parquet(path: str | Path) -> pl.DataFrame:
-    """The rows of a user's parquet file, and ``row``, their places; the first row is row 1.
-
-    Columns hold text, numbers or truth values. Dates become text; left out are columns of lists, of
-    bytes and of others that have no one text.
+    """The rows of a user's parquet file, and ``row``, their places (:func:`user_table`).
 
     Raises:
         InputError: the file is no parquet, or has no rows.
     """
     with _as_parquet(path):
         frame = read_parquet(path)
+    return user_table(frame, path)
+
+
+def user_table(frame: pl.DataFrame, name: str | Path) -> pl.DataFrame:
+    """The rows of a user's table with columns of types, and ``row``, their places from row 1 on.
+
+    Columns hold text, numbers or truth values. Dates become text; left out are columns of lists, of
+    bytes and of others that have no one text.
+
+    Raises:
+        InputError: it has no rows.
+    """
     if not frame.height:
-        raise InputError(f"{path}: the file has no rows.")
-    return with_places(frame.select(plain(frame)), path, 1)
+        raise InputError(f"{name}: the table has no rows.")
+    return with_places(frame.select(plain(frame)), name, 1)
 
 
 def plain(frame: pl.DataFrame) -> list[pl.Expr]:
     """The columns of text, numbers and truth values, and those of dates as text."""
     kept = []
-    for name, kind in frame.schema.items():
+    for column, kind in frame.schema.items():
         if kind.is_numeric() or kind in (pl.String, pl.Boolean, pl.Categorical, pl.Enum):
-            kept.append(pl.col(name))
+            kept.append(pl.col(column))
         elif kind.is_temporal() and kind != pl.Duration:
-            kept.append(pl.col(name).cast(pl.String))
+            kept.append(pl.col(column).cast(pl.String))
     return kept
 
 

@@ -17,7 +17,8 @@ from fairser.config import grid
 from fairser.config.extensions import extension
 from fairser.core.errors import InputError
 from fairser.core.files import check_target_folder, complete, sha256
-from fairser.core.provenance import PACKAGE, closure, commit
+from fairser.core.places import PACKAGE, ROOT
+from fairser.core.provenance import closure, commit
 from fairser.inference.model_card import model_card
 from fairser.inference.saved_model import (
     CONFIG,
@@ -30,7 +31,7 @@ from fairser.inference.saved_model import (
     read_saved_model,
 )
 
-LICENCE = PACKAGE.parents[1] / "LICENSE"
+LICENCE = ROOT / "LICENSE"
 COMMAND = "fairser.commands.predict"
 # Imported inside functions that no prediction calls.
 UNUSED = ("fairser.config.configuration", "fairser.core.yaml_files")

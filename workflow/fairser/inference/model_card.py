@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined
 
 from fairser.config.extensions import extension, extensions
 from fairser.core import escape
+from fairser.core.places import WORKFLOW
 from fairser.core.text import FEWEST, chance, markdown, number
 from fairser.core.text import estimate as text_of
 from fairser.corpora.clips import SPLITS, ClipTable
@@ -38,7 +39,7 @@ HUB = {
 RATES = {"TPR": "tpr", "PPR": "ppr", "FPR": "fpr", "F1": "f1"}
 GAPS = {"tpr_gap": ("TPR gap", "tpr"), "dp_gap": ("DP gap", "ppr")}
 COUNTED = COUNTS[:3]  # columns of the table of rates
-CARD = Path(__file__).parents[2] / "report" / "model_card.md"
+CARD = WORKFLOW / "report" / "model_card.md"
 
 Metrics = Mapping[str, Any]
 Uncertainty = Mapping[str, float]

@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 from scipy.special import ndtr
 
-from fairser.audit.grouping import Attribute
+from fairser.auditing.grouping import Attribute
 from fairser.core.words import joined
 from fairser.evaluation.metrics import Floats, Labels
 from fairser.evaluation.resampling import FEWEST

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fairser.audit.wording import class_words, group_words
+from fairser.auditing.wording import class_words, group_words
 from fairser.core.escape import one_line
 from fairser.model_tests.base import Condition
 from fairser.model_tests.outcomes import AT_LEAST, FAILED, PASSED, WITHIN, TestResult

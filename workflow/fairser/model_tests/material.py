@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
 
-from fairser.audit.grouping import Attribute, Units, drawn_units, grouped
-from fairser.audit.wording import CROSS
+from fairser.auditing.grouping import Attribute, Units, drawn_units, grouped
+from fairser.auditing.wording import CROSS
 from fairser.core.errors import InputError, nearest
 from fairser.core.words import counted, joined, shortened
 from fairser.evaluation.metrics import Floats, Labels

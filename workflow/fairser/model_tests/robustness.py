@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fairser.audit.grouping import Attribute
+from fairser.auditing.grouping import Attribute
 from fairser.evaluation.metrics import Floats, Labels, divide, uar
 from fairser.model_tests.base import CLEAN, DIMENSIONS, Condition
 from fairser.model_tests.material import Groups, Material, said

@@ -1,8 +1,8 @@
 """Titles and categories of the report; the Snakefile imports them, so nothing heavy is imported."""
 
-from pathlib import Path
+from fairser.core.places import WORKFLOW
 
-CAPTIONS = Path(__file__).parents[2] / "report"  # folder with a caption for each title
+CAPTIONS = WORKFLOW / "report"  # folder with a caption for each title
 TITLES = {
     "overview": "What was run",
     "table1": "Table 1: methods and group sources",

@@ -1,0 +1,3 @@
+from fairser.auditing.frames import audit as audit
+
+__version__: str
