@@ -132,7 +132,10 @@ def failure_message():
 
 def is_done(cell):
     """Whether a run is there; the job of a fold that failed keeps those that it has trained."""
-    files = f"{cell.folder}/metrics.json", f"kept/{cell.folder.removeprefix('runs/')}/run.json"
+    files = (
+        f"{cell.folder}/metrics.json",
+        f"kept/{cell.folder.removeprefix('runs/')}/run.json",
+    )
     return any(os.path.exists(f"{RESULTS}/{file}") for file in files)
 
 
