@@ -16,9 +16,12 @@ from workflow.runner import ROOT
 from workflow.snakefiles import python_of
 
 # YAML blocks that are no configuration, by document and first line.
-NO_CONFIGURATION = {("docs/running.md", "# config.yaml of your workflow")}
+NO_CONFIGURATION = {
+    ("docs/running.md", "# config.yaml of your workflow"),
+    ("docs/model_tests.md", "# .github/workflows/model.yml"),
+}
 
-FILES = {".csv", ".json", ".py", ".smk", ".yaml"}  # endings of files that are named like a section
+FILES = {".csv", ".html", ".json", ".py", ".smk", ".yaml"}  # endings of files that are named like a section
 LINKED = [
     *DOCUMENTS,
     *(ROOT / name for name in ("tests/bench/README.md", "results/README.md", "config/README.md")),

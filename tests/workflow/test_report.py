@@ -13,7 +13,8 @@ from workflow.browser import opened
 from workflow.conftest import FOLDS, METHODS
 from workflow.runner import Workflow
 
-TABLES = ("table1", "benchmark", "tableA3", "tableA4", "groups", "rates", "runs", "configuration")
+NUMBERS = ("table1", "benchmark", "fairness", "tableA3", "tableA4", "groups", "rates")
+TABLES = (*NUMBERS, "runs", "configuration")
 PAGES = ("overview", *TABLES, "figures")
 RUNS = len(METHODS) * len(FOLDS)
 FIGURES = ("tradeoff", "tpr_by_class", "pareto")
