@@ -30,7 +30,7 @@ def message(config: dict) -> str:
             [
                 "'trian' is no key",
                 "Did you mean 'train'?",
-                "Allowed: results, features, plugins, corpus",
+                "Allowed: results, features, plugins, container, corpus",
             ],
         ),
         ({"grid": {"method": ["erm"]}}, ["'grid.method' is no key", "mean 'methods'?", "folds"]),
