@@ -54,7 +54,7 @@ def message(config: dict) -> str:
         ({"corpus": {"labels": "x"}}, ["'corpus.audio' is null; encoder kind 'transformers'"]),
     ],
 )
-def test_what_is_wrong_is_named_with_its_mend(config: dict, parts: list[str]) -> None:
+def test_what_is_wrong_is_named_with_its_fix(config: dict, parts: list[str]) -> None:
     text = message(config)
     assert [part for part in parts if part not in text] == []
 
