@@ -21,7 +21,14 @@ NO_CONFIGURATION = {
     ("docs/model_tests.md", "# .github/workflows/model.yml"),
 }
 
-FILES = {".csv", ".html", ".json", ".py", ".smk", ".yaml"}  # endings of files that are named like a section
+FILES = {
+    ".csv",
+    ".html",
+    ".json",
+    ".py",
+    ".smk",
+    ".yaml",
+}  # endings of files that are named like a section
 LINKED = [
     *DOCUMENTS,
     *(ROOT / name for name in ("tests/bench/README.md", "results/README.md", "config/README.md")),

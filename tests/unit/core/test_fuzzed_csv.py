@@ -12,7 +12,7 @@ from fairser.auditing.tables import make_audit
 from fairser.core.errors import InputError
 from fairser.core.table_files import read_csv
 from fairser.corpora.demographics import read_speakers
-from fairser.corpora.genders import join_genders
+from fairser.corpora.genders import join_genders, read_genders
 from unit.corpora.builders import read_manifest
 
 BUDGET = settings(
@@ -71,7 +71,11 @@ def test_a_manifest_with_another_part(
     content += "".join(content.splitlines(keepends=True)[-more:] if more else [])
     path.write_text(content.encode("utf-8", "replace").decode(), encoding="utf-8", newline="")
     clips = pl.DataFrame({"speaker": ["s1"]})
-    for read in (read_manifest, read_speakers, lambda file: join_genders(clips, file)):
+
+    def genders(file: Path) -> None:
+        join_genders(clips, read_genders(file), file)
+
+    for read in (read_manifest, read_speakers, genders):
         try:
             read(path)
         except InputError as error:
