@@ -34,6 +34,21 @@ def test_cells_of_a_fold_travel_together(
         assert re.fullmatch(r"1\|1500M\|10\|fairser_[\w-]+\|COMPLETED", request), request
 
 
+def test_a_fold_is_one_submission(site: Site) -> None:
+    """With `train.together: fold` and the profile's request of a GPU."""
+    site.edit("config.yaml", {"train": {"together": "fold"}})
+    request = {"slots": 1, "slurm_partition": "gpu", "gres": "'gpu:1'"}
+    site.edit("slurm/config.yaml", {"set-resources": {"train_fold": request}})
+    site.finish("tables")
+    jobs = site.submitted()
+    assert len(jobs) == 2
+    for job in jobs:
+        assert accounted(job, "NodeList,State") == "g1|COMPLETED"
+        assert "gres/gpu=1" in accounted(job, "AllocTRES")
+    assert len(list(site.results.rglob("runs/**/metrics.json"))) == 4
+    assert site.parts() == []
+
+
 def test_one_by_one(site: Site, undisturbed: Callable[[int], dict[str, str]]) -> None:
     site.finish("tables")
     assert len(site.submitted()) == 4
