@@ -9,7 +9,6 @@ from fairser.config.schema import Config
 from fairser.core.words import joined
 from fairser.corpora.clips import TEST_SET
 from fairser.evaluation.bootstrap import Gap
-from fairser.evaluation.clip_bootstrap import RATE_GAPS
 from fairser.evaluation.metrics import is_better_low, metric_names
 from fairser.report.estimates import SUMMARIES, EstimateTable, Line
 from fairser.report.grids import Grid
@@ -71,21 +70,14 @@ class Subgroups(Grid):
     def measure(self, run: Run, column: str, line: Line) -> float | None:
         found = run["test_sets"][line[TEST_SET]] if TEST_SET in line else run
         if line.get("attribute"):
-            return self._of_attribute(found, column, line["attribute"])
+            own = found["attributes"][line["attribute"]].get("compared", {})
+            return own.get(column, found.get(column))
         if column not in self.gaps:
             return found.get(column)
         gap = self.gaps[column]
         if gap.attribute not in found["attributes"]:
             return None
         return found["attributes"][gap.attribute]["gaps"][gap.rate][gap.variant]["rms"]
-
-    def _of_attribute(self, found: Run, column: str, attribute: str) -> float | None:
-        """A number of the table of all numbers."""
-        own = found["attributes"][attribute]
-        if column not in RATE_GAPS:
-            return own.get("compared", {}).get(column, found.get(column))
-        variant = self.config["metrics"].get(column, self.config["metrics"]["tpr_gap"])
-        return own["gaps"][RATE_GAPS[column]][variant]["rms"]
 
     def rates(self, run: Run) -> dict[str, Any]:
         return {name: found["rates"] for name, found in run["attributes"].items()}
