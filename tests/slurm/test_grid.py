@@ -34,6 +34,7 @@ def test_cells_of_a_fold_travel_together(
         assert re.fullmatch(r"1\|1500M\|10\|fairser_[\w-]+\|COMPLETED", request), request
 
 
+@pytest.mark.subset
 def test_a_fold_is_one_submission(site: Site) -> None:
     """With `train.together: fold` and the profile's request of a GPU."""
     site.edit("config.yaml", {"train": {"together": "fold"}})
