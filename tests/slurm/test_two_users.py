@@ -106,7 +106,7 @@ def test_neither_touches_what_is_the_others(
     assert set(leftovers.find(sites[0].folder)) == left[0]
 
     for attempt in [one.start(*RUN) for one in sites]:
-        done = attempt.wait()
+        done = attempt.wait(900)  # two runs at once, one of which compiles all modules anew
         assert done.code == 0, done.text[-6000:]
     for one, jobs in zip(sites, left, strict=True):
         assert one.user is not None
