@@ -131,10 +131,10 @@ def failure_message():
 
 
 def is_done(cell):
-    """Whether a run is there; the job of a fold that failed keeps those that it has trained."""
+    """Whether a run is there; the job of a fold that failed has noted those that it keeps."""
     files = (
         f"{cell.folder}/metrics.json",
-        f"kept/{cell.folder.removeprefix('runs/')}/run.json",
+        f"kept/{cell.folder.removeprefix('runs/')}/fingerprint",
     )
     return any(os.path.exists(f"{RESULTS}/{file}") for file in files)
 
