@@ -13,24 +13,46 @@ localrules:
     choose_k,
 
 
-rule infer_groups:
-    input:
-        unpack(group_inputs),
-        split=f"{RESULTS}/splits/fold{{fold}}.parquet",
-    output:
-        groups=f"{GROUPS}.parquet",
-        quality=f"{GROUPS}.json",
-    log:
-        f"{RESULTS}/logs/groups/{{source}}/k{{k}}/fold{{fold}}.log",
-    conda:
-        "../../envs/groups.yaml"
-    params:
-        settings=group_settings,
-        code=code_of("infer_groups", source_code),
-    message:
-        "groups from {wildcards.source}, K {wildcards.k}, fold {wildcards.fold}"
-    script:
-        "../../scripts/infer_groups.py"
+if config["train"]["together"] == "cell":
+
+    rule infer_groups:
+        input:
+            unpack(group_inputs),
+            split=f"{RESULTS}/splits/fold{{fold}}.parquet",
+        output:
+            groups=f"{GROUPS}.parquet",
+            quality=f"{GROUPS}.json",
+        log:
+            f"{RESULTS}/logs/groups/{{source}}/k{{k}}/fold{{fold}}.log",
+        conda:
+            "../../envs/groups.yaml"
+        params:
+            settings=group_settings,
+            code=code_of("infer_groups", source_code),
+        message:
+            "groups from {wildcards.source}, K {wildcards.k}, fold {wildcards.fold}"
+        script:
+            "../../scripts/infer_groups.py"
+
+elif GROUP_CELLS:
+
+    # The groups of a fold from all sources.
+    rule infer_fold:
+        input:
+            unpack(fold_group_inputs),
+        output:
+            [f"{RESULTS}/{cell}{end}" for cell in FOLD_GROUPS for end in GROUP_ENDS],
+        log:
+            f"{RESULTS}/logs/groups/fold{{fold}}.log",
+        conda:
+            "../../envs/groups.yaml"
+        params:
+            groups=fold_groups,
+            code=code_of("infer_fold"),
+        message:
+            "groups of fold {wildcards.fold} from all sources"
+        script:
+            "../../scripts/infer_fold.py"
 
 
 rule groups_table:

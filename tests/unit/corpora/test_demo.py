@@ -184,4 +184,8 @@ def test_number_of_speakers_is_checked(number: int) -> None:
 
 def test_an_unknown_voice_is_an_error() -> None:
     with pytest.raises(subprocess.CalledProcessError):
-        espeak.speak([Recording("a.wav", "Hello.", "no-such-voice", Prosody(175, 50, 50, -30, 0))])
+        list(
+            espeak.speak(
+                [Recording("a.wav", "Hello.", "no-such-voice", Prosody(175, 50, 50, -30, 0))]
+            )
+        )

@@ -14,22 +14,23 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from importlib.util import find_spec
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile as sf
-from scipy.signal import resample_poly
 
 from fairser.core.errors import InputError
 
 ENGINE_RATE = 22050  # samples a second, the only rate of eSpeak
 RATE = 16000  # samples a second, of the recordings
+UP, DOWN = 320, 441  # RATE / ENGINE_RATE
 NOISE = -57  # dB relative to full scale, of the room
 SEED = 1
+SIZE = 4  # bytes of the number of bytes of a sound
 
 # From espeak-ng/speak_lib.h: where the sound goes, kinds of position, text, parameter and option.
 _OUTPUT_SYNCHRONOUS, _POSITION_CHARACTER, _CHARS_UTF8 = 2, 1, 1
@@ -85,7 +86,9 @@ def record(samples: np.ndarray, level: float, tilt: float, rng: np.random.Genera
         tilt: c of the filter x[n] - c x[n-1], about -1 to 1; above 0 it raises the treble.
         rng: draws the noise of the room, ``NOISE`` dB relative to full scale.
     """
-    speech = resample_poly(samples / 32768, 320, 441)  # 16000 / 22050
+    from scipy.signal import resample_poly
+
+    speech = resample_poly(samples / 32768, UP, DOWN, window=_low_pass())
     speech = np.append(speech[0], speech[1:] - tilt * speech[:-1])
     gain = 10 ** (level / 20) / np.sqrt(np.mean(speech**2))
     speech *= min(gain, 0.95 / np.abs(speech).max())  # rather softer than clipped
@@ -93,8 +96,19 @@ def record(samples: np.ndarray, level: float, tilt: float, rng: np.random.Genera
     return speech + rng.normal(0, 10 ** (NOISE / 20), len(speech))
 
 
-def speak(recordings: Sequence[Recording]) -> list[np.ndarray]:
-    """The sound of each recording's text: int16 arrays [samples], mono, at ``ENGINE_RATE``."""
+@cache
+def _low_pass() -> np.ndarray:
+    """The filter that ``resample_poly`` would make anew for each recording."""
+    from scipy.signal import firwin
+
+    return firwin(20 * DOWN + 1, 1 / DOWN, window=("kaiser", 5.0))
+
+
+def speak(recordings: Sequence[Recording]) -> Iterator[np.ndarray]:
+    """The sound of each recording's text: int16 arrays [samples], mono, at ``ENGINE_RATE``.
+
+    They come while the engine speaks the next ones.
+    """
     if find_spec("espeakng_loader") is None:
         raise InputError(
             "The demo corpus is spoken by eSpeak NG, but the package espeakng-loader is missing: "
@@ -102,18 +116,25 @@ def speak(recordings: Sequence[Recording]) -> list[np.ndarray]:
         )
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    spoken = subprocess.run(
-        [sys.executable, "-m", "fairser.corpora.espeak"],
-        input=json.dumps([(one.text, one.voice, *one.prosody[:3]) for one in recordings]).encode(),
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
-        check=True,
-    ).stdout
-    return list(np.load(BytesIO(spoken)).values())
+    texts = json.dumps([(one.text, one.voice, *one.prosody[:3]) for one in recordings])
+    command = [sys.executable, "-m", "fairser.corpora.espeak"]
+    environment = {**os.environ, "PYTHONPATH": path}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    ) as engine:
+        assert engine.stdin and engine.stdout
+        engine.stdin.write(texts.encode())
+        engine.stdin.close()
+        for _ in recordings:
+            if not (size := engine.stdout.read(SIZE)):
+                break  # it failed
+            yield np.frombuffer(engine.stdout.read(int.from_bytes(size, "little")), np.int16)
+    if engine.returncode:
+        raise subprocess.CalledProcessError(engine.returncode, command)
 
 
 def main() -> None:
-    """Speak what standard input lists (JSON) and write the sounds to standard output (npz)."""
+    """Speak what standard input lists (JSON); write each sound and, first, its number of bytes."""
     import espeakng_loader
 
     library = ctypes.CDLL(espeakng_loader.get_library_path())
@@ -137,7 +158,6 @@ def main() -> None:
 
     callback = _Callback(receive)  # kept in a variable, or it would be freed while in use
     library.espeak_SetSynthCallback(callback)
-    sounds = []
     for text, voice, rate, pitch, pitch_range in json.load(sys.stdin):
         pieces.clear()
         call("SetVoiceByName", voice.encode())
@@ -146,8 +166,8 @@ def main() -> None:
         call("SetParameter", _RANGE, int(np.clip(pitch_range, 0, 99)), 0)
         flags = (0, _POSITION_CHARACTER, 0, _CHARS_UTF8, None, None)
         call("Synth", text.encode(), ctypes.c_size_t(len(text.encode()) + 1), *flags)
-        sounds.append(np.concatenate(pieces))
-    np.savez(sys.stdout.buffer, *sounds)
+        sound = np.concatenate(pieces).tobytes()
+        sys.stdout.buffer.write(len(sound).to_bytes(SIZE, "little") + sound)
 
 
 if __name__ == "__main__":

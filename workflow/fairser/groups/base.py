@@ -37,6 +37,7 @@ class Fold:
         notes: what the source found besides the groups, for the record of the groups; it fills
             them with what JSON can hold.
         faults: why there are no groups (:func:`find_groups`).
+        models: what sources of one job have trained on the fold, which later ones use again.
     """
 
     table: ClipTable
@@ -47,6 +48,7 @@ class Fold:
     train: Mapping[str, Any] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    models: dict[Any, Any] = field(default_factory=dict)
 
     @property
     def number(self) -> int:

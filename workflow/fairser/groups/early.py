@@ -26,7 +26,11 @@ LABELLED = ("train", "development")  # splits whose labels a source may use
 def fold_data(fold: Fold) -> FoldData:
     """The clips of the fold with the encoder's features, in the order of the table."""
     torch.set_num_threads(1)  # the same numbers on any number of cores
-    return load_fold(fold.table, StoreInputs(fold.store(), fold.standardise), seed=SEED)[0]
+    if "data" not in fold.models:  # all sources of a job have the same features
+        inputs = StoreInputs(fold.store(), fold.standardise)
+        fold.models["data"] = load_fold(fold.table, inputs, seed=SEED)[0]
+    data: FoldData = fold.models["data"]
+    return data
 
 
 def train_erm(fold: Fold, data: FoldData, epochs: int | None = None) -> nn.Module:
@@ -35,7 +39,11 @@ def train_erm(fold: Fold, data: FoldData, epochs: int | None = None) -> nn.Modul
     Raises:
         InputError: a loss is not finite.
     """
-    return train(ERM(data, torch.Generator().manual_seed(SEED)), fold, epochs)
+    if epochs not in fold.models:
+        method = ERM(data, torch.Generator().manual_seed(SEED))
+        fold.models[epochs] = train(method, fold, epochs)
+    model: nn.Module = fold.models[epochs]
+    return model
 
 
 def train(method: Method, fold: Fold, epochs: int | None = None) -> nn.Module:

@@ -22,6 +22,7 @@ from fairser.core.errors import InputError
 from fairser.methods.erm import ERM
 from fairser.methods.group_labels import group_labels
 from fairser.methods.last_layer import hidden_vectors, soft_cross_entropies
+from fairser.methods.optimizers import LBFGS
 
 METHOD = {
     "title": "DFR",
@@ -162,7 +163,7 @@ def fit_layers(
     problems, _, dim = hidden.shape
     weight = hidden.new_zeros(problems, targets.shape[-1], dim, requires_grad=True)
     bias = hidden.new_zeros(problems, 1, targets.shape[-1], requires_grad=True)
-    optimizer = torch.optim.LBFGS(
+    optimizer = LBFGS(
         [weight, bias],
         max_iter=ITERATIONS,
         tolerance_grad=SLOPE / 10,

@@ -9,6 +9,7 @@ from torch import nn
 from fairser.core.errors import InputError
 from fairser.methods.base import FoldData
 from fairser.methods.early import AT_ONCE
+from fairser.methods.optimizers import Adam
 
 
 @torch.no_grad()
@@ -33,7 +34,7 @@ def retrain(
     Raises:
         InputError: the loss is not finite.
     """
-    optimizer = torch.optim.Adam(layer.parameters(), lr=learning_rate)
+    optimizer = Adam(layer.parameters(), lr=learning_rate)
     for step in range(steps):
         optimizer.zero_grad()
         value = loss()

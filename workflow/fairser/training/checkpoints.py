@@ -1,6 +1,5 @@
 """The state of an unfinished training on disk, from which it resumes after an interruption."""
 
-import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import Any
 
 import torch
 
-from fairser.core.files import complete, sha256_text
+from fairser.core.files import complete
 from fairser.core.jobs import logger
+from fairser.core.kept import fingerprint
 
 EVERY = 60.0  # seconds
 
@@ -74,6 +74,4 @@ def make_checkpoint(
         settings: all else that the result depends on, code included, as JSON can hold it.
         every: seconds between two states.
     """
-    files = [(file, Path(file).stat().st_size, Path(file).stat().st_mtime_ns) for file in given]
-    fingerprint = sha256_text(json.dumps([settings, files], sort_keys=True))
-    return Checkpoint(folder / "checkpoint.pt", fingerprint, every)
+    return Checkpoint(folder / "checkpoint.pt", fingerprint(given, settings), every)

@@ -12,6 +12,7 @@ from torch import nn
 from fairser.core.jobs import logger
 from fairser.methods.base import ADAPTERS, Method, stack
 from fairser.methods.head import stack_models
+from fairser.methods.optimizers import Adam
 from fairser.training.checkpoints import Checkpoint
 from fairser.training.graphs import StepGraphs
 from fairser.training.sampling import Sampler, draw_epoch
@@ -123,9 +124,7 @@ class Trainer:
         features = self.method.data.features
         static = self.method.static and isinstance(features, torch.Tensor) and features.is_cuda
         self.graphs = StepGraphs() if static else None
-        self.optimizer = torch.optim.Adam(
-            trained, lr=options.learning_rate, fused=True, capturable=static
-        )
+        self.optimizer = Adam(trained, lr=options.learning_rate, fused=True, capturable=static)
         self.best = {name: tensor.clone() for name, tensor in self.weights.tensors().items()}
 
     def fit(self, checkpoint: Checkpoint, last: bool = False) -> list[TrainProgress]:

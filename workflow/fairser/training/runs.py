@@ -14,6 +14,7 @@ from fairser.audio.stamps import digest
 from fairser.core.checksums import write_record
 from fairser.core.errors import InputError
 from fairser.core.files import complete, read_json
+from fairser.core.kept import listed
 from fairser.core.provenance import commit, versions
 from fairser.core.table_files import read_made
 from fairser.corpora.clip_lists import read_list
@@ -100,8 +101,7 @@ class CellJob:
     @property
     def files(self) -> list[str]:
         """All input files; a name may stand for several, or for none."""
-        lists = ([one] if isinstance(one, str) else one for one in self.given.values())
-        return [file for files in lists for file in files]
+        return listed(self.given)
 
 
 def make_inputs(job: CellJob, table: ClipTable) -> tuple[Inputs, dict[str, Any]]:
