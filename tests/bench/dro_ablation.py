@@ -19,6 +19,7 @@ from typing import Any
 
 import polars as pl
 import torch
+from shared.genders import genders_of_features
 from shared.made_up import write_corpus
 from shared.measuring import Parser, Row, Table
 
@@ -76,7 +77,7 @@ class Corpus:
         self.store = open_store(config["encoder"]["features"], config["encoder"]["clips"])
         self.bias = config["bias"]
         self.folds = sorted(self.table.frame["fold"].unique().to_list())
-        self.female = self._probabilities()
+        self.female = genders_of_features(self.table, self.store)
         self.found: dict[tuple[str, int], pl.DataFrame | None] = {}
 
     def fold(self, number: int) -> ClipTable:
@@ -104,26 +105,6 @@ class Corpus:
             return joined.with_columns(group=group, p_male=1 - pl.col("p_female"))
         embeddings = FeatureStore(self.store.array[:, :, :EMBEDDED], self.store.row_of)
         return kmeans(table, embeddings, int(name.split()[1]), True)
-
-    def _probabilities(self) -> pl.DataFrame:
-        """Columns clip and p_female, by logistic regressions fitted to other speakers."""
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.model_selection import GroupKFold, cross_val_predict
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
-        clips = self.table.clips()
-        values = self.store.read(self.store.rows(clips["clip"])).reshape(clips.height, -1)
-        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-        female = cross_val_predict(
-            *(model, values, clips["gender"].to_numpy()),
-            groups=clips["speaker"].to_numpy(),
-            cv=GroupKFold(5),
-            method="predict_proba",
-        )[:, 0]
-        right = ((female > 0.5) == (clips["gender"] == "female").to_numpy()).mean()
-        print(f"gender from features: {right:.1%} of the clips right")
-        return clips.select("clip").with_columns(p_female=pl.Series(female))
 
 
 def train(corpus: Corpus, cell: Row, epochs: int) -> Row:
