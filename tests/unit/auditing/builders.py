@@ -96,5 +96,7 @@ def rate_of(
     rate: str, true: Sequence[bool] | np.ndarray, called: Sequence[bool] | np.ndarray
 ) -> float:
     """A rate counted clip by clip; NaN without clips that it asks for."""
+    if rate == "precision":  # the recall of the prediction by the truth
+        return rate_of("tpr", called, true)
     asked = [c for t, c in zip(true, called, strict=True) if {"tpr": t, "fpr": not t}.get(rate, 1)]
     return sum(map(bool, asked)) / len(asked) if asked else float("nan")

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
 from scipy import stats
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, precision_score
 
 from fairser.auditing.estimates import ALL
 from fairser.auditing.tables import Audit
@@ -16,7 +16,12 @@ from fairser.evaluation.resampling import draw
 from unit.auditing.builders import CLASSES, audit_of, made_up, one, rate_of
 
 RESAMPLES = 60
-FAIRLEARN = {"tpr": true_positive_rate, "ppr": selection_rate, "fpr": false_positive_rate}
+FAIRLEARN = {
+    "tpr": true_positive_rate,
+    "ppr": selection_rate,
+    "fpr": false_positive_rate,
+    "precision": precision_score,
+}
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +102,7 @@ def test_rates_are_those_of_fairlearn(audit: Audit, clips: pl.DataFrame) -> None
 
 
 def test_gaps_are_the_extremes_of_the_rates(audit: Audit) -> None:
-    for rate in ("tpr", "ppr", "fpr"):
+    for rate in ("tpr", "ppr", "fpr", "precision"):
         squares = []
         for label in CLASSES:
             mine = audit.rates.filter(pl.col("attribute") == "race", pl.col("class") == label)
@@ -159,7 +164,7 @@ def test_chance_is_that_of_groups_shuffled_by_hand(
     group = speakers[attribute].replace_strict(order, range(len(order))).to_numpy()
     generator = np.random.default_rng([3, number])
     shuffled = generator.permuted(np.tile(group, (RESAMPLES, 1)), axis=1)
-    for rate in ("tpr", "fpr"):
+    for rate in ("tpr", "fpr", "precision"):
         gaps = []
         for row in shuffled:
             of = dict(zip(speakers["speaker"], row.tolist(), strict=True))

@@ -21,11 +21,13 @@ from fairser.results.style import words
 
 Cells = tuple[list[str], list[list[str]]]
 
-GAPS = ("recall", "share of clips predicted", "false alarms")  # in the order of metrics.RATES
+# In the order of metrics.COMPARED.
+GAPS = ("recall", "share of clips predicted", "false alarms", "precision")
 MOST_ROWS = 30
 HOW = (
     "**Recall** is the share of the clips of a class that are recognised. **False alarms** are the "
-    "share of the clips of other classes that are predicted as the class. The **gap** in recall is "
+    "share of the clips of other classes that are predicted as the class. **Precision** is the "
+    "share of the clips predicted as a class that are of it. The **gap** in recall is "
     "the difference between the best and the worst group, class by class, and the root mean square "
     "of these over the classes. **Intervals** contain 95 % of the values that other speakers like "
     "these would give (bootstrap over {units}). The gap by **chance** is the mean of {resamples:,} "

@@ -41,9 +41,9 @@ class GroupCounts:
 
     def units(self, rate: str) -> NDArray[np.int64]:
         """Units [G, C] that have clips which the rate counts: positives for ``tpr`` and so on."""
-        clips, true = self.table[self.known, ..., 0], self.table[self.known, ..., 1]
-        asked = {"tpr": true, "ppr": clips, "fpr": clips - true, "f1": clips}[rate]
-        return (asked > 0).sum(axis=0)
+        clips, true, called = (self.table[self.known, ..., column] for column in range(3))
+        asked = {"tpr": true, "ppr": clips, "fpr": clips - true, "precision": called, "f1": clips}
+        return (asked[rate] > 0).sum(axis=0)
 
 
 def count(

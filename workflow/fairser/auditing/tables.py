@@ -23,6 +23,7 @@ from fairser.auditing.inputs import AuditInput
 from fairser.core.text import is_significant
 from fairser.evaluation.estimates import holm
 from fairser.evaluation.metrics import (
+    COMPARED,
     COUNTS,
     RATES,
     Floats,
@@ -35,7 +36,7 @@ from fairser.evaluation.resampling import LEVEL, interval, t_test
 
 Row = dict[str, Any]
 TABLES = ("performance", "rates", "gaps", "differences")
-SHOWN_RATES = (*RATES, "f1")
+SHOWN_RATES = (*COMPARED, "f1")
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _rates(counts: list[GroupCounts], classes: tuple[str, ...]) -> pl.DataFrame:
 
 def _gaps(counts: list[GroupCounts], classes: tuple[str, ...]) -> pl.DataFrame:
     rows = []
-    for one, rate in product(counts, RATES):
+    for one, rate in product(counts, COMPARED):
         by_chance = class_gaps(one.shuffled, rate)
         for variant, by_class in class_gaps(one.resampled, rate).items():
             limit = np.inf if variant == "sum_deviation" else 1.0
