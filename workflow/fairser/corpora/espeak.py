@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 import soundfile as sf
@@ -122,13 +122,13 @@ def speak(recordings: Sequence[Recording]) -> Iterator[np.ndarray]:
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
     ) as engine:
-        assert engine.stdin and engine.stdout
-        engine.stdin.write(texts.encode())
-        engine.stdin.close()
+        given, spoken = cast(BinaryIO, engine.stdin), cast(BinaryIO, engine.stdout)
+        given.write(texts.encode())
+        given.close()
         for _ in recordings:
-            if not (size := engine.stdout.read(SIZE)):
+            if not (size := spoken.read(SIZE)):
                 break  # it failed
-            yield np.frombuffer(engine.stdout.read(int.from_bytes(size, "little")), np.int16)
+            yield np.frombuffer(spoken.read(int.from_bytes(size, "little")), np.int16)
     if engine.returncode:
         raise subprocess.CalledProcessError(engine.returncode, command)
 
