@@ -16,6 +16,9 @@ BIN := $(VENV)/bin
 # The site's tools are pinned, so their notice about later versions is of no use.
 export NO_MKDOCS_2_WARNING := 1
 
+# Container images set it. The workflow starts many processes: each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo demo-llm test lint docs slurm-check test-slurm setup clean
 
 demo: setup
