@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
+from fairser.audio import torchaudio_cpu  # noqa: F401  before transformers
 from fairser.encoders.base import Settings, check_length
 from fairser.encoders.speech import SpeechEncoder
+
+from transformers import Wav2Vec2Config, Wav2Vec2Model, Wav2Vec2PreTrainedModel  # isort: skip
 
 
 class PredictionHead(nn.Module):
@@ -24,6 +27,27 @@ class PredictionHead(nn.Module):
         """Outputs [B, outputs] of pooled hidden states [B, D]."""
         hidden = torch.tanh(self.dense(self.dropout(pooled)))
         return self.out_proj(self.dropout(hidden))
+
+
+class HeadsModel(Wav2Vec2PreTrainedModel):
+    """wav2vec 2.0 with heads on the mean of its last hidden state.
+
+    ``heads`` has the number of outputs of each head by its name in the published weights.
+    """
+
+    heads: ClassVar[dict[str, int]]
+
+    def __init__(self, config: Wav2Vec2Config) -> None:
+        super().__init__(config)
+        self.wav2vec2 = Wav2Vec2Model(config)
+        for name, outputs in self.heads.items():
+            self.add_module(name, PredictionHead(config, outputs))
+        self.post_init()
+
+    def forward(self, waveforms: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Outputs [B, n] of each head, of normalised waveforms [B, sample]."""
+        pooled = self.wav2vec2(waveforms).last_hidden_state.mean(dim=1)
+        return tuple(self.get_submodule(name)(pooled) for name in self.heads)
 
 
 @dataclass(frozen=True)
