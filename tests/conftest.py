@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fairser.config.extensions import FOLDERS
 from fairser.core.jobs import THREADS
 
 # One thread in each of the processes that pytest-xdist starts; torch reads it when it is imported.
@@ -28,6 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for name, module in list(sys.modules.items()):
         if type(module).__name__ == "DeprecatedModuleRedirect":
             del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def own_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ``plugins`` of a test, or of a run that it reads, are forgotten after it."""
+    monkeypatch.setenv(FOLDERS, os.environ.get(FOLDERS, ""))
 
 
 @pytest.fixture(scope="session")

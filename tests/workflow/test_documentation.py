@@ -263,6 +263,7 @@ def workplace(
     store = next((root / "resources/features").glob("fbank*"))
     (root / "new.safetensors").symlink_to(store / "features.safetensors")
     (root / "new_clips.csv").symlink_to(store / "clips.csv")
+    (root / "genders.csv").touch()  # of tests/bench/genders.py; no job reads it
     return root
 
 
@@ -355,7 +356,7 @@ def test_commands(
             f"{block.document} has {line!r}: add it to ELSEWHERE, with the test that runs it"
         )
         run_program(words)
-    for word in words:
+    for word in words if "-n" not in words else []:  # a dry run makes nothing
         assert not word.startswith("results/") or [*workplace.glob(word)], f"{word} is not there"
 
 
