@@ -36,14 +36,18 @@ def test_cells_of_a_fold_travel_together(
 
 @pytest.mark.subset
 def test_a_fold_is_one_submission(site: Site) -> None:
-    """With `train.together: fold` and the profile's request of a GPU."""
+    """And one for its groups: `train.together: fold`, with the profile's request of a GPU."""
     site.edit("config.yaml", {"train": {"together": "fold"}})
     request = {"slots": 1, "slurm_partition": "gpu", "gres": "'gpu:1'"}
     site.edit("slurm/config.yaml", {"set-resources": {"train_fold": request}})
     site.finish("tables")
     jobs = site.submitted()
-    assert len(jobs) == 2
-    for job in jobs:
+    assert len(jobs) == 4
+    groups, runs = jobs[:2], jobs[2:]
+    for job in groups:
+        assert accounted(job, "State") == "COMPLETED"
+        assert "gres/gpu" not in accounted(job, "AllocTRES")
+    for job in runs:
         assert accounted(job, "NodeList,State") == "g1|COMPLETED"
         assert "gres/gpu=1" in accounted(job, "AllocTRES")
     assert len(list(site.results.rglob("runs/**/metrics.json"))) == 4
