@@ -1,13 +1,15 @@
 """Gender probabilities from stored features, where there is no audio for a gender model."""
 
+from typing import TYPE_CHECKING
+
 import polars as pl
-import shared.measuring  # noqa: F401  makes the package importable
 
-from fairser.corpora.clips import ClipTable
-from fairser.extraction.store import FeatureStore
+if TYPE_CHECKING:
+    from fairser.corpora.clips import ClipTable
+    from fairser.extraction.store import FeatureStore
 
 
-def genders_of_features(table: ClipTable, store: FeatureStore) -> pl.DataFrame:
+def genders_of_features(table: "ClipTable", store: "FeatureStore") -> pl.DataFrame:
     """Columns clip and p_female, by logistic regressions fitted to other speakers."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GroupKFold, cross_val_predict
