@@ -64,10 +64,11 @@ def job(log: str | Path) -> Iterator[None]:
         logger.error("%s", message)
         sys.exit(f"\n{message}\n(log: {log})\n")
     except KeyboardInterrupt as interrupt:
-        if interrupt.args:  # a signal, and Python's own end would not ignore the next one
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.alarm(0)
         logger.error("Error: interrupted.")
+        if interrupt.args:  # a signal, and Python's own end would not ignore the next one
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            os._exit(INTERRUPTED)
         sys.exit(INTERRUPTED)
 
 
