@@ -18,6 +18,8 @@ from workflow.browser import opened_browser
 from workflow.runner import SOCKET, Workflow
 
 PRELOADED = Path(__file__).parent / "preloaded"
+# A process of 300 MB is forked in a quarter of the time.
+LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "PYTHONMALLOC": "malloc"}
 RATE = 22_050
 EMOTIONS = {"calm": 1.0, "angry": 1.6, "happy": 2.4}  # pitch relative to the speaker's
 SPEAKERS = 16  # so that two folds have five speakers of each gender
@@ -75,7 +77,9 @@ def preloaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     command = [sys.executable, str(PRELOADED / "server.py"), path]
     folders = [str(PRELOADED), *filter(None, [os.environ.get("PYTHONPATH")])]
     with (
-        subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as server,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, start_new_session=True, env=os.environ | LARGE_PAGES
+        ) as server,
         pytest.MonkeyPatch.context() as patch,
     ):
         assert server.stdout and server.stdout.readline() == b"ready\n"

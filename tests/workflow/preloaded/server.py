@@ -27,50 +27,45 @@ LIBRARIES = (
     *("snakemake.cli", "snakemake.script", "polars", "numpy", "scipy.stats", "torch"),
     *("safetensors.torch", "sklearn.cluster", "sklearn.metrics", "matplotlib.pyplot", "jinja2"),
     *("jsonschema", "yaml", "tqdm", "soundfile", "nbformat", "yte", "docutils.core", "requests"),
-    *("smart_open", "snakemake_executor_plugin_slurm", "torch._dynamo"),
+    *("smart_open", "snakemake_executor_plugin_slurm"),
 )
 
 
 def serve(path: str) -> None:
     """Answer until the parent is gone. Returns in the processes that are to run something."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        listener.bind(path)
-        listener.listen(64)
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # handlers are not waited for
-        print("ready", flush=True)
-        parent = os.getppid()
-        while os.getppid() == parent:
-            if not select.select([listener], [], [], 1)[0]:
-                continue
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(64)
+    print("ready", flush=True)
+    parent = os.getppid()
+    running: dict[socket.socket, tuple[int, int]] = {}  # process and its end by connection
+    while os.getppid() == parent:
+        ends = [ended for _, ended in running.values()]
+        ready = select.select([listener, *running, *ends], [], [], 1)[0]
+        for connection, (child, ended) in list(running.items()):
+            if ended in ready or connection in ready:
+                if ended not in ready:  # the process that it stands for was killed
+                    os.kill(child, signal.SIGKILL)
+                _, status = os.waitpid(child, 0)
+                with suppress(OSError):
+                    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+                del running[connection]
+                connection.close()
+                os.close(ended)
+        if listener in ready:
             connection, _ = listener.accept()
-            if os.fork() == 0:
-                listener.close()
-                if handle(connection):
+            _, files, _, _ = socket.recv_fds(connection, 1, 3)
+            request = connection.makefile().readline()
+            if request:
+                child = os.fork()
+                if child == 0:
+                    for other in (listener, connection, *running):
+                        other.close()
+                    become(json.loads(request), files)
                     return
-                os._exit(0)
-            connection.close()
-
-
-def handle(connection: socket.socket) -> bool:
-    """Read a request and start it. True in the process that is to run it, False when it has run."""
-    _, files, _, _ = socket.recv_fds(connection, 1, 3)
-    request = json.loads(connection.makefile().readline())
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    child = os.fork()
-    if child == 0:
-        connection.close()
-        become(request, files)
-        return True
-    for file in files:
-        os.close(file)
-    watched = os.pidfd_open(child)
-    ready = select.select([watched, connection], [], [])[0]
-    if watched not in ready:  # the process that it stands for was killed
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    with suppress(OSError):
-        connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
-    return False
+                running[connection] = child, os.pidfd_open(child)
+            for file in files:
+                os.close(file)
 
 
 def become(request: dict, files: list[int]) -> None:

@@ -1,17 +1,22 @@
 """Where a number comes from: code, versions, commit."""
 
 import ast
+import atexit
 import hashlib
 import json
 import platform
 import subprocess
+import sys
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from fairser import __version__
+from fairser.core.errors import InputError
+from fairser.core.files import sha256_text, write_json
 from fairser.core.places import PACKAGE, SCRIPTS
 
 RECORDED = (
@@ -28,6 +33,7 @@ NEUTRAL = (
 )
 
 Source = str | Path  # a module of this package by its full name, or a file outside of the package
+Summary = tuple[str, list[list[Any]]]  # of a file: see _summary
 
 
 def code_of(
@@ -55,7 +61,7 @@ def code_hash(*sources: Source) -> str:
     """
     digest = hashlib.sha256()
     for name, file in sorted(closure(sources, NEUTRAL).items()):
-        digest.update(f"{name}\n{_read(file, file.stat().st_mtime_ns)[0]}\n".encode())
+        digest.update(f"{name}\n{_summary(file)[0]}\n".encode())
     return digest.hexdigest()[:12]
 
 
@@ -82,14 +88,12 @@ def closure(sources: Iterable[Source], without: Collection[str] = ()) -> dict[st
         name = f"{source.parent.name}/{source.name}" if isinstance(source, Path) else source
         if name in found or name in without:
             continue
-        file = source if isinstance(source, Path) else _file(source)
+        file = source if isinstance(source, Path) else _modules(PACKAGE).get(source)
         if file is None:
             raise ModuleNotFoundError(f"no module '{source}' in {PACKAGE}")
         found[name] = file
-        for module, level in _read(file, file.stat().st_mtime_ns)[1]:
-            imported = _absolute(module, level, name, file)
-            if imported.split(".")[0] == PACKAGE.name and _file(imported):
-                waiting.append(imported)
+        imported = (_absolute(*one, name, file) for one in _summary(file)[1])
+        waiting += [module for module in imported if module in _modules(PACKAGE)]
     return found
 
 
@@ -119,25 +123,54 @@ def commit() -> str | None:
     return answer.stdout.strip()
 
 
+def _summary(file: Path) -> Summary:
+    """A hash of what a file's code does, and what it imports: names and their leading dots."""
+    known, status = _known(PACKAGE), file.stat()
+    state = [status.st_mtime_ns, status.st_size]
+    if known.get(str(file), [None])[0] != state:
+        known[str(file)] = [state, *_read(file)]
+    return known[str(file)][1], known[str(file)][2]
+
+
 @cache
-def _read(file: Path, _changed: int) -> tuple[str, list[tuple[str, int]]]:
-    """What a file's code does, as text, and what it imports: names with their leading dots."""
+def _known(package: Path) -> dict[str, list[Any]]:
+    """Summaries of files, kept where Python keeps bytecode: to make them all takes over a second."""
+    file = package / "__pycache__" / f"code.{sys.implementation.cache_tag}.json"
+    reader = Path(__file__).stat().st_mtime_ns
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        known = kept["files"] if kept["reader"] == reader else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        known = {}
+    before = dict(known)
+
+    def keep() -> None:
+        if known != before and file.parent.is_dir() and not sys.dont_write_bytecode:
+            files = {name: known[name] for name in known if Path(name).is_file()}
+            with suppress(InputError, OSError):  # the package may be another user's
+                write_json(file, {"reader": reader, "files": files})
+
+    atexit.register(keep)
+    return known
+
+
+def _read(file: Path) -> Summary:
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    imports = []
+    imports: list[list[Any]] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            imports += [(alias.name, 0) for alias in node.names]
+            imports += [[alias.name, 0] for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             origin = node.module or ""
-            imports += [(origin, node.level)]
+            imports += [[origin, node.level]]
             names = [f"{origin}.{alias.name}".lstrip(".") for alias in node.names]
-            imports += [(name, node.level) for name in names]
+            imports += [[name, node.level] for name in names]
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
             value = body[0].value
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 del body[0]  # a docstring
-    return ast.dump(tree), imports
+    return sha256_text(ast.dump(tree)), imports
 
 
 def _absolute(module: str, level: int, importer: str, file: Path) -> str:
@@ -149,7 +182,11 @@ def _absolute(module: str, level: int, importer: str, file: Path) -> str:
     return ".".join([*parts[: len(parts) - above], *filter(None, [module])])
 
 
-def _file(name: str) -> Path | None:
-    path = PACKAGE.joinpath(*name.split(".")[1:])
-    candidates = (path / "__init__.py", path.with_suffix(".py"))
-    return next((c for c in candidates if c.is_file()), None)
+@cache
+def _modules(package: Path) -> dict[str, Path]:
+    """Files of a package by the full names of its modules."""
+    found = {}
+    for file in package.rglob("*.py"):
+        parts = file.relative_to(package.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return found
