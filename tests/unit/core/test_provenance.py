@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,45 @@ def test_hash_of_files_outside_of_the_package(package: Path, tmp_path: Path) -> 
     assert changed != before
     write(outside / "seed.py", "from plant.trunk import grow\ngrow(1)\n")
     assert len({before, changed, code_hash(outside / "seed.py")}) == 3
+
+
+KEPT = """
+import ast, sys
+from pathlib import Path
+from fairser.core import provenance
+parsed = []
+def parse(text, parse=ast.parse):
+    parsed.append(text)
+    return parse(text)
+ast.parse, provenance.PACKAGE = parse, Path(sys.argv[1])
+print(provenance.code_hash("plant.trunk"), len(parsed))
+"""
+
+
+def test_a_file_is_read_again_where_it_has_changed(package: Path) -> None:
+    """What is kept of the files may be damaged or lost."""
+
+    def found() -> tuple[str, int]:
+        environment = {n: v for n, v in os.environ.items() if n != "PYTHONDONTWRITEBYTECODE"}
+        environment["PYTHONPATH"] = str(Path(provenance.__file__).parents[2])
+        command = [sys.executable, "-c", KEPT, str(package)]
+        told = subprocess.check_output(command, env=environment, text=True).split()
+        return told[0], int(told[1])
+
+    before, read = found()
+    assert read == 2  # trunk and leaf
+    assert found() == (before, read)  # Python has no folder for its bytecode here
+    (package / "__pycache__").mkdir()
+    assert found() == (before, read)
+    assert found() == (before, 0) == (code_hash("plant.trunk"), 0)
+    edit(package / "leaf.py", "light * 2", "light * 30")
+    after, read_again = found()
+    assert (after == before, read_again) == (False, 1)
+    (kept,) = (package / "__pycache__").glob("code.*.json")
+    for text in ("", "[]", kept.read_text()[:100]):
+        kept.write_text(text)
+        assert found() == (after, read)
+        assert found() == (after, 0)
 
 
 def test_code_of_a_rule_counts_what_its_script_finds_by_name(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ LIBRARIES = (
     *("snakemake.cli", "snakemake.script", "polars", "numpy", "scipy.stats", "torch"),
     *("safetensors.torch", "sklearn.cluster", "sklearn.metrics", "matplotlib.pyplot", "jinja2"),
     *("jsonschema", "yaml", "tqdm", "soundfile", "nbformat", "yte", "docutils.core", "requests"),
-    *("smart_open", "snakemake_executor_plugin_slurm"),
+    *("smart_open", "snakemake_executor_plugin_slurm", "torch._dynamo"),
 )
 
 

@@ -26,7 +26,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -67,7 +67,7 @@ class Extension:
         """Its name without the settings of a variant."""
         return self.name.partition("+")[0]
 
-    @property
+    @cached_property
     def own(self) -> bool:
         """Whether it is a file of the user's own."""
         return not self.file.is_relative_to(PACKAGE)

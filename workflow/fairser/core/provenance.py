@@ -134,7 +134,7 @@ def _summary(file: Path) -> Summary:
 
 @cache
 def _known(package: Path) -> dict[str, list[Any]]:
-    """Summaries of files, kept where Python keeps bytecode: to make them all takes over a second."""
+    """Summaries of files, kept beside Python's bytecode: making them all takes a second."""
     file = package / "__pycache__" / f"code.{sys.implementation.cache_tag}.json"
     reader = Path(__file__).stat().st_mtime_ns
     try:

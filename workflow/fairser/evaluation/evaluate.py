@@ -22,7 +22,7 @@ from fairser.evaluation.metrics import (
     fairness,
     or_none,
     performance,
-    rates,
+    rate_of,
     uar,
 )
 from fairser.evaluation.scores import excess
@@ -92,7 +92,7 @@ def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -
         "uar": or_none(uar(counts)),
         **score_record(labels, found.values, found.excess, classes),
         **{name: or_none(value) for name, value in performance(counts, table.task).items()},
-        "f1_by_class": dict(zip(classes, map(or_none, rates(counts)["f1"]), strict=True)),
+        "f1_by_class": dict(zip(classes, map(or_none, rate_of(counts, "f1")), strict=True)),
         **({"confusion": _confusion(labels, predicted, classes)} if table.task == SINGLE else {}),
         "attributes": {
             name: {

@@ -21,6 +21,7 @@ from fairser.evaluation.metrics import (
     class_mean,
     group_counts,
     or_none,
+    rate_of,
     rates,
 )
 from fairser.evaluation.scores import auroc, calibration_error
@@ -63,7 +64,7 @@ def compared(counts: Floats, values: dict[str, Floats]) -> dict[str, Floats]:
         counts: [..., G, C, 4].
         values: of :func:`group_values`.
     """
-    recall = rates(counts)["tpr"]
+    recall = rate_of(counts, "tpr")
     if recall.shape[-2] < 2:
         return dict.fromkeys(COMPARISONS, np.full(recall.shape[:-2], np.nan))
     found = {
@@ -101,7 +102,7 @@ def lacking(counts: Floats, groups: Sequence[str], classes: Sequence[str]) -> di
         ]
         for kind, has in there.items()
     }
-    one_sided = np.isnan(rates(counts)["f1"])
+    one_sided = np.isnan(rate_of(counts, "f1"))
     found["f1"] = [
         f"{groups[g]} has no clip of {classes[c]} and none is predicted"
         for g, c in np.argwhere(one_sided & ~one_sided.all(axis=0) & ~positive.any(axis=0)).tolist()
@@ -192,7 +193,7 @@ def group_record(
             g = own[key].argmax() if key == "ece" else own[key].argmin()
             worst[name] = {"group": groups[int(g)]}
     if not np.isnan(found[WORST_CELL]):
-        recall = rates(counts)["tpr"]
+        recall = rate_of(counts, "tpr")
         g, c = np.unravel_index(np.nanargmin(recall), recall.shape)
         worst[WORST_CELL] = {"group": groups[int(g)], "class": classes[int(c)]}
     return {

@@ -120,7 +120,7 @@ def class_counts(truth: Labels, predicted: Labels) -> Floats:
 
 def f1(counts: Floats) -> Floats:
     """Macro F1 [...] over the classes where it exists, of counts [..., C, 4] over all clips."""
-    return class_mean(rates(counts)["f1"])
+    return class_mean(rate_of(counts, "f1"))
 
 
 def acc(counts: Floats) -> Floats:
@@ -132,7 +132,7 @@ def acc(counts: Floats) -> Floats:
 
 def uar(counts: Floats) -> Floats:
     """Unweighted average recall [...] of counts [..., C, 4] over all clips."""
-    return class_mean(rates(counts)["tpr"])
+    return class_mean(rate_of(counts, "tpr"))
 
 
 def accuracy(counts: Floats) -> Floats:
@@ -196,16 +196,23 @@ def performance(counts: Floats, task: str) -> dict[str, Floats]:
     return _of_shape(found, counts.shape[:-2])
 
 
+QUOTIENTS: dict[str, Callable[..., tuple[Floats, Floats]]] = {
+    "tpr": lambda n, true, called, hits: (hits, true),
+    "ppr": lambda n, true, called, hits: (called, n),
+    "fpr": lambda n, true, called, hits: (called - hits, n - true),
+    "precision": lambda n, true, called, hits: (hits, called),
+    "f1": lambda n, true, called, hits: (2 * hits, true + called),
+}
+
+
+def rate_of(counts: Floats, name: str) -> Floats:
+    """TPR, PPR, FPR, precision or F1 of counts [..., 4], NaN where it does not exist."""
+    return divide(*QUOTIENTS[name](*np.moveaxis(counts, -1, 0)))
+
+
 def rates(counts: Floats) -> dict[str, Floats]:
-    """TPR, PPR, FPR, precision and F1 of counts [..., 4], NaN where they do not exist."""
-    n, true, called, hits = np.moveaxis(counts, -1, 0)
-    return {
-        "tpr": divide(hits, true),
-        "ppr": divide(called, n),
-        "fpr": divide(called - hits, n - true),
-        "precision": divide(hits, called),
-        "f1": divide(2 * hits, true + called),
-    }
+    """All of :func:`rate_of` by their names."""
+    return {name: rate_of(counts, name) for name in QUOTIENTS}
 
 
 def class_gaps(counts: Floats, rate: str) -> dict[str, Floats]:
@@ -213,8 +220,7 @@ def class_gaps(counts: Floats, rate: str) -> dict[str, Floats]:
 
     The rate is one of :data:`COMPARED`. A gap is NaN where fewer than two groups have the rate.
     """
-    by_group = rates(counts)[rate]
-    overall = rates(counts.sum(axis=-3))[rate]
+    by_group, overall = rate_of(counts, rate), rate_of(counts.sum(axis=-3), rate)
     enough = (~np.isnan(by_group)).sum(axis=-2) >= 2
     gaps = {name: gap(by_group, overall) for name, gap in functions("gap").items()}
     _of_shape(gaps, enough.shape)

@@ -14,7 +14,7 @@ import polars as pl
 
 from fairser.corpora.genders import GENDERS
 from fairser.corpora.llm_clips import ALL, classes_of
-from fairser.evaluation.metrics import COUNTS, Floats, class_gaps, fairness, or_none, rates, rms
+from fairser.evaluation.metrics import COUNTS, Floats, class_gaps, fairness, or_none, rate_of, rms
 
 PERFORMANCE = ("w_f1", "acc")
 GAPS = ("tpr_gap", "fpr_gap", "w_f1_gap", "acc_gap")
@@ -41,7 +41,7 @@ def _weighted_f1(counts: Floats) -> Floats:
     """W-F1 [...] of counts [..., C, 4]; NaN without clips."""
     true = counts[..., 1]
     total = true.sum(axis=-1)
-    f1 = np.nan_to_num(rates(counts)["f1"])
+    f1 = np.nan_to_num(rate_of(counts, "f1"))
     return np.where(total > 0, (f1 * true).sum(axis=-1) / np.maximum(total, 1), np.nan)
 
 
@@ -96,7 +96,7 @@ def evaluate(predictions: pl.DataFrame, languages: Sequence[str]) -> dict[str, A
     for scope in (ALL, *languages):
         part = predictions if scope == ALL else predictions.filter(language=scope)
         table = count_array(counts, scope, speakers).sum(axis=0)
-        f1 = rates(table.sum(axis=0))["f1"]
+        f1 = rate_of(table.sum(axis=0), "f1")
         truth, called = (
             np.stack([(part[name] == emotion).fill_null(False) for emotion in classes], axis=1)
             for name in ("emotion", "predicted")

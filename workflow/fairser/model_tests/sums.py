@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from fairser.evaluation.metrics import Floats, class_mean, divide, rates, uar
+from fairser.evaluation.metrics import Floats, class_mean, divide, rate_of, rates, uar
 from fairser.model_tests.base import DIMENSIONS, SINGLE
 
 # Sums of a dimension with truth x and prediction y, both less MIDDLE so that few digits are lost.
@@ -20,7 +20,7 @@ SAME = 0.05  # predictions of a dimension that differ by less are the same
 
 def uap(counts: Floats) -> Floats:
     """Unweighted average precision [...]: mean over the classes that are predicted."""
-    return class_mean(rates(counts)["precision"])
+    return class_mean(rate_of(counts, "precision"))
 
 
 def differences(counts: Floats) -> dict[str, Floats]:

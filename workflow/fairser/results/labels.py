@@ -6,6 +6,7 @@ from typing import Any, cast
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
@@ -35,13 +36,16 @@ def place_labels(
 ) -> list[Text]:
     """Write each text near its point, so that it covers neither other texts nor markers.
 
-    Call this after everything else is drawn, because it measures the figure. Coordinates of the
-    points and of the markers to ``avoid`` are those of the data. A text takes the nearest place
-    where it covers nothing or, in a crowd, the one where it covers least; a line leads to its point
-    if that is not near. Without markers to avoid, a text may lie on its point.
+    Call this after everything else is drawn: it measures the figure, which keeps its layout from
+    then on. Coordinates of the points and of the markers to ``avoid`` are those of the data. A text
+    takes the nearest place where it covers nothing or, in a crowd, the one where it covers least; a
+    line leads to its point if that is not near. Without markers to avoid, a text may lie on its
+    point.
     """
     figure = cast(Figure, axes.get_figure(root=True))
-    figure.draw_without_rendering()
+    if not isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine):
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
     unit = figure.dpi / 72  # pixels of a typographical point
     page = np.array(axes.get_window_extent().padded(-unit).extents)
     markers = axes.transData.transform(list(avoid)) if avoid else np.empty((0, 2))

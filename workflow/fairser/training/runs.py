@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +226,12 @@ def train_block(cells: Sequence[PreparedCell]) -> list[InputError | None]:
     return faults
 
 
+@cache
+def _code() -> dict[str, Any]:
+    """What makes the runs of this process; asking for it takes as long as a short training."""
+    return {"versions": versions(), "commit": commit()}
+
+
 def write_run(
     folder: Path,
     result: TrainingResult,
@@ -257,8 +263,7 @@ def write_run(
         "selected_value": result.selected_value,
         "seconds": result.seconds,
         **inputs,
-        "versions": versions(),
-        "commit": commit(),
+        **_code(),
         "config": config,
     }
     write_record(folder / RECORD, written, [predictions, model, history])
