@@ -41,6 +41,7 @@ def make(frame: pl.DataFrame) -> ClipTable:
         ("speaker1.take2", "speaker1.take2"),
         ("1001_DFA_ANG_XX.WAV", "1001_DFA_ANG_XX"),
         ("day 1/take.2.flac", "day 1/take.2"),
+        ("day 1/.wav", "day 1/.wav"),
         ("1040_ITH_SAD_X.wav", "1040_ITH_SAD_XX"),
         ("1040_ITH_SAD_XX.wav", "1040_ITH_SAD_XX"),
     ],

@@ -92,7 +92,7 @@ def closure(sources: Iterable[Source], without: Collection[str] = ()) -> dict[st
         if file is None:
             raise ModuleNotFoundError(f"no module '{source}' in {PACKAGE}")
         found[name] = file
-        imported = (_absolute(*one, name, file) for one in _summary(file)[1])
+        imported = (_absolute(one, level, name, file) for one, level in _summary(file)[1])
         waiting += [module for module in imported if module in _modules(PACKAGE)]
     return found
 

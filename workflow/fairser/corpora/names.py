@@ -15,8 +15,10 @@ AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aif", ".ai
 
 def clip_name(file: str) -> str:
     """Name of the clip of an audio file, or of a clip: the relative path without an extension."""
-    path = PurePosixPath(file)
-    name = str(path.with_suffix("")) if path.suffix.lower() in AUDIO_SUFFIXES else file
+    name = file
+    if file.lower().endswith(AUDIO_SUFFIXES):
+        path = PurePosixPath(file)  # too slow for names without an ending, of which there are many
+        name = str(path.with_suffix("")) if path.suffix else file  # not of a file named `.wav`
     return ALIASES.get(name, name)
 
 

@@ -54,8 +54,10 @@ class LayerEncoder(nn.Module):
             pooled = features.view(-1, dim)[rows]
             return pooled.expand(len(self.layer_weights), *pooled.shape) if shared else pooled
         shares = self.layer_weights.softmax(dim=-1)
-        if shared:
-            return (shares @ features[rows]).transpose(0, 1)
+        if shared:  # one product of all cells with the layers of all clips
+            by_layer = rows * layers + torch.arange(layers, device=rows.device)[:, None]
+            sums = shares @ features.view(-1, dim)[by_layer].flatten(start_dim=1)
+            return sums.view(-1, *rows.shape, dim)
         # Rows of -1 fill up a batch; any clip will do.
         bags = rows.clamp_min(0).reshape(-1, 1) * layers + torch.arange(layers, device=rows.device)
         weights = shares[..., None, :].expand(*rows.shape, layers).reshape(-1, layers)
