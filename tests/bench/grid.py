@@ -1,7 +1,7 @@
 """The paper's grid from stored features, against training on frames.
 
-    python tests/bench/grid.py LABELS [--epochs 50] [--folds 5] [--frame-clips 1776] [--threads 2]
-        [--together cell] [--layers 13] [--dim 768]
+    python tests/bench/grid.py LABELS [--epochs 50] [--folds 5] [--seeds 1] [--frame-clips 1776]
+        [--threads 2] [--together cell] [--layers 13] [--dim 768]
 
 LABELS is a folder with the label files of CREMA-D and VideoDemographics.csv. The features are
 random and stored once; one command then trains and evaluates the 33 configurations on each fold.
@@ -40,6 +40,7 @@ SMALLEST_GRID = {"methods": ["erm"], "sources": ["none"]}
 
 def parser() -> Parser:
     made = Parser(__file__, __doc__, SMALLEST, epochs=50, folds=5, threads=os.cpu_count() or 1)
+    made.add_argument("--seeds", type=int, default=1, help="of each configuration and fold")
     made.add_argument("labels", type=Path, nargs="?", help="label files of CREMA-D")
     made.add_argument("--frame-clips", type=int, default=1776, help="train clips of an epoch")
     made.add_argument("--together", choices=("cell", "fold"), default="cell", help="of a job")
@@ -129,7 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
     if not (options.labels or options.smallest):
         made.error("name the folder of CREMA-D's LABELS")
     settings: dict[str, Any] = {"train": {"epochs": options.epochs, "together": options.together}}
-    settings["grid"] = {"folds": list(range(1, options.folds + 1))}
+    folds, seeds = range(1, options.folds + 1), range(options.seeds)
+    settings["grid"] = {"folds": list(folds), "seeds": list(seeds)}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         if options.smallest:

@@ -4,6 +4,7 @@ import ast
 import atexit
 import hashlib
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -126,10 +127,10 @@ def commit() -> str | None:
 def _summary(file: Path) -> Summary:
     """A hash of what a file's code does, and what it imports: names and their leading dots."""
     known, status = _known(PACKAGE), file.stat()
-    state = [status.st_mtime_ns, status.st_size]
-    if known.get(str(file), [None])[0] != state:
-        known[str(file)] = [state, *_read(file)]
-    return known[str(file)][1], known[str(file)][2]
+    name, state = os.path.relpath(file, PACKAGE), [status.st_mtime_ns, status.st_size]
+    if known.get(name, [None])[0] != state:
+        known[name] = [state, *_read(file)]
+    return known[name][1], known[name][2]
 
 
 @cache
@@ -146,7 +147,7 @@ def _known(package: Path) -> dict[str, list[Any]]:
 
     def keep() -> None:
         if known != before and file.parent.is_dir() and not sys.dont_write_bytecode:
-            files = {name: known[name] for name in known if Path(name).is_file()}
+            files = {name: known[name] for name in known if (package / name).is_file()}
             with suppress(InputError, OSError):  # the package may be another user's
                 write_json(file, {"reader": reader, "files": files})
 
