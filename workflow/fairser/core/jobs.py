@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fairser.core.errors import InputError, system_error
@@ -67,7 +67,8 @@ def job(log: str | Path) -> Iterator[None]:
         logger.error("Error: interrupted.")
         if interrupt.args:  # a signal, and Python's own end would not ignore the next one
             for stream in (sys.stdout, sys.stderr):
-                stream.flush()
+                with suppress(OSError, ValueError):  # whoever read it may be gone too
+                    stream.flush()
             os._exit(INTERRUPTED)
         sys.exit(INTERRUPTED)
 
