@@ -196,6 +196,7 @@ def performance(counts: Floats, task: str) -> dict[str, Floats]:
     return _of_shape(found, counts.shape[:-2])
 
 
+# Numerator and denominator of each rate.
 QUOTIENTS: dict[str, Callable[..., tuple[Floats, Floats]]] = {
     "tpr": lambda n, true, called, hits: (hits, true),
     "ppr": lambda n, true, called, hits: (called, n),
@@ -211,7 +212,7 @@ def rate_of(counts: Floats, name: str) -> Floats:
 
 
 def rates(counts: Floats) -> dict[str, Floats]:
-    """All of :func:`rate_of` by their names."""
+    """Every rate [...] of counts [..., 4] by name, as :func:`rate_of` gives it."""
     return {name: rate_of(counts, name) for name in QUOTIENTS}
 
 
