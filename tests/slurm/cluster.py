@@ -52,7 +52,7 @@ def wait_for(what: str, condition: Callable[[], bool], seconds: float = 120) -> 
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.3)
+        time.sleep(0.1)
 
 
 class Cluster:
@@ -64,8 +64,8 @@ class Cluster:
     def stop(self) -> None:
         _run("stop")
 
-    def kill_controller(self) -> None:
-        _run("kill-ctld")
+    def stop_controller(self) -> None:
+        _run("stop-ctld")
 
     def start_controller(self) -> None:
         _run("start-ctld")
@@ -93,4 +93,8 @@ class Cluster:
         for job in self.jobs():
             subprocess.run(["scancel", job])
         wait_for("an empty queue", lambda: not self.jobs())
-        wait_for("idle nodes", lambda: set(ask("sinfo", "-hN", "-o", "%T").split()) == {"idle"})
+        try:
+            wait_for("idle nodes", lambda: set(ask("sinfo", "-hN", "-o", "%T").split()) == {"idle"})
+        except AssertionError as error:
+            error.add_note(ask("sinfo", "-hN", "-o", "%N %T: %E"))
+            raise

@@ -3,7 +3,7 @@
 #
 #   cluster.sh install                 packages, where they are missing
 #   cluster.sh start | stop            all daemons: munge, MariaDB, slurmdbd, slurmctld, a slurmd per node
-#   cluster.sh kill-ctld | start-ctld  the controller alone
+#   cluster.sh stop-ctld | start-ctld  the controller alone
 #   cluster.sh kill-node N | start-node N
 #   cluster.sh daemons                 pids of daemons and job processes that are alive
 #
@@ -219,9 +219,9 @@ start_node() {
   slurmd -N "$1" -f "$SLURM_CONF"
 }
 
-kill_daemon() {
-  kill -9 "$(cat "$CLUSTER/run/$1.pid")"
-  rm -f "$CLUSTER/run/$1.pid"
+kill_node() {
+  kill -9 "$(cat "$CLUSTER/run/slurmd-$1.pid")"
+  rm -f "$CLUSTER/run/slurmd-$1.pid"
 }
 
 start() {
@@ -269,9 +269,11 @@ case "${1:-}" in
   install) install_packages ;;
   start) start ;;
   stop) stop ;;
-  kill-ctld) kill_daemon slurmctld ;;
+  # Not SIGKILL: a job that starts just before it is started a second time afterwards, and Slurm then
+  # takes the job's node out of service ("Duplicate jobid").
+  stop-ctld) terminate 20 "$CLUSTER/run/slurmctld.pid" ;;
   start-ctld) start_controller ;;
-  kill-node) kill_daemon "slurmd-$2" ;;
+  kill-node) kill_node "$2" ;;
   start-node) start_node "$2" ;;
   daemons) daemons | sort -un ;;
   *)

@@ -6,8 +6,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,9 +166,18 @@ class Running:
     def text(self) -> str:
         return self.log.read_text()
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Snakemake and what it runs itself stand still."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self.process.pid, signal.SIGCONT)
+
     def kill(self) -> None:
         """SIGKILL, to Snakemake and to what it runs itself; not to its jobs on the cluster."""
-        os.killpg(self.process.pid, 9)
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def wait(self, timeout: int = 400) -> Done:
