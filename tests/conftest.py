@@ -1,5 +1,6 @@
 """Fixtures for all tests: the real corpora, where the checkout has them beside it."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -29,6 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for name, module in list(sys.modules.items()):
         if type(module).__name__ == "DeprecatedModuleRedirect":
             del sys.modules[name]
+    gc.collect()
+    gc.freeze()  # what has been imported by now is not looked at in each further collection
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ It uses one core. *Floor* is what no implementation avoids when it touches each 
 gathering the batch, the weighted layer sum and its gradient, the three matrix products of the first
 linear layer. *Plain* is the same head with gather, einsum, fused Adam and gradient clipping.
 *fair-ser* is the project's own training of one cell, and of several cells as one, where a step is
-that of one cell. Cells of one seed, such as those of a fold's methods, have the same batches; others
-have their own. They are timed in turn; the table has medians over the rounds.
+that of one cell. Cells of one seed, such as those of a fold's methods, have the same batches;
+others have their own. They are timed in turn; the table has medians over the rounds.
 """
 
 import statistics

@@ -11,7 +11,7 @@ import torch
 
 from fairser.audio.reading import Audio
 from fairser.audio.soundfiles import RATES, read_header
-from fairser.audio.waveforms import KERNEL, SAMPLE_RATE, Resample, _resampler, ratio, read
+from fairser.audio.waveforms import KERNEL, SAMPLE_RATE, Resample, ratio, read, resampler
 from unit.corpora.builders import assert_refused, sine
 
 COMMON = (8000, 11025, 12000, 22050, 24000, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
@@ -36,7 +36,7 @@ def test_the_error_of_a_rate_is_bounded() -> None:
 
 @pytest.mark.parametrize("rate", [*ODD, RATES[0], RATES[-1]])
 def test_the_filter_is_bounded(rate: int) -> None:
-    assert getattr(_resampler(rate), "kernel", torch.empty(0)).numel() < 1.2 * KERNEL
+    assert getattr(resampler(rate), "kernel", torch.empty(0)).numel() < 1.2 * KERNEL
 
 
 @pytest.mark.parametrize("rate", [rate for rate in ODD if rate > 2000])

@@ -18,6 +18,7 @@ from fairser.corpora.clips import MULTI, SINGLE
 from fairser.evaluation.evaluate import evaluate
 from fairser.evaluation.group_metrics import (
     COMPARISONS,
+    Decisions,
     group_record,
     score_record,
 )
@@ -36,13 +37,18 @@ def record(
 ) -> dict[str, Any]:
     """The record of the groups, with a speaker for each clip."""
     classes = [f"c{c}" for c in range(labels.shape[1])]
-    truth, predicted = (decided(array, task) for array in (labels, values))
-    clips = pl.DataFrame({"speaker": [f"s{i}" for i in range(len(group))]})
-    clips = clips.with_columns(pl.Series("gender", group, dtype=pl.String))
-    above = excess(labels, values, task)
-    found = group_record(truth, predicted, values, above, clips, "gender", classes)
+    found = group_record(decisions(labels, values, group, task), "gender", classes)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     return found
+
+
+def decisions(
+    labels: np.ndarray, values: np.ndarray, group: list[str | None], task: str = MULTI
+) -> Decisions:
+    clips = pl.DataFrame({"speaker": [f"s{i}" for i in range(len(group))]})
+    clips = clips.with_columns(pl.Series("gender", group, dtype=pl.String))
+    truth, predicted = (decided(array, task) for array in (labels, values))
+    return Decisions(clips, truth, predicted, values, excess(labels, values, task))
 
 
 def decided(values: np.ndarray, task: str) -> np.ndarray:
@@ -181,11 +187,10 @@ def test_values_that_are_no_probabilities_have_auroc_but_no_calibration() -> Non
     assert scaled["compared"]["worst_group_auroc"] == found["compared"]["worst_group_auroc"]
     for name in ("worst_group_ece", "ece_gap"):
         assert scaled["compared"][name] is None and "sum to 1" in scaled["missing"][name]
-    truth = decided(labels, MULTI)
-    whole = score_record(truth, values * 0.9, excess(labels, values * 0.9, MULTI), CLASSES)
+    whole = score_record(decisions(labels, values * 0.9, group), CLASSES)
     assert whole["ece"] is None and whole["ece_by_class"] == dict.fromkeys(CLASSES)
     assert "sum to 1" in whole["no_ece"] and whole["auroc"] is not None
-    assert "no_ece" not in score_record(truth, values, excess(labels, values, MULTI), CLASSES)
+    assert "no_ece" not in score_record(decisions(labels, values, group), CLASSES)
 
 
 @settings(deadline=None, max_examples=200)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from fairser.evaluation.metrics import group_counts
 from fairser.model_tests.base import DIMENSIONS, MULTI, SINGLE
 from fairser.model_tests.conditions.catalogue import CONDITIONS
+from fairser.model_tests.outcomes import Threshold
 from fairser.model_tests.reference import MEAN, class_chances, gaussian, same_chance
 from fairser.model_tests.sums import SAME, bins, ccc, differences, mean_prediction, moments
 from fairser.model_tests.thresholds import (
@@ -18,6 +20,7 @@ from fairser.model_tests.thresholds import (
     PITCH,
     SAME_PREDICTION,
     SEX,
+    GroupSizes,
     PublishedGroups,
     Simulation,
     of_groups,
@@ -110,16 +113,20 @@ def test_published_thresholds_without_labels(known: PublishedGroups) -> None:
 
 def test_which_threshold_is_used() -> None:
     sizes = np.array([1000, 1000])
-    published = of_groups("recall_difference", "gender", sizes, 4, SINGLE, 0.16)
+
+    def threshold(*groups: Any, simulated: float = 0.16) -> Threshold:
+        return of_groups("recall_difference", GroupSizes(*groups), simulated)
+
+    published = threshold("gender", sizes, 4, SINGLE)
     assert (published.value, published.source, published.published) == (0.175, "published", None)
     for other in (
-        of_groups("recall_difference", "gender", sizes, 7, SINGLE, 0.16),
-        of_groups("recall_difference", "gender", sizes - 1, 4, SINGLE, 0.16),
+        threshold("gender", sizes, 7, SINGLE),
+        threshold("gender", sizes - 1, 4, SINGLE),
     ):
         assert (other.value, other.source, other.published) == (0.16, "simulated", 0.175)
-    age = of_groups("recall_difference", "age", sizes, 4, SINGLE, 0.16)
+    age = threshold("age", sizes, 4, SINGLE)
     assert (age.value, age.source, age.published) == (0.16, "simulated", None)
-    assert of_groups("recall_difference", "sex", sizes, 4, DIMENSIONS, 0.2).value == 0.1
+    assert threshold("sex", sizes, 4, DIMENSIONS, simulated=0.2).value == 0.1
 
 
 def test_the_page_of_the_documentation_has_every_threshold_and_condition() -> None:

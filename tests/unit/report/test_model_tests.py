@@ -62,7 +62,9 @@ def page(
     files = [clip.file for clip in worst_clips(given, answers, 3)]
     soundfile.write(folder / files[0], np.zeros(12 * 8000), 8000)
     soundfile.write(folder / files[1], np.tile([[0.5, 0.1]], (4000, 1)), 16_000)
-    write_model_tests(folder / "page.html", results, given, answers, folder, clips=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fairser.report.model_tests.CLIPS", 3)
+        write_model_tests(folder / "page.html", results, given, answers, folder)
     return (folder / "page.html").read_text(encoding="utf-8")
 
 

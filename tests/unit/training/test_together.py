@@ -14,6 +14,7 @@ import pytest
 import torch
 from polars.testing import assert_frame_equal
 from safetensors.torch import load_file
+from torch import nn
 
 from fairser.config.configuration import resolve
 from fairser.core.errors import InputError
@@ -21,9 +22,10 @@ from fairser.core.files import read_json, write_json
 from fairser.corpora.clips import ClipTable
 from fairser.extraction.inputs import StoreInputs
 from fairser.extraction.store import open_store
+from fairser.methods.base import Method
 from fairser.methods.rw import RW
 from fairser.training import runs
-from fairser.training.fitting import Trainer, TrainOptions
+from fairser.training.fitting import TrainOptions
 from fairser.training.runs import FILES, RECORD, CellJob, train_cell
 from fairser.training.together import train_cells
 from fairser.training.train import (
@@ -281,15 +283,17 @@ def test_an_interrupted_job_goes_on(
 ) -> None:
     """After a block, and in the midst of one, whose state was saved."""
 
-    def interrupt(self: Trainer, epoch: int) -> None:
-        if self.method.cells == 6 and epoch == 3:
+    ended: list[Method] = []
+
+    def interrupt(self: Method, model: nn.Module) -> None:
+        if self.cells == 6:
+            ended.append(self)
+        if len(ended) == 3:
             raise KeyboardInterrupt
-        run_epoch(self, epoch)
 
     jobs = [replace(one, config=one.config | {"train": NO_WAIT}) for one in jobs[6:8] + jobs[:6]]
-    run_epoch = Trainer._run_epoch
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Trainer, "_run_epoch", interrupt)
+        patch.setattr(Method, "end_epoch", interrupt)
         run(jobs, tmp_path)
     assert trained == [["lff", "lff"], ["erm", "erm", "rw", "rw", "ds", "ds"]]
     trained.clear()

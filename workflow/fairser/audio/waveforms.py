@@ -24,7 +24,7 @@ def read(path: str | Path, seconds: float | None = None) -> torch.Tensor:
     """
     samples, rate = read_samples(path, seconds)
     waveform = torch.from_numpy(samples).mean(dim=1)
-    return waveform if rate == SAMPLE_RATE else _resampler(rate)(waveform)
+    return waveform if rate == SAMPLE_RATE else resampler(rate)(waveform)
 
 
 def ratio(rate: int) -> Fraction:
@@ -38,5 +38,6 @@ def ratio(rate: int) -> Fraction:
 
 
 @lru_cache(maxsize=16)
-def _resampler(rate: int) -> Resample:
-    return Resample(*ratio(rate).as_integer_ratio())  # its filter costs more to make than to use
+def resampler(rate: int) -> Resample:
+    """From a rate in Hz to 16 kHz, kept: its filter costs more to make than to use."""
+    return Resample(*ratio(rate).as_integer_ratio())

@@ -1,6 +1,5 @@
 """From saved predictions to the metrics of a run."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ from fairser.core.errors import InputError
 from fairser.core.files import complete
 from fairser.core.table_files import read_made
 from fairser.corpora.clips import SINGLE, TEST_SET, ClipTable
-from fairser.evaluation.group_metrics import check_names, group_record, score_record
+from fairser.evaluation.group_metrics import Decisions, check_names, group_record, score_record
 from fairser.evaluation.metrics import (
     COUNTS,
-    Floats,
     Labels,
     class_counts,
     decide,
@@ -29,17 +27,6 @@ from fairser.evaluation.scores import excess
 
 # Columns of clip_counts. No attribute can have these names, as they are no text.
 VALUE, EXCESS = "\x1fvalue", "\x1fexcess"
-
-
-@dataclass(frozen=True)
-class Decisions:
-    """Clips of a split in the order of their names, and arrays [N, C] of them."""
-
-    clips: pl.DataFrame  # their rows of the clip table
-    truth: Labels  # decisions of the labels
-    predicted: Labels  # decisions of the model
-    values: Floats  # probabilities
-    excess: Floats  # probability less label (fairser.evaluation.scores.excess)
 
 
 def write_metrics(folder: Path, table: ClipTable) -> None:
@@ -90,16 +77,14 @@ def evaluate(predictions: pl.DataFrame, table: ClipTable, split: str = "test") -
         "task": table.task,
         "clips": found.clips.height,
         "uar": or_none(uar(counts)),
-        **score_record(labels, found.values, found.excess, classes),
+        **score_record(found, classes),
         **{name: or_none(value) for name, value in performance(counts, table.task).items()},
         "f1_by_class": dict(zip(classes, map(or_none, rate_of(counts, "f1")), strict=True)),
         **({"confusion": _confusion(labels, predicted, classes)} if table.task == SINGLE else {}),
         "attributes": {
             name: {
                 **fairness(labels, predicted, found.clips[name].to_list(), classes),
-                **group_record(
-                    labels, predicted, found.values, found.excess, found.clips, name, classes
-                ),
+                **group_record(found, name, classes),
             }
             for name in table.attributes
         },

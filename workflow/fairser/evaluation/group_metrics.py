@@ -6,6 +6,7 @@ classes. If one group has no number, there is no worst one and no distance, as i
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,19 @@ DISTANCES = {"auroc_gap": "auroc", "ece_gap": "ece"}
 COMPARISONS = (*WORST, WORST_CELL, *DISTANCES)
 SCORES = ("auroc", "ece")
 SHOWN = 3  # lacking classes that a reason names
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Clips of a split in the order of their names, and arrays [N, C] of them."""
+
+    clips: pl.DataFrame  # their rows of the clip table
+    truth: Labels  # decisions of the labels
+    predicted: Labels  # decisions of the model
+    values: Floats  # probabilities
+    excess: Floats  # probability less label (fairser.evaluation.scores.excess)
+
+
 ONE_GROUP = "fewer than two groups in test"
 NOTHING = "no class has the clips that it needs"
 NO_SHARES = "the saved values of a clip do not sum to 1, so they are no probabilities"
@@ -134,37 +148,21 @@ def reasons(
     return {name: why.get(keys[name], NOTHING) for name in none}
 
 
-def score_record(
-    truth: Labels, values: Floats, excess: Floats, classes: Sequence[str]
-) -> dict[str, Any]:
-    """``auroc`` and ``ece`` of all clips, each also ``_by_class``; ``no_ece`` says why not.
-
-    Arguments as for :func:`group_record`.
-    """
+def score_record(decisions: Decisions, classes: Sequence[str]) -> dict[str, Any]:
+    """``auroc`` and ``ece`` of all clips, each also ``_by_class``; ``no_ece`` says why not."""
     found: dict[str, Any] = {}
-    for name, by_class in _scores(truth, values, excess).items():
+    everyone = np.ones(len(decisions.truth), bool)
+    for name, by_class in _scores(decisions, everyone).items():
         found[name] = or_none(class_mean(by_class))
         found[f"{name}_by_class"] = dict(zip(classes, map(or_none, by_class), strict=True))
-    return found | ({"no_ece": NO_SHARES} if np.isnan(excess).any() else {})
+    return found | ({"no_ece": NO_SHARES} if np.isnan(decisions.excess).any() else {})
 
 
-def group_record(
-    truth: Labels,
-    predicted: Labels,
-    values: Floats,
-    excess: Floats,
-    clips: pl.DataFrame,
-    attribute: str,
-    classes: Sequence[str],
-) -> dict[str, Any]:
+def group_record(decisions: Decisions, attribute: str, classes: Sequence[str]) -> dict[str, Any]:
     """The numbers of the groups of one attribute, ready for JSON (what does not exist is None).
 
     Args:
-        truth: decisions of the labels [N, C].
-        predicted: decisions of the model [N, C].
-        values: probabilities [N, C].
-        excess: probability less label [N, C] (:func:`fairser.evaluation.scores.excess`).
-        clips: the N clips with their ``speaker`` and attributes; null is left out.
+        decisions: of the N clips, which have a ``speaker`` and attributes; null is left out.
         attribute: one of them.
         classes: names of the C classes.
 
@@ -173,15 +171,13 @@ def group_record(
         (:func:`compared`), ``worst`` (which group, or group and class, each is of) and ``missing``
         (why one is None).
     """
+    clips = decisions.clips
     column, people = clips[attribute].to_list(), clips["speaker"].to_list()
     groups = sorted({name for name in column if name is not None})
     numbers = {name: g for g, name in enumerate(groups)}
     place = np.array([numbers.get(name, -1) for name in column], dtype=np.int64)
-    counts = group_counts(truth, predicted, place, len(groups))
-    parts = [
-        _scores(truth[mine], values[mine], excess[mine])
-        for mine in (place == g for g in range(len(groups)))
-    ]
+    counts = group_counts(decisions.truth, decisions.predicted, place, len(groups))
+    parts = [_scores(decisions, place == g) for g in range(len(groups))]
     scores = {n: np.array([p[n] for p in parts]).reshape(-1, len(classes)) for n in SCORES}
     own = group_values(counts, scores)
     known = {pair for pair in zip(column, people, strict=True) if is_somebody(pair[1])}
@@ -210,8 +206,13 @@ def group_record(
     }
 
 
-def _scores(truth: Labels, values: Floats, excess: Floats) -> dict[str, Floats]:
-    return {"auroc": auroc(truth, values), "ece": calibration_error(excess, values)}
+def _scores(decisions: Decisions, mine: Labels) -> dict[str, Floats]:
+    """By class [C], of the clips at which ``mine`` [N] is true."""
+    values = decisions.values[mine]
+    return {
+        "auroc": auroc(decisions.truth[mine], values),
+        "ece": calibration_error(decisions.excess[mine], values),
+    }
 
 
 def check_names() -> None:

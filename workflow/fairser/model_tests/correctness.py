@@ -6,6 +6,7 @@ recall of its own. For dimensions: :mod:`fairser.model_tests.dimensions`.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,30 +96,33 @@ def speaker_tests(material: Material, problem: Problem) -> list[TestResult]:
     shares = [divide(counts[enough, :, place], counts[enough, :, 0]) for place in (1, 2)]
     results = []
     for c, name in enumerate(problem.classes):
-        pair = (shares[0][:, c], shares[1][:, c])
-        results += speaker_results(material, pair, clips, what, name, SPEAKERS)
+        numbers = BySpeaker(shares[0][:, c], shares[1][:, c], clips, what)
+        results += speaker_results(material, numbers, name, SPEAKERS)
     return results
 
 
+@dataclass(frozen=True)
+class BySpeaker:
+    """A number of each of S speakers, true and predicted."""
+
+    true: Floats
+    predicted: Floats
+    clips: Labels  # behind them [N]
+    what: str  # which speakers these are
+
+
 def speaker_results(
-    material: Material,
-    pair: tuple[Floats, Floats],
-    clips: Labels,
-    what: str,
-    output: str,
-    tests: tuple[str, str],
+    material: Material, numbers: BySpeaker, output: str, tests: tuple[str, str]
 ) -> list[TestResult]:
     """Mean absolute error and rank correlation of a number of each speaker.
 
     Args:
         material: of the tests.
-        pair: the true and the predicted number of each speaker [S].
-        clips: behind them [N].
-        what: which speakers these are, in words.
+        numbers: of the speakers.
         output: class or dimension.
         tests: names of the two tests.
     """
-    true, predicted = pair
+    true, predicted, clips, what = numbers.true, numbers.predicted, numbers.clips, numbers.what
     error, rank = (subject(test, output) for test in tests)
     if not len(true):
         return [untestable(about, f"no speaker {what}") for about in (error, rank)]

@@ -12,7 +12,7 @@ from scipy.spatial.distance import jensenshannon
 
 from fairser.evaluation.metrics import Floats, divide
 from fairser.model_tests.base import CLEAN
-from fairser.model_tests.correctness import FAMILY, UNLABELLED, speaker_results, subject
+from fairser.model_tests.correctness import FAMILY, UNLABELLED, BySpeaker, speaker_results, subject
 from fairser.model_tests.material import Material, said
 from fairser.model_tests.outcomes import TestResult, outcome, untestable
 from fairser.model_tests.sums import ccc, mean_absolute_error, moments, pearson
@@ -76,7 +76,7 @@ def _speakers(material: Material, sums: Floats, chosen: np.ndarray, name: str) -
     if not material.units.speakers:
         return [untestable(subject(test, name), "no speaker is known") for test in SPEAKERS]
     enough = material.units.known & (sums[:, 0] >= OF_A_SPEAKER)
-    pair = (divide(sums[enough, 1], sums[enough, 0]), divide(sums[enough, 2], sums[enough, 0]))
+    true, predicted = (divide(sums[enough, place], sums[enough, 0]) for place in (1, 2))
     clips = chosen & enough[material.units.index]
-    what = f"with {OF_A_SPEAKER} clips"
-    return speaker_results(material, pair, clips, what, name, SPEAKERS)
+    numbers = BySpeaker(true, predicted, clips, f"with {OF_A_SPEAKER} clips")
+    return speaker_results(material, numbers, name, SPEAKERS)

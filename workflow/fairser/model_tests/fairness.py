@@ -22,7 +22,7 @@ from fairser.model_tests.material import FEWEST_CLIPS, Groups, Material, said
 from fairser.model_tests.outcomes import Subject, TestResult, outcome, untestable
 from fairser.model_tests.problems import Problem, problems
 from fairser.model_tests.sums import MIDDLE, ccc, differences, mean_prediction, moments
-from fairser.model_tests.thresholds import Simulation, of_groups
+from fairser.model_tests.thresholds import GroupSizes, Simulation, of_groups
 
 FAMILY = "fairness"
 # Share of the clips of a group that the outer bins of the random model have; bins with fewer clips
@@ -110,6 +110,7 @@ def _differences(
     simulation = _simulation(material, attribute, problem, chosen)
     drawn = _draw_differences(material, attribute, problem, chosen)
     largest = _largest(simulation)
+    groups = GroupSizes(attribute.name, simulation.sizes, len(problem.classes), simulation.task)
     among = problem.truth[chosen].sum(axis=0)
     few = IN_BIN * simulation.sizes.min() if problem.dimension else 1
     note = material.unanswered(CLEAN, chosen)
@@ -124,10 +125,8 @@ def _differences(
                 why = f"{int(among[c])} clips of all groups have this label"
                 results.append(untestable(about, f"too few: {why}", measured))
                 continue
-            threshold = of_groups(
-                *(test, attribute.name, simulation.sizes, len(problem.classes)),
-                *(simulation.task, float(largest[test] if output is None else largest[test][c])),
-            )
+            limit = largest[test] if output is None else largest[test][c]
+            threshold = of_groups(test, groups, float(limit))
             missing = "this class is never predicted for the group, so it has no precision"
             results.append(outcome(about, measured, threshold, missing, note))
     return results
@@ -187,6 +186,7 @@ def _values(
         *(material.options.repetitions, generator),
     )
     largest = simulation.largest_difference(truth[chosen], number)
+    groups = GroupSizes(attribute.name, sizes, 4, DIMENSIONS)
     results = []
     note = material.unanswered(CLEAN, chosen)
     for g, group in enumerate(attribute.groups):
@@ -194,7 +194,7 @@ def _values(
         about = Subject(FAMILY, test, None, attribute.name, group, dimension)
         # Balanced groups have one size, so the largest value of any of them counts.
         limit = np.fmax.reduce(largest) if labelled else largest[g]
-        threshold = of_groups(test, attribute.name, sizes, 4, DIMENSIONS, float(limit))
+        threshold = of_groups(test, groups, float(limit))
         measured = material.measured(drawn[:, g], mine, signed=True, limit=2.0)
         left = f"{note}; they are left out" if note else ""
         results.append(outcome(about, measured, threshold, "constant values", left))
@@ -215,6 +215,7 @@ def _unlabelled(
     simulation = _simulation(material, mine, problem, chosen)
     drawn = _draw_differences(material, mine, problem, chosen)["share_difference"]
     largest = np.fmax.reduce(_largest(simulation)["share_difference"], axis=1)
+    sizes = GroupSizes(mine.name, simulation.sizes, len(problem.classes), simulation.task)
     among = problem.predicted[chosen].sum(axis=0)
     few = IN_BIN * simulation.sizes.min() if problem.dimension else 0
     note = said("without labels", material.unanswered(CLEAN, chosen))
@@ -225,10 +226,7 @@ def _unlabelled(
             why = f"too few: {int(among[c])} predictions of all groups are in this bin"
             results.append(untestable(about, why, measured))
             continue
-        threshold = of_groups(
-            *("share_difference", mine.name, simulation.sizes, len(problem.classes)),
-            *(simulation.task, float(largest[g])),
-        )
+        threshold = of_groups("share_difference", sizes, float(largest[g]))
         results.append(outcome(about, measured, threshold, "no clip", note))
     if problem.dimension:
         results += _values(material, mine, problem.dimension, d, chosen)

@@ -94,24 +94,34 @@ def same_prediction(group: str, condition: str) -> Threshold:
     return Threshold(PHONE if phone else SAME_PREDICTION[group], AT_LEAST)
 
 
-def of_groups(
-    test: str, attribute: str, sizes: NDArray[np.int64], classes: int, task: str, simulated: float
-) -> Threshold:
+@dataclass(frozen=True)
+class GroupSizes:
+    """The groups of an attribute in a corpus."""
+
+    attribute: str
+    sizes: NDArray[np.int64]  # clips of each [G]
+    classes: int  # of the corpus
+    task: str
+
+    def are(self, known: PublishedGroups) -> bool:
+        """Whether the published thresholds were simulated for such groups."""
+        as_many = (len(self.sizes), self.classes) == (known.groups, known.classes)
+        return as_many and bool((self.sizes == known.clips).all())
+
+
+def of_groups(test: str, groups: GroupSizes, simulated: float) -> Threshold:
     """The threshold of a difference between groups: the published one if the sizes are the same.
 
     Args:
         test: such as ``uar_difference``.
-        attribute: of the groups.
-        sizes: clips of each group [G].
-        classes: C.
-        task: of the corpus.
+        groups: that are compared.
         simulated: the value for these sizes.
     """
-    known = BY_ATTRIBUTE.get(attribute)
-    values = {} if known is None else (known.values if task != "dimensions" else known.bins)
+    known = BY_ATTRIBUTE.get(groups.attribute)
+    values = {} if known is None else known.bins if groups.task == "dimensions" else known.values
     if known is None or test not in values:
         return Threshold(simulated, WITHIN, SIMULATED)
-    if len(sizes) == known.groups and (sizes == known.clips).all() and classes == known.classes:
+    if groups.are(known):
         return Threshold(values[test], WITHIN)
     return Threshold(simulated, WITHIN, SIMULATED, published=values[test])
 

@@ -90,7 +90,6 @@ def write_model_tests(
     corpus: Corpus,
     answers: Answers,
     audio: str | Path | None = None,
-    clips: int = CLIPS,
 ) -> None:
     """Write the page as one file.
 
@@ -100,7 +99,6 @@ def write_model_tests(
         corpus: that was tested on.
         answers: of the model.
         audio: folder that the files of the corpus are relative to; None: nothing can be heard.
-        clips: how many of the worst clips are on the page.
     """
     titles = {condition.name: condition.title for condition in answers.conditions}
     page = Page(
@@ -116,7 +114,7 @@ def write_model_tests(
         for family in families
         for figure in [family_figure(family, results, answers.conditions)]
     ]
-    sounds = [_sound(one, audio) for one in worst_clips(corpus, answers, clips)]
+    sounds = [_sound(one, audio) for one in worst_clips(corpus, answers, CLIPS)]
     more = {"lights": lights(results), "pictures": pictures, "clips": sounds}
     write_text(path, render(page, Path(path).parent, f"{NAME}.html.jinja", **more))
 
