@@ -1,14 +1,11 @@
 """Python runs this before everything else: Snakemake and its jobs are handed over to the server.
 
-See ``server.py``. Without its socket in the environment nothing happens.
+See ``server.py``. Without its socket in the environment nothing happens. It imports as little as it
+can: ``socket``, ``json`` and ``pathlib`` would take longer than all the rest of the process.
 """
 
-import json
 import os
-import signal
-import socket
 import sys
-from pathlib import Path
 
 SOCKET = "FAIRSER_PRELOADED"
 
@@ -23,13 +20,21 @@ def is_known(words: list[str]) -> bool:
 
 def hand_over(path: str, words: list[str]) -> None:
     """Have the server run this command in a process of its own, and end as it ends."""
-    request = {"words": words, "cwd": str(Path.cwd()), "env": dict(os.environ)}
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.connect(path)
-        socket.send_fds(connection, [b"x"], [0, 1, 2])
-        connection.sendall(json.dumps(request).encode() + b"\n")
-        status = int(connection.makefile().readline() or "1")
+    import _socket
+
+    request = {"words": words, "cwd": os.getcwd(), "env": dict(os.environ)}  # noqa: PTH109
+    files = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2))
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    connection.connect(path)
+    connection.sendmsg([b"x"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)])
+    connection.sendall(ascii(request).encode() + b"\n")
+    answer = b""
+    while not answer.endswith(b"\n") and (part := connection.recv(64)):
+        answer += part
+    status = int(answer or b"1")
     if status < 0:
+        import signal
+
         signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     os._exit(status)

@@ -6,12 +6,15 @@ is. The name of the file is the name of the extension; a file can declare severa
 
 import ast
 import re
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fairser.core.errors import InputError, nearest
+from fairser.core.places import PACKAGE
+from fairser.core.sources import SourceReader
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -96,31 +99,38 @@ def read_declarations(file: Path) -> list[tuple[str, str, dict[str, Any]]]:
     Raises:
         InputError: the file is not valid Python or a declaration is faulty.
     """
-    try:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: not valid Python ({error}). Fix the file.") from error
-    docstring = (ast.get_docstring(tree) or "").partition("\n")[0]
+    docstring, literals = deepcopy(_read_literals(file, PACKAGE))
     found = []
-    for node in tree.body:
-        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
-            continue
-        constant = node.targets[0].id
-        if constant not in KINDS:
-            continue
-        try:
-            value = ast.literal_eval(node.value)
-        except ValueError:
-            value = None
+    for constant, line, value in literals:
         if not isinstance(value, dict):
             raise InputError(
-                f"{file}, line {node.lineno}: {constant} must be a literal dict, without names or "
-                "calls."
+                f"{file}, line {line}: {constant} must be a literal dict, without names or calls."
             )
         if constant != "METRICS":
             value = {file.stem: {"description": docstring} | value}
         found += [(constant, n, _checked(file, constant, n, one)) for n, one in value.items()]
     return found
+
+
+def _literals(file: Path) -> list[Any]:
+    """First line of its docstring; name, line and value of each constant, None if no literal."""
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: not valid Python ({error}). Fix the file.") from error
+    found = []
+    for node in tree.body:
+        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+            continue
+        constant, value = node.targets[0].id, None
+        if constant in KINDS:
+            with suppress(ValueError):
+                value = ast.literal_eval(node.value)
+            found.append([constant, node.lineno, value])
+    return [(ast.get_docstring(tree) or "").partition("\n")[0], found]
+
+
+_read_literals = SourceReader("declarations", _literals)
 
 
 def _is_like(value: Any, default: Any) -> bool:

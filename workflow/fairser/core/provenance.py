@@ -1,24 +1,20 @@
 """Where a number comes from: code, versions, commit."""
 
 import ast
-import atexit
 import hashlib
 import json
-import os
 import platform
 import subprocess
-import sys
 from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from fairser import __version__
-from fairser.core.errors import InputError
-from fairser.core.files import sha256_text, write_json
+from fairser.core.files import sha256_text
 from fairser.core.places import PACKAGE, SCRIPTS
+from fairser.core.sources import SourceReader
 
 RECORDED = (
     *("torch", "numpy", "polars", "safetensors", "scikit-learn", "torchaudio", "soundfile"),
@@ -34,7 +30,7 @@ NEUTRAL = (
 )
 
 Source = str | Path  # a module of this package by its full name, or a file outside of the package
-Summary = tuple[str, list[list[Any]]]  # of a file: see _summary
+Summary = tuple[str, list[list[Any]]]  # of a file: see _read
 
 
 def code_of(
@@ -125,37 +121,13 @@ def commit() -> str | None:
 
 
 def _summary(file: Path) -> Summary:
+    """Of a file."""
+    digest, imports = _read_code(file, PACKAGE)
+    return digest, imports
+
+
+def _read(file: Path) -> list[Any]:
     """A hash of what a file's code does, and what it imports: names and their leading dots."""
-    known, status = _known(PACKAGE), file.stat()
-    name, state = os.path.relpath(file, PACKAGE), [status.st_mtime_ns, status.st_size]
-    if known.get(name, [None])[0] != state:
-        known[name] = [state, *_read(file)]
-    return known[name][1], known[name][2]
-
-
-@cache
-def _known(package: Path) -> dict[str, list[Any]]:
-    """Summaries of files, kept beside Python's bytecode: making them all takes a second."""
-    file = package / "__pycache__" / f"code.{sys.implementation.cache_tag}.json"
-    reader = Path(__file__).stat().st_mtime_ns
-    try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
-        known = kept["files"] if kept["reader"] == reader else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        known = {}
-    before = dict(known)
-
-    def keep() -> None:
-        if known != before and file.parent.is_dir() and not sys.dont_write_bytecode:
-            files = {name: known[name] for name in known if (package / name).is_file()}
-            with suppress(InputError, OSError):  # the package may be another user's
-                write_json(file, {"reader": reader, "files": files})
-
-    atexit.register(keep)
-    return known
-
-
-def _read(file: Path) -> Summary:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     imports: list[list[Any]] = []
     for node in ast.walk(tree):
@@ -171,7 +143,10 @@ def _read(file: Path) -> Summary:
             value = body[0].value
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 del body[0]  # a docstring
-    return sha256_text(ast.dump(tree)), imports
+    return [sha256_text(ast.dump(tree)), imports]
+
+
+_read_code = SourceReader("code", _read)
 
 
 def _absolute(module: str, level: int, importer: str, file: Path) -> str:
