@@ -5,6 +5,7 @@ import logging
 import os
 import pickle
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +77,15 @@ class Trainer:
         return train_and_predict(job, checkpoint)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def train(table: ClipTable, store: FeatureStore) -> Trainer:
     return Trainer(table, store)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(train: Trainer) -> Callable[[str], TrainingResult]:
+    """The training of a method, without any interruption."""
+    return cache(lambda method: train(method))
 
 
 class InterruptionError(Exception):
@@ -114,21 +121,22 @@ def interrupted(train: Trainer, path: Path) -> Callable[..., None]:
 def test_a_resumed_training_comes_to_the_same(
     method: str,
     train: Trainer,
+    undisturbed: Callable[[str], TrainingResult],
     interrupted: Callable[..., None],
     path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    undisturbed = train(method)
-    assert undisturbed.best_epoch is not None
+    expected = undisturbed(method)
+    assert expected.best_epoch is not None
     # The best epoch before the interruption, and after it.
-    for epoch in {2, min(undisturbed.best_epoch + 1, OPTIONS.epochs), OPTIONS.epochs}:
+    for epoch in {2, min(expected.best_epoch + 1, OPTIONS.epochs), OPTIONS.epochs}:
         interrupted(method, epoch)
         assert path.is_file()
         caplog.clear()
         with caplog.at_level(logging.INFO, "fairser"):
             resumed = train(method, Checkpoint(path, "same", every=0))
         assert f"{method}, fold 1, seed 0: resumed at epoch {epoch}\n" in caplog.text
-        assert_same_run(resumed, undisturbed)
+        assert_same_run(resumed, expected)
         path.unlink()
 
 
@@ -138,31 +146,40 @@ OTHER_SAMPLER |= {"rw": "balanced", "minmaxgap": "balanced"}
 
 @pytest.mark.parametrize("method", OTHER_SAMPLER)
 def test_a_resumed_training_draws_the_same_batches_with_the_other_sampler(
-    method: str, train: Trainer, interrupted: Callable[..., None], path: Path
+    method: str,
+    train: Trainer,
+    undisturbed: Callable[[str], TrainingResult],
+    interrupted: Callable[..., None],
+    path: Path,
 ) -> None:
     hyper = {"sampler": OTHER_SAMPLER[method]}
     if method == "gadro":
         hyper["adjust"] = "present"
-    undisturbed = train(method, **hyper)
-    assert not undisturbed.history.equals(train(method).history)
+    expected = train(method, **hyper)
+    assert not expected.history.equals(undisturbed(method).history)
     interrupted(method, 4, **hyper)
     resumed = train(method, Checkpoint(path, "same", every=0), **hyper)
-    assert_same_run(resumed, undisturbed)
+    assert_same_run(resumed, expected)
 
 
-def test_some_best_epochs_lie_between_the_first_and_the_last(train: Trainer) -> None:
+def test_some_best_epochs_lie_between_the_first_and_the_last(
+    undisturbed: Callable[[str], TrainingResult],
+) -> None:
     """Without this the test above would not see whether the best weights are kept."""
-    best = [train(name).best_epoch for name in METHODS if name != "random"]
+    best = [undisturbed(name).best_epoch for name in METHODS if name != "random"]
     assert any(epoch is not None and 1 < epoch < OPTIONS.epochs - 1 for epoch in best)
 
 
 def test_a_training_may_be_interrupted_again_and_again(
-    train: Trainer, interrupted: Callable[..., None], path: Path
+    train: Trainer,
+    undisturbed: Callable[[str], TrainingResult],
+    interrupted: Callable[..., None],
+    path: Path,
 ) -> None:
     for _ in range(5):
         interrupted("disent", 2)  # an epoch further each time
     resumed = train("disent", Checkpoint(path, "same", every=0))
-    assert_same_run(resumed, train("disent"))
+    assert_same_run(resumed, undisturbed("disent"))
 
 
 def test_without_an_epoch_there_is_nothing_to_resume(
@@ -198,6 +215,7 @@ def test_states_are_written_now_and_then(train: Trainer, path: Path) -> None:
 
 def test_the_state_of_another_training_is_ignored(
     train: Trainer,
+    undisturbed: Callable[[str], TrainingResult],
     interrupted: Callable[..., None],
     path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -207,7 +225,7 @@ def test_the_state_of_another_training_is_ignored(
         run = train("erm", Checkpoint(path, "same", every=3600))
     assert f"{path} is of another training" in caplog.text
     assert "resumed at" not in caplog.text
-    assert_same_run(run, train("erm"))
+    assert_same_run(run, undisturbed("erm"))
 
 
 def list_of_numbers(path: Path) -> None:
@@ -233,6 +251,7 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
 def test_a_damaged_state_is_ignored(
     damage: Callable[[Path], Any],
     train: Trainer,
+    undisturbed: Callable[[str], TrainingResult],
     interrupted: Callable[..., None],
     path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -242,7 +261,7 @@ def test_a_damaged_state_is_ignored(
     with caplog.at_level(logging.INFO, "fairser"):
         run = train("erm", Checkpoint(path, "same", every=0))
     assert f"{path} is " in caplog.text and ": not resumed" in caplog.text
-    assert_same_run(run, train("erm"))
+    assert_same_run(run, undisturbed("erm"))
     state = Checkpoint(path, "same").load()  # replaced by one that is whole
     assert state is not None and state["progress"][0]["epoch"] == OPTIONS.epochs
 
