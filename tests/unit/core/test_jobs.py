@@ -139,6 +139,30 @@ def test_an_interrupt_that_python_dropped_comes_again(tmp_path: Path) -> None:
     assert "Error: interrupted." in read(tmp_path / "log")
 
 
+INTERRUPTED_IN_RUST = """
+import signal, sys, time
+import polars as pl
+from fairser.core.jobs import job
+def called(value):
+    signal.raise_signal(signal.SIGINT)
+    return 2 * value
+with job(sys.argv[1]):
+    frame = pl.DataFrame({"a": [1, 2, 3]})
+    made = frame.select(pl.col("a").map_elements(called, return_dtype=pl.Int64))
+    print(made["a"].to_list(), flush=True)
+    time.sleep(100)
+"""
+
+
+def test_polars_ends_before_an_interrupt(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(jobs.__file__).parents[2])}
+    command = [sys.executable, "-c", INTERRUPTED_IN_RUST, tmp_path / "log"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (INTERRUPTED, "[2, 4, 6]\n")
+    assert "Traceback" not in done.stderr and "panicked" not in done.stderr
+    assert "Error: interrupted." in read(tmp_path / "log")
+
+
 @pytest.mark.parametrize("steps", [[], [1], [1, 1, 1], [2, 1]])
 def test_the_end_of_the_work_is_told_once(log: Path, steps: list[int]) -> None:
     with job(log), Progress(sum(steps), "clips") as shown:

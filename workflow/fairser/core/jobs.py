@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 from fairser.core.errors import InputError, system_error
 
@@ -18,6 +19,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS
 INTERRUPTED = 130  # exit status of a process that Ctrl-C ended
 LOG_EVERY = 30  # seconds between two lines of progress in a log
 AGAIN = 5  # seconds after which a second Ctrl-C counts
+SOON = 0.05  # seconds after which it is tried again to end
 
 logger = logging.getLogger("fairser")
 
@@ -78,11 +80,15 @@ def interrupt_once() -> None:
 
     A second one within seconds would meet the first on its way and end in a traceback. Python drops
     an exception that a destructor or a callback raises, so it is raised again if nothing follows.
+    Polars panics, with a traceback, if code that it calls from Rust raises one: it ends first.
     """
     last = -math.inf
 
-    def handle(number: int, _: object) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         nonlocal last
+        if any(one.f_globals.get("__name__", "").startswith("polars.") for one in _stack(frame)):
+            signal.setitimer(signal.ITIMER_REAL, SOON)
+            return
         now = time.monotonic()
         if now - last > AGAIN:
             last = now
@@ -92,6 +98,12 @@ def interrupt_once() -> None:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, handle)
         signal.signal(signal.SIGALRM, handle)
+
+
+def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame:
+        yield frame
+        frame = frame.f_back
 
 
 class Progress:
