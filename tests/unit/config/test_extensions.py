@@ -1,5 +1,6 @@
 """Extensions: what a file declares, files of the user's own, and what is refused."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,13 @@ def refused(folder: Path, name: str, text: str) -> str:
     with pytest.raises(InputError) as caught:
         extensions("METHOD")
     return str(caught.value)
+
+
+@pytest.mark.parametrize("constant", KINDS)
+def test_built_in_ones_are_what_json_can_hold(constant: str) -> None:
+    """Else they would be read anew by each process (:mod:`fairser.core.sources`)."""
+    for one in extensions(constant).values():
+        assert json.loads(json.dumps(one.values)) == one.values
 
 
 @pytest.mark.parametrize("constant", KINDS)

@@ -117,8 +117,12 @@ def test_interrupts_that_come_twice(tmp_path: Path) -> None:
 
 LOST_INTERRUPT = """
 import signal, sys, time
+import polars as pl
 from fairser.core import jobs
 jobs.AGAIN = 1
+def called(value):
+    signal.raise_signal(signal.SIGINT)
+    return value
 class Dropping:
     def __del__(self):
         signal.raise_signal(signal.SIGINT)
@@ -126,17 +130,26 @@ class Dropping:
 with jobs.job(sys.argv[1]):
     Dropping()
     print("dropped", flush=True)
+    pl.DataFrame({"a": [1]}).select(pl.col("a").map_elements(called, return_dtype=pl.Int64))
     time.sleep(100)
 """
 
 
-def test_an_interrupt_that_python_dropped_comes_again(tmp_path: Path) -> None:
+def interrupted(code: str, log: Path) -> tuple[str, str]:
+    """Output and errors of a process that Ctrl-C ends."""
     environment = os.environ | {"PYTHONPATH": str(Path(jobs.__file__).parents[2])}
-    command = [sys.executable, "-c", LOST_INTERRUPT, tmp_path / "log"]
+    command = [sys.executable, "-c", code, log]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout) == (INTERRUPTED, "dropped\n")
-    assert "Exception ignored" in done.stderr
-    assert "Error: interrupted." in read(tmp_path / "log")
+    assert done.returncode == INTERRUPTED, done.stderr
+    assert "Error: interrupted." in read(log)
+    return done.stdout, done.stderr
+
+
+def test_an_interrupt_that_python_dropped_comes_again(tmp_path: Path) -> None:
+    """Also if a second one follows while Polars works."""
+    output, errors = interrupted(LOST_INTERRUPT, tmp_path / "log")
+    assert output == "dropped\n"
+    assert "Exception ignored" in errors
 
 
 INTERRUPTED_IN_RUST = """
@@ -155,12 +168,9 @@ with job(sys.argv[1]):
 
 
 def test_polars_ends_before_an_interrupt(tmp_path: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": str(Path(jobs.__file__).parents[2])}
-    command = [sys.executable, "-c", INTERRUPTED_IN_RUST, tmp_path / "log"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout) == (INTERRUPTED, "[2, 4, 6]\n")
-    assert "Traceback" not in done.stderr and "panicked" not in done.stderr
-    assert "Error: interrupted." in read(tmp_path / "log")
+    output, errors = interrupted(INTERRUPTED_IN_RUST, tmp_path / "log")
+    assert output == "[2, 4, 6]\n"
+    assert "Traceback" not in errors and "panicked" not in errors
 
 
 @pytest.mark.parametrize("steps", [[], [1], [1, 1, 1], [2, 1]])

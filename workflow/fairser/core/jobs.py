@@ -86,23 +86,25 @@ def interrupt_once() -> None:
 
     def handle(number: int, frame: FrameType | None) -> None:
         nonlocal last
-        if any(one.f_globals.get("__name__", "").startswith("polars.") for one in _stack(frame)):
+        now = time.monotonic()
+        if now - last <= AGAIN:
+            return
+        if any(module.startswith("polars.") for module in _modules(frame)):
             signal.setitimer(signal.ITIMER_REAL, SOON)
             return
-        now = time.monotonic()
-        if now - last > AGAIN:
-            last = now
-            signal.alarm(AGAIN + 1)
-            raise KeyboardInterrupt(number)
+        last = now
+        signal.alarm(AGAIN + 1)
+        raise KeyboardInterrupt(number)
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, handle)
         signal.signal(signal.SIGALRM, handle)
 
 
-def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+def _modules(frame: FrameType | None) -> Iterator[str]:
+    """Names of the modules whose code a frame is called from, its own first."""
     while frame:
-        yield frame
+        yield str(frame.f_globals.get("__name__"))
         frame = frame.f_back
 
 

@@ -30,7 +30,6 @@ NEUTRAL = (
 )
 
 Source = str | Path  # a module of this package by its full name, or a file outside of the package
-Summary = tuple[str, list[list[Any]]]  # of a file: see _read
 
 
 def code_of(
@@ -58,7 +57,7 @@ def code_hash(*sources: Source) -> str:
     """
     digest = hashlib.sha256()
     for name, file in sorted(closure(sources, NEUTRAL).items()):
-        digest.update(f"{name}\n{_summary(file)[0]}\n".encode())
+        digest.update(f"{name}\n{_summary(file, PACKAGE)[0]}\n".encode())
     return digest.hexdigest()[:12]
 
 
@@ -89,7 +88,7 @@ def closure(sources: Iterable[Source], without: Collection[str] = ()) -> dict[st
         if file is None:
             raise ModuleNotFoundError(f"no module '{source}' in {PACKAGE}")
         found[name] = file
-        imported = (_absolute(one, level, name, file) for one, level in _summary(file)[1])
+        imported = (_absolute(one, level, name, file) for one, level in _summary(file, PACKAGE)[1])
         waiting += [module for module in imported if module in _modules(PACKAGE)]
     return found
 
@@ -120,13 +119,7 @@ def commit() -> str | None:
     return answer.stdout.strip()
 
 
-def _summary(file: Path) -> Summary:
-    """Of a file."""
-    digest, imports = _read_code(file, PACKAGE)
-    return digest, imports
-
-
-def _read(file: Path) -> list[Any]:
+def _summarise(file: Path) -> list[Any]:
     """A hash of what a file's code does, and what it imports: names and their leading dots."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     imports: list[list[Any]] = []
@@ -146,7 +139,7 @@ def _read(file: Path) -> list[Any]:
     return [sha256_text(ast.dump(tree)), imports]
 
 
-_read_code = SourceReader("code", _read)
+_summary = SourceReader("code", _summarise)
 
 
 def _absolute(module: str, level: int, importer: str, file: Path) -> str:

@@ -29,7 +29,15 @@ class SourceReader:
         self.kept: dict[Path, dict[str, list[Any]]] = {}  # time and size, what is found: by file
 
     def __call__(self, file: Path, package: Path) -> Any:
-        """What is found in a file, not to be changed; it is kept in the folder of a package."""
+        """What is found in a file, which callers must not change.
+
+        Args:
+            file: of Python code, below the package or not.
+            package: folder of the package; its ``__pycache__`` keeps what is found.
+
+        Raises:
+            Exception: what ``read`` raises, each time.
+        """
         known, status = self._known(package), file.stat()
         name, state = os.path.relpath(file, package), [status.st_mtime_ns, status.st_size]
         if known.get(name, [None])[0] == state:
